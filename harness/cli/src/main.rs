@@ -1,0 +1,2 @@
+//! The pulldrill command.
+fn main() {}

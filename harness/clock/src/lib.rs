@@ -1,0 +1,25 @@
+//! Time and chance for the whole lab.
+//!
+//! Every part of the lab reads the time from one [`Clock`] and draws its random numbers from [`seed`].
+//! Nothing else may: `clippy.toml` forbids the system clock, sleeps and unseeded randomness elsewhere.
+//!
+//! - [`clock`]: the lab clock. It runs with real time, or stands still and is moved from timer to timer.
+//! - [`busy`]: tokens that say "somebody is still working on this instant", so that the clock never jumps
+//!   over work that has not been done yet.
+//! - [`mailbox`]: a channel whose messages carry such a token.
+//! - [`real`]: real time, for what must stay on it: sockets, TLS, processes.
+//! - [`secret`]: tokens that no seed reproduces.
+//! - [`seed`]: named random number generators, the same for the same seed.
+//!
+//! It knows nothing of Kubernetes, registries or drills.
+
+pub mod busy;
+pub mod clock;
+pub mod mailbox;
+pub mod real;
+pub mod secret;
+pub mod seed;
+
+pub use busy::Busy;
+pub use clock::Clock;
+pub use jiff::{SignedDuration, Timestamp};

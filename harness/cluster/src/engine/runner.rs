@@ -1,0 +1,179 @@
+//! Running the controllers of one cluster.
+
+use std::{future::Future, sync::Arc};
+
+use pulldrill_clock::{Busy, Clock, Timestamp, mailbox};
+use tokio_util::sync::CancellationToken;
+
+use super::{Controller, Outcome, Queue};
+use crate::store::{Change, Event, Key, Store, StoreChanged};
+
+/// What wakes the engine.
+enum Wake {
+    /// Objects changed.
+    Store,
+    /// A controller wanted to see a key again at this time.
+    Due { controller: usize, key: Key },
+    /// Work has ended.
+    Finished { controller: usize, key: Key, outcome: Outcome },
+}
+
+/// What a controller may do besides reading and writing objects.
+pub struct Context {
+    /// The lab clock.
+    pub clock: Clock,
+    controller: usize,
+    wakes: mailbox::Sender<Wake>,
+    stop: CancellationToken,
+}
+
+impl Context {
+    /// Asks for `key` to be reconciled again at lab time `at`, whatever else happens.
+    pub fn again_at(&self, key: Key, at: Timestamp) {
+        let (wakes, controller) = (self.wakes.clone(), self.controller);
+        self.clock.schedule(at, move |_busy| wakes.send(Wake::Due { controller, key }));
+    }
+
+    /// Starts work that takes time. It owns a busy token, which it hands to [`Clock::sleep_until`] to wait
+    /// in lab time; its outcome comes back through [`Controller::finished`].
+    pub fn start<F, W>(&self, key: Key, work: W)
+    where
+        W: FnOnce(Busy) -> F,
+        F: Future<Output = (Outcome, Busy)> + Send + 'static,
+    {
+        let (wakes, controller, stop) = (self.wakes.clone(), self.controller, self.stop.clone());
+        let work = work(self.clock.busy());
+        tokio::spawn(async move {
+            let done = tokio::select! {
+                done = work => done,
+                () = stop.cancelled() => return,
+            };
+            let (outcome, busy) = done;
+            wakes.send(Wake::Finished { controller, key, outcome });
+            drop(busy);
+        });
+    }
+}
+
+/// The controllers of one cluster and what they still have to do.
+pub struct Engine {
+    store: Arc<Store>,
+    controllers: Vec<(Box<dyn Controller>, Queue, Context)>,
+    wakes: mailbox::Receiver<Wake>,
+    changes: mailbox::Receiver<StoreChanged>,
+    stop: CancellationToken,
+    seen: u64,
+}
+
+impl Engine {
+    /// An engine over `store`; nothing runs until [`Engine::run`].
+    #[must_use]
+    pub fn new(
+        store: Arc<Store>,
+        clock: &Clock,
+        controllers: Vec<Box<dyn Controller>>,
+        stop: CancellationToken,
+    ) -> Self {
+        let (sender, wakes) = mailbox::mailbox(clock);
+        let (changed, changes) = mailbox::mailbox(clock);
+        store.subscribe(changed);
+        let controllers = controllers
+            .into_iter()
+            .enumerate()
+            .map(|(index, controller)| {
+                let context = Context {
+                    clock: clock.clone(),
+                    controller: index,
+                    wakes: sender.clone(),
+                    stop: stop.clone(),
+                };
+                (controller, Queue::default(), context)
+            })
+            .collect();
+        Self { store, controllers, wakes, changes, stop, seen: 0 }
+    }
+
+    /// Runs until stopped.
+    pub async fn run(mut self) {
+        self.catch_up();
+        self.drain();
+        loop {
+            let (wake, _busy) = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                Some((wake, busy)) = self.wakes.recv() => (wake, busy),
+                Some((StoreChanged, busy)) = self.changes.recv() => (Wake::Store, busy),
+                else => return,
+            };
+            self.handle(wake);
+            while let Ok((StoreChanged, _busy)) = self.changes.try_recv() {}
+            self.catch_up();
+            self.drain();
+        }
+    }
+
+    fn handle(&mut self, wake: Wake) {
+        match wake {
+            Wake::Store => {}
+            Wake::Due { controller, key } => {
+                if let Some((_, queue, _)) = self.controllers.get_mut(controller) {
+                    queue.add(key);
+                }
+            }
+            Wake::Finished { controller, key, outcome } => {
+                if let Some((controller, _, context)) = self.controllers.get_mut(controller) {
+                    controller.finished(&key, outcome, context);
+                }
+            }
+        }
+    }
+
+    /// Shows the controllers what has happened since the last look.
+    fn catch_up(&mut self) {
+        match self.store.events_since(self.seen) {
+            Ok(events) => {
+                for event in events {
+                    self.seen = event.revision;
+                    self.show(&event);
+                }
+            }
+            Err(_) => self.show_everything(),
+        }
+    }
+
+    /// After a gap: every object, as if it were new.
+    fn show_everything(&mut self) {
+        self.seen = self.store.revision();
+        for resource in self.store.resources() {
+            for object in self.store.list(&resource, None).0 {
+                let (key, revision) = (object.key(), object.revision());
+                let resource = resource.clone();
+                self.show(&Event { revision, resource, key, change: Change::Added, object, previous: None });
+            }
+        }
+    }
+
+    fn show(&mut self, event: &Event) {
+        for (controller, queue, _) in &mut self.controllers {
+            controller.observe(event, queue);
+        }
+    }
+
+    /// Reconciles until no key waits, looking at new events after each.
+    fn drain(&mut self) {
+        while self.reconcile_one() {
+            self.catch_up();
+        }
+    }
+
+    fn reconcile_one(&mut self) -> bool {
+        for (controller, queue, context) in &mut self.controllers {
+            if let Some(key) = queue.pop() {
+                tracing::trace!(controller = controller.name(), %key, "reconcile");
+                controller.reconcile(&key, context);
+                return true;
+            }
+        }
+        false
+    }
+}

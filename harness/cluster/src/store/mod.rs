@@ -1,0 +1,330 @@
+//! The object store: every object of one cluster, each version kept as a value and as its encoded bytes.
+//!
+//! A revision counter orders all writes. Behind it a bounded window of events lets watches replay what
+//! happened since a revision, and lets lists go back to one. It knows nothing of kinds: names of resources
+//! (`pods`, `deployments.apps`) are opaque to it, and rules about writes belong to the API layer.
+
+mod events;
+mod object;
+mod shift;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use parking_lot::RwLock;
+use pulldrill_clock::{SignedDuration, mailbox};
+use serde_json::Value;
+use thiserror::Error;
+use tokio::sync::watch;
+
+pub use events::{Change, Event};
+pub use object::{Key, Stored};
+
+/// The objects of one resource, in the order in which lists show them (namespace, then name).
+type Objects = BTreeMap<Key, Arc<Stored>>;
+
+/// Why a write or a replay was refused.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum StoreError {
+    /// A create found the name taken.
+    #[error("{resource} {key} already exists")]
+    Exists {
+        /// The resource, for example `pods`.
+        resource: String,
+        /// Namespace and name.
+        key: Key,
+    },
+    /// The object is not there.
+    #[error("{resource} {key} not found")]
+    NotFound {
+        /// The resource, for example `pods`.
+        resource: String,
+        /// Namespace and name.
+        key: Key,
+    },
+    /// The writer had read another version than the present one.
+    #[error("{resource} {key} is at revision {current}, not {expected}")]
+    Conflict {
+        /// The resource, for example `pods`.
+        resource: String,
+        /// Namespace and name.
+        key: Key,
+        /// The version that the writer had read.
+        expected: u64,
+        /// The version that is stored.
+        current: u64,
+    },
+    /// The revision is older than the event window.
+    #[error("revision {0} is too old")]
+    Compacted(u64),
+}
+
+/// The object store of one cluster.
+#[derive(Debug)]
+pub struct Store {
+    inner: RwLock<Inner>,
+    revision: watch::Sender<u64>,
+    subscribers: RwLock<Vec<mailbox::Sender<StoreChanged>>>,
+}
+
+/// The message that subscribers get: look at [`Store::events_since`] the last revision you saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreChanged;
+
+#[derive(Debug)]
+struct Inner {
+    revision: u64,
+    resources: BTreeMap<Arc<str>, Objects>,
+    window: VecDeque<Event>,
+    window_size: usize,
+    /// Events up to and including this revision are no longer in the window.
+    compacted: u64,
+}
+
+impl Store {
+    /// An empty store that keeps `window_size` events for watches.
+    #[must_use]
+    pub fn new(window_size: usize) -> Self {
+        Self {
+            inner: RwLock::new(Inner {
+                revision: 1,
+                resources: BTreeMap::new(),
+                window: VecDeque::new(),
+                window_size: window_size.max(1),
+                compacted: 1,
+            }),
+            revision: watch::Sender::new(1),
+            subscribers: RwLock::new(Vec::new()),
+        }
+    }
+
+    /// The revision of the latest write.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.inner.read().revision
+    }
+
+    /// Follows the revision; for watches, which work in real time.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// Sends a message, and with it a busy token, after every write; for parts that work in lab time.
+    pub fn subscribe(&self, sender: mailbox::Sender<StoreChanged>) {
+        self.subscribers.write().push(sender);
+    }
+
+    /// One object.
+    #[must_use]
+    pub fn get(&self, resource: &str, key: &Key) -> Option<Arc<Stored>> {
+        self.inner.read().resources.get(resource)?.get(key).cloned()
+    }
+
+    /// All objects of a resource (of one namespace, or of all), and the revision they were read at.
+    #[must_use]
+    pub fn list(&self, resource: &str, namespace: Option<&str>) -> (Vec<Arc<Stored>>, u64) {
+        let inner = self.inner.read();
+        let objects = inner.resources.get(resource);
+        (objects.map(|o| select(o, namespace)).unwrap_or_default(), inner.revision)
+    }
+
+    /// [`Store::list`] as it would have been at an earlier revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] when that revision is out of the window.
+    pub fn list_at(
+        &self,
+        resource: &str,
+        namespace: Option<&str>,
+        revision: u64,
+    ) -> Result<Vec<Arc<Stored>>, StoreError> {
+        let inner = self.inner.read();
+        let mut objects = inner.resources.get(resource).cloned().unwrap_or_default();
+        if revision < inner.compacted {
+            return Err(StoreError::Compacted(revision));
+        }
+        for event in inner.window.iter().rev().take_while(|e| e.revision > revision) {
+            if &*event.resource == resource {
+                event.undo(&mut objects);
+            }
+        }
+        Ok(select(&objects, namespace))
+    }
+
+    /// The names of all resources that have objects.
+    #[must_use]
+    pub fn resources(&self) -> Vec<Arc<str>> {
+        let inner = self.inner.read();
+        inner.resources.iter().filter(|(_, o)| !o.is_empty()).map(|(r, _)| r.clone()).collect()
+    }
+
+    /// Everything that happened after `revision`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] when that revision is out of the window: list again.
+    pub fn events_since(&self, revision: u64) -> Result<Vec<Event>, StoreError> {
+        let inner = self.inner.read();
+        if revision < inner.compacted {
+            return Err(StoreError::Compacted(revision));
+        }
+        let from = inner.window.partition_point(|e| e.revision <= revision);
+        Ok(inner.window.range(from..).cloned().collect())
+    }
+
+    /// Stores a new object; its `metadata.resourceVersion` is set.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`].
+    pub fn create(&self, resource: &str, key: Key, object: Value) -> Result<Arc<Stored>, StoreError> {
+        self.write(resource, key, |current| match current {
+            Some(_) => Err(Refusal::Exists),
+            None => Ok(Some(object)),
+        })
+    }
+
+    /// Replaces an object; with `expected`, only if it is still at that revision.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`].
+    pub fn update(
+        &self,
+        resource: &str,
+        key: &Key,
+        expected: Option<u64>,
+        object: Value,
+    ) -> Result<Arc<Stored>, StoreError> {
+        self.write(resource, key.clone(), |current| {
+            check(current, expected)?;
+            Ok(Some(object))
+        })
+    }
+
+    /// Removes an object and returns its last state, which carries the revision of the removal.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`].
+    pub fn delete(
+        &self,
+        resource: &str,
+        key: &Key,
+        expected: Option<u64>,
+    ) -> Result<Arc<Stored>, StoreError> {
+        self.write(resource, key.clone(), |current| {
+            check(current, expected)?;
+            Ok(None)
+        })
+    }
+
+    /// Makes every object older by `by` and ends every watch, as a restored backup would: shown times move,
+    /// revisions rise, and whoever follows has to list again.
+    pub fn shift_times(&self, by: SignedDuration) {
+        let mut inner = self.inner.write();
+        let mut revision = inner.revision;
+        for object in inner.resources.values_mut().flat_map(BTreeMap::values_mut) {
+            revision += 1;
+            let mut value = object.value().clone();
+            shift::shift_times(&mut value, by);
+            *object = Arc::new(Stored::new(value, revision));
+        }
+        inner.revision = revision + 1;
+        inner.compacted = inner.revision;
+        inner.window.clear();
+        drop(inner);
+        self.announce();
+    }
+
+    /// The one path of all writes: decides under the lock, numbers the change, and tells everybody.
+    fn write(
+        &self,
+        resource: &str,
+        key: Key,
+        decide: impl FnOnce(Option<&Arc<Stored>>) -> Result<Option<Value>, Refusal>,
+    ) -> Result<Arc<Stored>, StoreError> {
+        let mut inner = self.inner.write();
+        let resource: Arc<str> = match inner.resources.get_key_value(resource) {
+            Some((name, _)) => name.clone(),
+            None => Arc::from(resource),
+        };
+        let revision = inner.revision + 1;
+        let objects = inner.resources.entry(resource.clone()).or_default();
+        let previous = objects.get(&key).cloned();
+        let decision = decide(previous.as_ref()).map_err(|r| r.explain(&resource, &key))?;
+        let (change, object) = match decision {
+            Some(value) => {
+                let object = Arc::new(Stored::new(value, revision));
+                objects.insert(key.clone(), object.clone());
+                (if previous.is_some() { Change::Modified } else { Change::Added }, object)
+            }
+            None => {
+                objects.remove(&key);
+                let last = previous.as_ref().map(|p| p.value().clone()).unwrap_or_default();
+                (Change::Deleted, Arc::new(Stored::new(last, revision)))
+            }
+        };
+        inner.revision = revision;
+        inner.window.push_back(Event { revision, resource, key, change, object: object.clone(), previous });
+        if inner.window.len() > inner.window_size
+            && let Some(oldest) = inner.window.pop_front()
+        {
+            inner.compacted = oldest.revision;
+        }
+        drop(inner);
+        self.announce();
+        Ok(object)
+    }
+
+    fn announce(&self) {
+        for subscriber in self.subscribers.read().iter() {
+            subscriber.send(StoreChanged);
+        }
+        let revision = self.revision();
+        self.revision.send_if_modified(|seen| {
+            let newer = revision > *seen;
+            *seen = revision.max(*seen);
+            newer
+        });
+    }
+}
+
+/// A refusal that does not yet know which object it is about.
+enum Refusal {
+    Exists,
+    NotFound,
+    Conflict { expected: u64, current: u64 },
+}
+
+impl Refusal {
+    fn explain(self, resource: &str, key: &Key) -> StoreError {
+        let (resource, key) = (resource.to_owned(), key.clone());
+        match self {
+            Self::Exists => StoreError::Exists { resource, key },
+            Self::NotFound => StoreError::NotFound { resource, key },
+            Self::Conflict { expected, current } => StoreError::Conflict { resource, key, expected, current },
+        }
+    }
+}
+
+fn check(current: Option<&Arc<Stored>>, expected: Option<u64>) -> Result<(), Refusal> {
+    let current = current.ok_or(Refusal::NotFound)?.revision();
+    match expected {
+        Some(expected) if expected != current => Err(Refusal::Conflict { expected, current }),
+        _ => Ok(()),
+    }
+}
+
+fn select(objects: &Objects, namespace: Option<&str>) -> Vec<Arc<Stored>> {
+    match namespace {
+        None => objects.values().cloned().collect(),
+        Some(ns) => objects
+            .range(Key::new(ns, "")..)
+            .take_while(|(key, _)| key.namespace == ns)
+            .map(|(_, object)| object.clone())
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+use serde_json::json;
+
+use super::*;
+
+fn pod(name: &str) -> (Key, Value) {
+    let key = Key::new("ns", name);
+    (key, json!({"kind": "Pod", "metadata": {"name": name, "namespace": "ns"}}))
+}
+
+#[test]
+fn writes_are_numbered_replayed_and_undone() {
+    let store = Store::new(100);
+    let start = store.revision();
+    let (key, object) = pod("a");
+    let first = store.create("pods", key.clone(), object.clone()).unwrap();
+    assert!(matches!(store.create("pods", key.clone(), object), Err(StoreError::Exists { .. })));
+    let mut changed = first.value().clone();
+    changed["spec"] = json!({"nodeName": "n1"});
+    let second = store.update("pods", &key, Some(first.revision()), changed.clone()).unwrap();
+    assert!(matches!(
+        store.update("pods", &key, Some(first.revision()), changed),
+        Err(StoreError::Conflict { .. })
+    ));
+    let last = store.delete("pods", &key, None).unwrap();
+    assert!(last.revision() > second.revision());
+    assert!(matches!(store.delete("pods", &key, None), Err(StoreError::NotFound { .. })));
+    let changes: Vec<_> = store.events_since(start).unwrap().iter().map(|e| e.change).collect();
+    assert_eq!(changes, [Change::Added, Change::Modified, Change::Deleted]);
+    assert!(store.list("pods", None).0.is_empty());
+    let then = store.list_at("pods", Some("ns"), first.revision()).unwrap();
+    assert_eq!(then[0].value(), first.value());
+    assert_eq!(second.value()["metadata"]["resourceVersion"], second.revision().to_string());
+}
+
+#[test]
+fn the_window_is_bounded() {
+    let store = Store::new(3);
+    let start = store.revision();
+    for name in ["a", "b", "c", "d", "e"] {
+        let (key, object) = pod(name);
+        store.create("pods", key, object).unwrap();
+    }
+    assert_eq!(store.events_since(start).unwrap_err(), StoreError::Compacted(start));
+    assert_eq!(store.events_since(store.revision() - 3).unwrap().len(), 3);
+    assert_eq!(store.list("pods", Some("other")).0.len(), 0);
+    assert_eq!(store.list("pods", Some("ns")).0.len(), 5);
+}
+
+#[test]
+fn an_advance_moves_shown_times_but_nothing_that_a_user_wrote() {
+    let store = Store::new(10);
+    let key = Key::new("ns", "a");
+    let object = json!({"kind": "Pod",
+        "metadata": {"name": "a", "creationTimestamp": "2026-11-22T12:00:00Z",
+            "annotations": {"restartTime": "2026-11-22T12:00:00Z"}},
+        "spec": {"startTime": "2026-11-22T12:00:00Z"},
+        "status": {"startTime": "2026-11-22T12:00:01Z",
+            "conditions": [{"lastTransitionTime": "2026-11-22T12:00:02Z", "message": "x"}]},
+        "eventTime": "2026-11-22T12:00:00.123456Z"});
+    let before = store.create("pods", key.clone(), object).unwrap();
+    store.shift_times(SignedDuration::from_hours(12));
+    let after = store.get("pods", &key).unwrap();
+    let value = after.value();
+    assert_eq!(value["metadata"]["creationTimestamp"], "2026-11-22T00:00:00Z");
+    assert_eq!(value["metadata"]["annotations"]["restartTime"], "2026-11-22T12:00:00Z");
+    assert_eq!(value["spec"]["startTime"], "2026-11-22T12:00:00Z");
+    assert_eq!(value["status"]["conditions"][0]["lastTransitionTime"], "2026-11-22T00:00:02Z");
+    assert_eq!(value["eventTime"], "2026-11-22T00:00:00.123456Z");
+    assert!(after.revision() > before.revision());
+    assert!(store.events_since(before.revision()).is_err());
+}

@@ -1,0 +1,191 @@
+//! The lab's own certificates: authorities, servers, clients.
+//!
+//! Everything is made at run time, so nothing committed can expire; keys never leave the process except
+//! where a caller writes them (a kubeconfig). Transport stays on real time: a certificate is valid from
+//! 2024 to 2060. Certificates that are *meant* to be bad are a fault, and the registry's own.
+
+use std::{net::IpAddr, sync::Arc};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
+};
+use thiserror::Error;
+
+/// Why a certificate could not be made or used.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// The name or key was not acceptable.
+    #[error("cannot make a certificate for {name}: {source}")]
+    Certificate {
+        /// For whom it was to be.
+        name: String,
+        /// What the generator said.
+        source: rcgen::Error,
+    },
+    /// The TLS library refused the certificate or key.
+    #[error("cannot use the certificate of {name}: {message}")]
+    Config {
+        /// Whose it is.
+        name: String,
+        /// What the library said.
+        message: String,
+    },
+}
+
+/// A certificate authority.
+pub struct Authority {
+    name: String,
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate with its private key, both PEM.
+#[derive(Clone)]
+pub struct Identity {
+    name: String,
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// The private key, PEM (PKCS#8).
+    pub key: String,
+}
+
+/// Makes ring the process's TLS provider. Call it first in `main` and in every test world; again is fine.
+pub fn install_provider() {
+    let _already_there = rustls::crypto::ring::default_provider().install_default();
+}
+
+impl Authority {
+    /// A new authority.
+    ///
+    /// # Errors
+    /// [`TlsError::Certificate`] for a name that no certificate can carry.
+    pub fn new(name: &str) -> Result<Self, TlsError> {
+        let fail = |source| TlsError::Certificate { name: name.to_owned(), source };
+        let key = KeyPair::generate().map_err(fail)?;
+        let mut params = parameters(name, &[])?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let pem = params.self_signed(&key).map_err(fail)?.pem();
+        Ok(Self { name: name.to_owned(), pem, issuer: Issuer::new(params, key) })
+    }
+
+    /// The authority's own certificate, PEM.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// A server certificate for host names and addresses; the first name is its common name.
+    ///
+    /// # Errors
+    /// [`TlsError::Certificate`] for a name that is not a host name.
+    pub fn server(&self, names: &[String], addresses: &[IpAddr]) -> Result<Identity, TlsError> {
+        let common = names.first().map_or(self.name.as_str(), String::as_str);
+        let mut params = parameters(common, names)?;
+        params.subject_alt_names.extend(addresses.iter().map(|ip| SanType::IpAddress(*ip)));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(common, &params)
+    }
+
+    /// A client certificate as Kubernetes reads it: common name = user, organisations = groups.
+    ///
+    /// # Errors
+    /// [`TlsError::Certificate`] for a name that no certificate can carry.
+    pub fn client(&self, user: &str, groups: &[&str]) -> Result<Identity, TlsError> {
+        let mut params = parameters(user, &[])?;
+        for group in groups {
+            params.distinguished_name.push(DnType::OrganizationName, *group);
+        }
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(user, &params)
+    }
+
+    fn sign(&self, name: &str, params: &CertificateParams) -> Result<Identity, TlsError> {
+        let fail = |source| TlsError::Certificate { name: name.to_owned(), source };
+        let key = KeyPair::generate().map_err(fail)?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(fail)?.pem();
+        Ok(Identity { name: name.to_owned(), certificate, key: key.serialize_pem() })
+    }
+}
+
+impl Identity {
+    /// A TLS server with this certificate. With `clients`, client certificates of that authority are asked
+    /// for, but not required.
+    ///
+    /// # Errors
+    /// [`TlsError::Config`].
+    pub fn server_config(&self, clients: Option<&Authority>) -> Result<Arc<ServerConfig>, TlsError> {
+        let fail = |message: String| TlsError::Config { name: self.name.clone(), message };
+        let builder = ServerConfig::builder();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let verifier = WebPkiClientVerifier::builder(Arc::new(roots(&[authority.pem()])?))
+                    .allow_unauthenticated()
+                    .build()
+                    .map_err(|e| fail(e.to_string()))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let chain = certificates(&self.certificate).map_err(fail)?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|e| fail(e.to_string()))?;
+        let config = builder.with_single_cert(chain, key).map_err(|e| fail(e.to_string()))?;
+        Ok(Arc::new(config))
+    }
+}
+
+/// A TLS client that trusts exactly the given authorities (PEM).
+///
+/// # Errors
+/// [`TlsError::Config`] for something that is no certificate.
+pub fn client_config(authorities: &[&str]) -> Result<Arc<ClientConfig>, TlsError> {
+    let config = ClientConfig::builder().with_root_certificates(roots(authorities)?).with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+fn roots(authorities: &[&str]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for pem in authorities {
+        let fail = |message: String| TlsError::Config { name: "authority".into(), message };
+        for certificate in certificates(pem).map_err(fail)? {
+            roots.add(certificate).map_err(|e| fail(e.to_string()))?;
+        }
+    }
+    Ok(roots)
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().map_err(|e| e.to_string())
+}
+
+fn parameters(name: &str, alternatives: &[String]) -> Result<CertificateParams, TlsError> {
+    let mut params = CertificateParams::new(alternatives.to_vec())
+        .map_err(|source| TlsError::Certificate { name: name.to_owned(), source })?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(2024, 1, 1);
+    params.not_after = date_time_ymd(2060, 1, 1);
+    Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_and_clients_can_be_made_and_used() {
+        install_provider();
+        let authority = Authority::new("lab").unwrap();
+        let server = authority.server(&["registry.example".into()], &["127.0.0.1".parse().unwrap()]).unwrap();
+        server.server_config(Some(&authority)).unwrap();
+        authority.client("trainee", &["trainees"]).unwrap();
+        client_config(&[authority.pem()]).unwrap();
+        assert!(client_config(&["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]).is_err());
+    }
+}
