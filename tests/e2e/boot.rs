@@ -26,7 +26,11 @@ fn stuck(pods: &str) -> Result<Vec<(String, String, String)>> {
             let reason = waiting["reason"].as_str().unwrap_or_default();
             if matches!(reason, "ErrImagePull" | "ImagePullBackOff") {
                 let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-                found.push((text(&pod["metadata"]["namespace"]), reason.to_owned(), text(&waiting["message"])));
+                found.push((
+                    text(&pod["metadata"]["namespace"]),
+                    reason.to_owned(),
+                    text(&waiting["message"]),
+                ));
             }
         }
     }
@@ -67,9 +71,11 @@ async fn without_history_the_symptoms_come_at_the_times_of_a_real_kubelet() -> R
         let (_, namespace) = lab.drill_of("wrong-tag")?;
         let events = lab.kubectl_ok(&kubectl, &["get", "events", "-n", &namespace, "-o", "json"])?;
         let events: Value = serde_json::from_str(&events)?;
-        let pulling = events["items"].as_array().context("items")?.iter().find(|e| {
-            e["reason"] == "Pulling" && e["count"].as_u64().unwrap_or(0) >= 2
-        });
+        let pulling = events["items"]
+            .as_array()
+            .context("items")?
+            .iter()
+            .find(|e| e["reason"] == "Pulling" && e["count"].as_u64().unwrap_or(0) >= 2);
         let pulling = pulling.context("a second pull within the time that a dial timeout needs")?;
         let second = |field: &str| -> Result<i64> {
             let time: jiff::Timestamp = pulling[field].as_str().context("time")?.parse()?;

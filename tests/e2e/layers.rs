@@ -14,7 +14,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pulldrill-cluster", &["pulldrill-clock", "pulldrill-tls"]),
     (
         "pulldrill-lab",
-        &["pulldrill-clock", "pulldrill-tls", "pulldrill-scenarios", "pulldrill-registry", "pulldrill-cluster"],
+        &[
+            "pulldrill-clock",
+            "pulldrill-tls",
+            "pulldrill-scenarios",
+            "pulldrill-registry",
+            "pulldrill-cluster",
+        ],
     ),
     ("pulldrill", &["pulldrill-clock", "pulldrill-lab", "pulldrill-scenarios"]),
     ("pulldrill-web", &["pulldrill-clock", "pulldrill-lab"]),

@@ -52,12 +52,14 @@ async fn nothing_a_trainee_can_reach_names_the_cause() -> Result<()> {
     }
     for (_, kubectl) in kubectls() {
         let kinds = "namespaces,pods,deployments,replicasets,statefulsets,secrets,serviceaccounts,configmaps,events,nodes";
-        answers.push(("kubectl get".to_owned(), lab.kubectl_ok(&kubectl, &["get", kinds, "-A", "-o", "json"])?));
+        answers
+            .push(("kubectl get".to_owned(), lab.kubectl_ok(&kubectl, &["get", kinds, "-A", "-o", "json"])?));
     }
     for (what, answer) in answers {
         for secret in SECRETS {
             // A diagnosis form offers every cause there is, the same to everybody.
-            let hits: Vec<_> = answer.match_indices(secret).map(|(at, _)| &answer[at.saturating_sub(60)..at]).collect();
+            let hits: Vec<_> =
+                answer.match_indices(secret).map(|(at, _)| &answer[at.saturating_sub(60)..at]).collect();
             assert!(hits.is_empty(), "{what} says {secret}: …{}{secret}", hits[0]);
         }
     }

@@ -104,7 +104,8 @@ impl Lab {
         let description = self.description()?;
         let kubeconfig = std::fs::read_to_string(self.dir().join("kubeconfig"))?;
         let server = kubeconfig.lines().find_map(|l| l.trim().strip_prefix("server: "));
-        let mut urls = vec![self.web()?, server.context("no server in kubeconfig")?.trim_matches('"').to_owned()];
+        let mut urls =
+            vec![self.web()?, server.context("no server in kubeconfig")?.trim_matches('"').to_owned()];
         for url in description["registries"].as_object().context("no registries")?.values() {
             urls.push(url.as_str().unwrap_or_default().to_owned());
         }
@@ -163,7 +164,9 @@ impl Lab {
         let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status()?;
         ensure!(sent.success(), "kill -s {signal}");
         let child = &mut self.child;
-        until(Duration::from_secs(20), "the lab to end", async || Ok(child.try_wait()?)).await.map(|s| s.code())
+        until(Duration::from_secs(20), "the lab to end", async || Ok(child.try_wait()?))
+            .await
+            .map(|s| s.code())
     }
 
     /// The temporary folder, for a second lab in the same place.
@@ -188,7 +191,9 @@ pub(crate) fn pulldrill(root: &Path) -> Command {
 
 /// Keeps the user's own Kubernetes and proxy settings out of a test.
 fn clean(mut command: Command) -> Command {
-    for name in ["KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+    for name in
+        ["KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
+    {
         command.env_remove(name);
     }
     command
