@@ -106,7 +106,12 @@ impl Children {
 
     /// The children of `parent` after it has taken those without an owner that it selects (and that
     /// `fits` accepts) and let go those that it no longer selects.
-    pub(crate) fn claim(&self, deps: &Deps, parent: &Value, fits: impl Fn(&Value) -> bool) -> Vec<Arc<Stored>> {
+    pub(crate) fn claim(
+        &self,
+        deps: &Deps,
+        parent: &Value,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Vec<Arc<Stored>> {
         let mine = self.of(deps, uid(parent));
         if deleting(parent) {
             return mine;
@@ -132,7 +137,9 @@ impl Children {
                     add_controller(object, parent);
                 }
             });
-            kept.extend(adopted.ok().filter(|c| controller_of(c.value()).is_some_and(|r| r["uid"] == uid(parent))));
+            kept.extend(
+                adopted.ok().filter(|c| controller_of(c.value()).is_some_and(|r| r["uid"] == uid(parent))),
+            );
         }
         kept
     }

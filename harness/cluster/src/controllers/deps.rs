@@ -7,12 +7,14 @@ use serde_json::Value;
 
 use super::{
     json::stamp,
-    meta::deleting,
-    shim::{Dialect, Kind, Recorder},
+    meta::{deleting, uid},
+    names::Names,
     wording::Wording,
 };
 use crate::{
     api::{Api, DeleteOptions, Status, User, WriteOptions},
+    dialect::Dialect,
+    recorder::{Kind, Recorder},
     store::{Key, Stored},
 };
 
@@ -21,25 +23,28 @@ pub(crate) struct Deps {
     api: Arc<Api>,
     user: User,
     recorder: Recorder,
+    names: Names,
     /// What differs between releases.
     pub(crate) wording: &'static Wording,
 }
 
 impl Deps {
     /// The access of the controller of this name.
-    pub(crate) fn new(api: &Arc<Api>, dialect: &Arc<Dialect>, name: &'static str) -> Self {
+    pub(crate) fn new(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64, name: &str) -> Self {
         let recorder = Recorder::new(api.clone(), api.clock().clone(), name, None, dialect.clone());
-        Self::with_recorder(api, dialect, name, recorder)
+        Self {
+            api: api.clone(),
+            user: User::controller(name),
+            recorder,
+            names: Names::new(seed, name),
+            wording: Wording::of(&dialect.id),
+        }
     }
 
-    /// The same with a recorder of another form.
-    pub(crate) fn with_recorder(
-        api: &Arc<Api>,
-        dialect: &Arc<Dialect>,
-        name: &'static str,
-        recorder: Recorder,
-    ) -> Self {
-        Self { api: api.clone(), user: User::controller(name), recorder, wording: Wording::of(&dialect.id) }
+    /// The scheduler's access: its events have a form of their own.
+    pub(crate) fn scheduler(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64, name: &str) -> Self {
+        let recorder = Recorder::modern(api.clone(), api.clock().clone(), name, dialect.clone());
+        Self { recorder, ..Self::new(api, dialect, seed, name) }
     }
 
     /// The time that objects are stamped with.
@@ -62,14 +67,24 @@ impl Deps {
         self.api.store().list(resource, namespace).0
     }
 
-    /// The names of all resources that have objects.
-    pub(crate) fn resources(&self) -> Vec<Arc<str>> {
-        self.api.store().resources()
-    }
-
-    /// Creates an object.
-    pub(crate) fn create(&self, resource: &str, namespace: &str, object: Value) -> Result<Arc<Stored>, Status> {
-        self.api.create(&self.user, resource, namespace, object, &WriteOptions::default())
+    /// Creates an object. One that has only a `generateName` gets a free name.
+    pub(crate) fn create(
+        &self,
+        resource: &str,
+        namespace: &str,
+        mut object: Value,
+    ) -> Result<Arc<Stored>, Status> {
+        let base = match &object["metadata"]["generateName"] {
+            Value::String(base) if object["metadata"]["name"].is_null() => base.clone(),
+            _ => return self.api.create(&self.user, resource, namespace, object, &WriteOptions::default()),
+        };
+        loop {
+            object["metadata"]["name"] = self.names.generate(&base).into();
+            match self.api.create(&self.user, resource, namespace, object.clone(), &WriteOptions::default()) {
+                Err(status) if status.reason == "AlreadyExists" => {}
+                other => return other,
+            }
+        }
     }
 
     /// Changes an object, except its status.
@@ -94,7 +109,12 @@ impl Deps {
     }
 
     /// Replaces an object's status; writes nothing if it is the same.
-    pub(crate) fn write_status(&self, resource: &str, key: &Key, status: &Value) -> Result<Arc<Stored>, Status> {
+    pub(crate) fn write_status(
+        &self,
+        resource: &str,
+        key: &Key,
+        status: &Value,
+    ) -> Result<Arc<Stored>, Status> {
         self.edit_sub(resource, key, "status", |object| object["status"] = status.clone())
     }
 
@@ -107,7 +127,7 @@ impl Deps {
     pub(crate) fn delete_as(&self, resource: &str, object: &Value, policy: &str) -> Result<(), Status> {
         let options = DeleteOptions {
             propagation_policy: Some(policy.to_owned()),
-            uid: Some(super::meta::uid(object).to_owned()),
+            uid: Some(uid(object).to_owned()),
             ..DeleteOptions::default()
         };
         match self.api.delete(&self.user, resource, &Key::of(object), &options) {

@@ -33,7 +33,8 @@ mod tests {
 
     #[test]
     fn the_same_template_gives_the_same_letters_and_another_gives_others() {
-        let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"image": "a:1"}]}});
+        let template =
+            json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"image": "a:1"}]}});
         let same = json!({"spec": {"containers": [{"image": "a:1"}]}, "metadata": {"creationTimestamp": null, "labels": {"app": "a"}}});
         let hash = template_hash(&template, 0);
         assert_eq!(hash, template_hash(&same, 0));

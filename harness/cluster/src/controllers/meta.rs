@@ -65,11 +65,6 @@ pub(crate) fn annotate(object: &mut Value, name: &str, value: &str) -> bool {
     set_entry(object, "annotations", name, value)
 }
 
-/// Sets a label. True when that changed something.
-pub(crate) fn label(object: &mut Value, name: &str, value: &str) -> bool {
-    set_entry(object, "labels", name, value)
-}
-
 fn set_entry(object: &mut Value, map: &str, name: &str, value: &str) -> bool {
     let entries = &mut object["metadata"][map];
     if !entries.is_object() {
@@ -82,7 +77,5 @@ fn set_entry(object: &mut Value, map: &str, name: &str, value: &str) -> bool {
 
 /// The key of the managing owner, if it is of this kind.
 pub(crate) fn controller_key(object: &Value, kind: &str) -> Option<Key> {
-    controller_of(object)
-        .filter(|r| r["kind"] == kind)
-        .map(|r| Key::new(namespace(object), text(&r["name"])))
+    controller_of(object).filter(|r| r["kind"] == kind).map(|r| Key::new(namespace(object), text(&r["name"])))
 }

@@ -70,7 +70,9 @@ pub(crate) fn expendable_first(a: &Value, b: &Value, neighbours: impl Fn(&Value)
         "Unknown" => 1,
         _ => 0,
     };
-    let cost = |pod: &Value| annotation(pod, "controller.kubernetes.io/pod-deletion-cost").parse::<i32>().unwrap_or(0);
+    let cost = |pod: &Value| {
+        annotation(pod, "controller.kubernetes.io/pod-deletion-cost").parse::<i32>().unwrap_or(0)
+    };
     let created = |pod: &Value| time(&pod["metadata"]["creationTimestamp"]);
     assigned(a)
         .cmp(&assigned(b))
@@ -113,9 +115,7 @@ mod tests {
             pod("pulling", "n1", "Pending", None, 0),
             pod("unassigned", "", "Pending", None, 0),
         ];
-        pods.sort_by(|a, b| {
-            expendable_first(a, b, |p| if p["spec"]["nodeName"] == "n2" { 2 } else { 1 })
-        });
+        pods.sort_by(|a, b| expendable_first(a, b, |p| if p["spec"]["nodeName"] == "n2" { 2 } else { 1 }));
         let names: Vec<&str> = pods.iter().map(name).collect();
         assert_eq!(names, ["unassigned", "pulling", "unready", "crowded", "new", "restarted", "old"]);
     }
@@ -123,7 +123,10 @@ mod tests {
     #[test]
     fn availability_waits_for_min_ready_seconds() {
         let pod = pod("a", "n1", "Running", Some("2026-11-22T20:00:00Z"), 0);
-        let at = |s: i64| Timestamp::from_second("2026-11-22T20:00:00Z".parse::<Timestamp>().unwrap().as_second() + s).unwrap();
+        let at = |s: i64| {
+            Timestamp::from_second("2026-11-22T20:00:00Z".parse::<Timestamp>().unwrap().as_second() + s)
+                .unwrap()
+        };
         let ten = SignedDuration::from_secs(10);
         assert!(available(&pod, SignedDuration::ZERO, at(-5)));
         assert!(!available(&pod, ten, at(9)));

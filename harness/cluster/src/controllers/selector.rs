@@ -46,14 +46,20 @@ mod tests {
         let cases = [
             (json!({"matchLabels": {"app": "web"}}), true),
             (json!({"matchLabels": {"app": "web", "tier": "back"}}), false),
-            (json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["front", "x"]}]}), true),
+            (
+                json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["front", "x"]}]}),
+                true,
+            ),
             (json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["front"]}]}), false),
             (json!({"matchExpressions": [{"key": "gone", "operator": "NotIn", "values": ["front"]}]}), true),
             (json!({"matchExpressions": [{"key": "gone", "operator": "DoesNotExist"}]}), true),
             (json!({"matchExpressions": [{"key": "gone", "operator": "Exists"}]}), false),
             (json!({"matchExpressions": [{"key": "zone", "operator": "Gt", "values": ["6"]}]}), true),
             (json!({"matchExpressions": [{"key": "zone", "operator": "Lt", "values": ["6"]}]}), false),
-            (json!({"matchLabels": {"app": "web"}, "matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}), false),
+            (
+                json!({"matchLabels": {"app": "web"}, "matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}),
+                false,
+            ),
             (json!({}), false),
         ];
         for (selector, expected) in cases {

@@ -45,3 +45,16 @@ impl Timers {
         self.failures.remove(key);
     }
 }
+
+impl Timers {
+    /// [`Timers::succeeded`] or [`Timers::failed`], as it went.
+    pub(crate) fn outcome(&mut self, key: &Key, outcome: &Result<(), crate::api::Status>, context: &Context) {
+        match outcome {
+            Ok(()) => self.succeeded(key),
+            Err(error) => {
+                tracing::debug!(%key, %error, "to be tried again");
+                self.failed(key, context);
+            }
+        }
+    }
+}

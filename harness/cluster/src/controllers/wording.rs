@@ -76,7 +76,8 @@ impl Wording {
     /// The wording of a dialect such as `k8s-1.36-containerd-2.1`: that of the newest release we have
     /// recorded that is not newer than it.
     pub(crate) fn of(dialect: &str) -> &'static Self {
-        let minor = dialect.strip_prefix("k8s-1.").and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        let minor =
+            dialect.strip_prefix("k8s-1.").and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
         if minor.is_some_and(|minor| minor < 36) { &V1_20 } else { &V1_36 }
     }
 }

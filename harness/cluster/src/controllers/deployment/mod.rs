@@ -67,7 +67,7 @@ impl Deployments {
             deployment: stored.value().clone(),
             sets: sets.into_iter().map(|set| set.value().clone()).collect(),
         };
-        rollout.sets.sort_by(|a, b| age(a).cmp(&age(b)));
+        rollout.sets.sort_by_key(age);
         if deleting(&rollout.deployment) {
             return rollout.write_counters();
         }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    DESIRED, HASH_LABEL, MAXIMUM, RESOURCE, REVISION, REVISION_HISTORY, Rollout, rolling::Limits, status::Progress,
+    DESIRED, HASH_LABEL, MAXIMUM, RESOURCE, REVISION, REVISION_HISTORY, Rollout, rolling::Limits,
+    status::Progress,
 };
 use crate::{
     api::Status,

@@ -115,7 +115,9 @@ impl Rollout<'_> {
         let noted = reason.as_deref() == Some(PAUSED);
         match (self.paused(), noted) {
             (true, false) => self.write_progress(Progress::Unknown(PAUSED), "Deployment is paused"),
-            (false, true) => self.write_progress(Progress::Unknown("DeploymentResumed"), "Deployment is resumed"),
+            (false, true) => {
+                self.write_progress(Progress::Unknown("DeploymentResumed"), "Deployment is resumed")
+            }
             _ => Ok(()),
         }
     }
@@ -129,7 +131,9 @@ impl Rollout<'_> {
     /// Whether a status says that the rollout is done.
     pub(super) fn complete(&self, status: &Value) -> bool {
         let replicas = self.replicas();
-        ["updatedReplicas", "replicas", "availableReplicas"].iter().all(|field| int(&status[*field]) == replicas)
+        ["updatedReplicas", "replicas", "availableReplicas"]
+            .iter()
+            .all(|field| int(&status[*field]) == replicas)
             && int(&status["observedGeneration"]) >= int(&self.deployment["metadata"]["generation"])
     }
 
@@ -182,7 +186,10 @@ impl Rollout<'_> {
         let before = &self.deployment["status"];
         let old = |s: &Value| int(&s["replicas"]) - int(&s["updatedReplicas"]);
         let rose = |field: &str| int(&status[field]) > int(&before[field]);
-        rose("updatedReplicas") || rose("readyReplicas") || rose("availableReplicas") || old(status) < old(before)
+        rose("updatedReplicas")
+            || rose("readyReplicas")
+            || rose("availableReplicas")
+            || old(status) < old(before)
     }
 
     fn timed_out(&self, status: &Value) -> bool {

@@ -52,14 +52,16 @@ impl ReplicaSets {
     /// Stops at the first failure: one refusal usually means that all would be refused.
     fn create(&self, count: usize, set: &Value) -> Result<(), Status> {
         for _ in 0..count {
-            create_pod(&self.deps, set, json!({}))?;
+            create_pod(&self.deps, set, &json!({}))?;
         }
         Ok(())
     }
 
     fn delete(&self, count: usize, set: &Value, active: &[Arc<Stored>]) -> Result<(), Status> {
         let mut victims: Vec<&Value> = active.iter().map(|pod| pod.value()).collect();
-        let on_node = |pod: &Value| active.iter().filter(|p| p.value()["spec"]["nodeName"] == pod["spec"]["nodeName"]).count();
+        let on_node = |pod: &Value| {
+            active.iter().filter(|p| p.value()["spec"]["nodeName"] == pod["spec"]["nodeName"]).count()
+        };
         if count < victims.len() && count > 0 {
             victims.sort_by(|a, b| pods::expendable_first(a, b, on_node));
         }
@@ -83,7 +85,8 @@ impl Controller for ReplicaSets {
         let Some(stored) = self.deps.get(RESOURCE, key) else { return };
         let set = stored.value();
         let children = self.children.claim(&self.deps, set, pods::active);
-        let active: Vec<Arc<Stored>> = children.iter().filter(|pod| pods::active(pod.value())).cloned().collect();
+        let active: Vec<Arc<Stored>> =
+            children.iter().filter(|pod| pods::active(pod.value())).cloned().collect();
         let managed = if deleting(set) { Ok(()) } else { self.manage(set, &active) };
         let now = self.deps.now();
         let status = status::of(&self.deps, set, &children, managed.as_ref().err());
@@ -102,13 +105,13 @@ impl Controller for ReplicaSets {
 
 /// Makes a pod for a workload and tells of it; `extra` is merged over what the template gives. In a
 /// namespace that ends nothing is made, and that is no failure.
-pub(crate) fn create_pod(deps: &Deps, owner: &Value, extra: Value) -> Result<Option<Arc<Stored>>, Status> {
+pub(crate) fn create_pod(deps: &Deps, owner: &Value, extra: &Value) -> Result<Option<Arc<Stored>>, Status> {
     if deps.namespace_ends(namespace(owner)) {
         return Ok(None);
     }
     let mut pod = pods::from_template(&owner["spec"]["template"], owner);
     pod["metadata"]["generateName"] = format!("{}-", name(owner)).into();
-    json_patch::merge(&mut pod, &extra);
+    json_patch::merge(&mut pod, extra);
     match deps.create("pods", namespace(owner), pod) {
         Ok(pod) => {
             deps.normal(owner, "SuccessfulCreate", &format!("Created pod: {}", pod.meta("name")));

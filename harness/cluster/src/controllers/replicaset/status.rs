@@ -48,7 +48,8 @@ fn conditions(deps: &Deps, set: &Value, replicas: i64, failure: Option<&Status>)
         Some(failure) if !present => {
             let wanted = set["spec"]["replicas"].as_i64().unwrap_or(1);
             let reason = if replicas < wanted { "FailedCreate" } else { "FailedDelete" };
-            conditions.push(json!({"type": "ReplicaFailure", "status": "True", "lastTransitionTime": deps.stamp(),
+            conditions
+                .push(json!({"type": "ReplicaFailure", "status": "True", "lastTransitionTime": deps.stamp(),
                 "reason": reason, "message": failure.message}));
         }
         None => conditions.retain(|c| c["type"] != "ReplicaFailure"),

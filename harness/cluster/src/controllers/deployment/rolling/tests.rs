@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "literals read better without borrowing")]
 fn limits(replicas: i64, surge: Value, unavailable: Value) -> Limits {
     Limits::of(&json!({"spec": {"replicas": replicas,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}}}))
@@ -57,7 +58,7 @@ proptest! {
         if old_sets > 1 {
             old[1].desired = broken.min(limits.surge);
         }
-        let mut step = |new: &mut Size, old: &mut Vec<Size>| {
+        let step = |new: &mut Size, old: &mut Vec<Size>| {
             let total = new.desired + old.iter().map(|s| s.desired).sum::<i64>();
             let grown = limits.grow(new.desired, total);
             prop_assert!(grown >= new.desired && grown <= limits.replicas.max(new.desired));
