@@ -7,4 +7,6 @@
 //! - [`engine`]: the loop in which controllers, scheduler and kubelets run.
 pub mod api;
 pub mod engine;
+pub mod patch;
+pub mod schema;
 pub mod store;
