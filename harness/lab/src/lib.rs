@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The orchestrator: the only part that knows what a drill is.
+//!
+//! - [`Lab`]: a running lab and everything that can be asked of it.
+//! - [`LabOptions`]: how to start one. [`LabError`]: what can go wrong.
+//! - [`view`]: what a lab shows of itself, and to whom.
+//! - [`request`]: what can be asked where a few words are not enough.
+//!
+//! It programs the registries, injects the drills into a cluster through its Kubernetes API, and judges
+//! them by what it observes there and in the pull log. It serves no page and parses no command line.
+
+mod error;
+mod lab;
+mod options;
+pub mod request;
+pub mod view;
+
+pub use error::{ErrorClass, LabError};
+pub use lab::Lab;
+pub use options::{BackendKind, ClockMode, LabOptions};

@@ -1,0 +1,78 @@
+//! How a lab is to be started.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use pulldrill_clock::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+/// Where the cluster lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackendKind {
+    /// In this process.
+    #[default]
+    Embedded,
+}
+
+/// How lab time goes once the drills are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClockMode {
+    /// With real time.
+    #[default]
+    Live,
+    /// It stands until it is moved; the drills open at this time.
+    Held(Timestamp),
+}
+
+/// How a lab is to be started.
+#[derive(Clone, Debug)]
+pub struct LabOptions {
+    /// The lab's folder; without one nothing is written and the record is kept in memory.
+    pub dir: Option<PathBuf>,
+    /// What the variants are drawn from.
+    pub seed: u64,
+    /// Ids of the scenarios to start; all when empty.
+    pub scenarios: Vec<String>,
+    /// A folder of scenarios in place of the built-in ones.
+    pub scenario_dir: Option<PathBuf>,
+    /// Where the cluster lives.
+    pub backend: BackendKind,
+    /// The kubelets' dialect.
+    pub dialect: String,
+    /// Whether to play what happened before the trainee came.
+    pub history: bool,
+    /// How lab time goes.
+    pub clock: ClockMode,
+    /// Names of the nodes.
+    pub nodes: Vec<String>,
+    /// The address that the API server and the registries listen on.
+    pub listen: IpAddr,
+    /// The URL of the page, which the caller serves; goes into `lab.json`.
+    pub web: Option<String>,
+    /// The `pulldrill` binary, put on the PATH by `env.sh`.
+    pub program: Option<PathBuf>,
+    /// The lab ends when this is cancelled.
+    pub stop: CancellationToken,
+    /// How long, in lab time, a symptom may take to appear.
+    pub symptom_budget: SignedDuration,
+}
+
+impl Default for LabOptions {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            seed: 0,
+            scenarios: Vec::new(),
+            scenario_dir: None,
+            backend: BackendKind::default(),
+            dialect: "k8s-1.36-containerd-2.1".into(),
+            history: true,
+            clock: ClockMode::default(),
+            nodes: vec!["node-1".into(), "node-2".into()],
+            listen: IpAddr::from([127, 0, 0, 1]),
+            web: None,
+            program: None,
+            stop: CancellationToken::new(),
+            symptom_budget: SignedDuration::from_mins(10),
+        }
+    }
+}
