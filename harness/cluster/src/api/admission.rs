@@ -56,7 +56,11 @@ fn priority(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Statu
             Some(found) => found.value()["value"].clone(),
             None => {
                 let pod = text(&pod["metadata"]["name"]);
-                return Err(Status::forbidden(resource, pod, &format!("no PriorityClass with name {name} was found")));
+                return Err(Status::forbidden(
+                    resource,
+                    pod,
+                    &format!("no PriorityClass with name {name} was found"),
+                ));
             }
         },
     };
@@ -86,8 +90,11 @@ fn service_account(api: &Api, resource: &Resource, pod: &mut Value) -> Result<()
     default_text(&mut pod["spec"], "serviceAccountName", "default");
     pod["spec"]["serviceAccount"] = pod["spec"]["serviceAccountName"].clone();
     let name = text(&pod["spec"]["serviceAccountName"]).to_owned();
-    let Some(account) = api.store().get("serviceaccounts", &Key::new(namespace.as_str(), name.as_str())) else {
-        let why = format!("error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found");
+    let Some(account) = api.store().get("serviceaccounts", &Key::new(namespace.as_str(), name.as_str()))
+    else {
+        let why = format!(
+            "error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found"
+        );
         // A name that the server made up is not told: the object never came to be.
         let shown = if pod["metadata"]["generateName"].is_string() { "" } else { pod_name.as_str() };
         let generated = text(&pod["metadata"]["generateName"]);

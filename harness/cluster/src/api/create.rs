@@ -6,11 +6,8 @@ use pulldrill_clock::secret;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Status, User, WriteOptions, admission,
-    core::refused,
-    defaults,
-    invalid::Errors,
-    kinds, names, validate,
+    Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, kinds, names,
+    validate,
 };
 use crate::{
     resources::Resource,
@@ -92,9 +89,13 @@ impl Api {
         meta["uid"] = secret::uid().into();
         meta["creationTimestamp"] = stamp;
         if let Some(meta) = meta.as_object_mut() {
-            for field in
-                ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion", "generation"]
-            {
+            for field in [
+                "deletionTimestamp",
+                "deletionGracePeriodSeconds",
+                "selfLink",
+                "resourceVersion",
+                "generation",
+            ] {
                 meta.remove(field);
             }
             meta.retain(|_, value| !value.is_null());

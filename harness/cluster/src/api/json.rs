@@ -34,7 +34,10 @@ pub(super) fn items(list: &Value) -> &[Value] {
 }
 
 /// The elements of a list that may be absent, to be changed.
-pub(super) fn items_mut(object: &mut Value, field: &str) -> impl Iterator<Item = &mut Value> {
+pub(super) fn items_mut<'a>(
+    object: &'a mut Value,
+    field: &str,
+) -> impl Iterator<Item = &'a mut Value> + use<'a> {
     object.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten()
 }
 

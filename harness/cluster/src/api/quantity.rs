@@ -43,7 +43,9 @@ mod tests {
 
     #[test]
     fn quantities_have_values() {
-        for (text, number) in [("500m", 0.5), ("1Gi", 1_073_741_824.0), ("2", 2.0), ("1e3", 1000.0), ("-1", -1.0)] {
+        for (text, number) in
+            [("500m", 0.5), ("1Gi", 1_073_741_824.0), ("2", 2.0), ("1e3", 1000.0), ("-1", -1.0)]
+        {
             assert_eq!(value(&json!(text)), Some(number), "{text}");
         }
         assert_eq!(value(&json!(3)), Some(3.0));

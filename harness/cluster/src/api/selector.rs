@@ -245,7 +245,8 @@ mod tests {
     #[test]
     fn field_selectors() {
         let pods = Resources::default().stored("pods").unwrap();
-        let pod = json!({"metadata": {"name": "a"}, "spec": {"nodeName": "n"}, "status": {"phase": "Pending"}});
+        let pod =
+            json!({"metadata": {"name": "a"}, "spec": {"nodeName": "n"}, "status": {"phase": "Pending"}});
         let parse = |query: &str| FieldSelector::parse(query, &pods);
         assert!(parse("spec.nodeName=n,status.phase!=Failed").unwrap().matches(&pod));
         assert!(!parse("metadata.name=b").unwrap().matches(&pod));

@@ -75,7 +75,8 @@ impl Status {
     /// 409 for a version that is no longer the present one.
     #[must_use]
     pub fn modified(resource: &Resource, name: &str) -> Self {
-        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        let why =
+            "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(resource, name, why)
     }
 

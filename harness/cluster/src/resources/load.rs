@@ -78,7 +78,11 @@ fn parse(text: &str) -> Result<Vec<Resource>, serde_saphyr::Error> {
     let rows = groups.into_iter().flat_map(|group| {
         let (name, versions) = (group.group, group.versions);
         let subresources = &subresources;
-        group.resources.into_iter().map(move |row| resource(&name, &versions, row, subresources)).collect::<Vec<_>>()
+        group
+            .resources
+            .into_iter()
+            .map(move |row| resource(&name, &versions, row, subresources))
+            .collect::<Vec<_>>()
     });
     Ok(rows.collect())
 }

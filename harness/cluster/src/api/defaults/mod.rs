@@ -6,8 +6,6 @@ mod workload;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-pub(super) use pod::qos_class;
-
 use super::json::{default, default_text, items_mut};
 use crate::resources::Resource;
 

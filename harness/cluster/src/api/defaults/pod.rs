@@ -55,9 +55,12 @@ fn container(container: &mut Value) {
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
         if container[probe].is_object() {
             let probe = &mut container[probe];
-            for (field, value) in
-                [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
-            {
+            for (field, value) in [
+                ("timeoutSeconds", 1),
+                ("periodSeconds", 10),
+                ("successThreshold", 1),
+                ("failureThreshold", 3),
+            ] {
                 default(probe, field, value);
             }
             if probe["httpGet"].is_object() {
@@ -101,8 +104,9 @@ fn volume(volume: &mut Value) {
 }
 
 /// How well a pod is protected from others.
-pub(in crate::api) fn qos_class(spec: &Value) -> &'static str {
-    let containers: Vec<&Value> = ["containers", "initContainers"].iter().flat_map(|l| items(&spec[*l])).collect();
+fn qos_class(spec: &Value) -> &'static str {
+    let containers: Vec<&Value> =
+        ["containers", "initContainers"].iter().flat_map(|l| items(&spec[*l])).collect();
     let resources = |c: &Value, what: &str, name: &str| c["resources"][what].get(name).cloned();
     let nothing = containers.iter().all(|c| {
         ["requests", "limits"].iter().all(|w| ["cpu", "memory"].iter().all(|n| resources(c, w, n).is_none()))

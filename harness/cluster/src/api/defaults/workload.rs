@@ -54,7 +54,11 @@ pub(super) fn stateful_set(object: &mut Value) {
         default(&mut spec["updateStrategy"], "rollingUpdate", json!({}));
         default(&mut spec["updateStrategy"]["rollingUpdate"], "partition", 0);
     }
-    default(spec, "persistentVolumeClaimRetentionPolicy", json!({"whenDeleted": "Retain", "whenScaled": "Retain"}));
+    default(
+        spec,
+        "persistentVolumeClaimRetentionPolicy",
+        json!({"whenDeleted": "Retain", "whenScaled": "Retain"}),
+    );
     template(spec);
 }
 

@@ -47,9 +47,7 @@ fn a_new_object_has_identity_and_defaults() {
     assert_eq!(made["spec"]["serviceAccountName"], "default");
     assert_eq!(made["spec"]["tolerations"].as_array().unwrap().len(), 2);
     assert_eq!(made["spec"]["containers"][0]["volumeMounts"][0]["readOnly"], true);
-    let refused = api
-        .create(&me(), "pods", "ghost", pod("a"), &WriteOptions::default())
-        .unwrap_err();
+    let refused = api.create(&me(), "pods", "ghost", pod("a"), &WriteOptions::default()).unwrap_err();
     assert_eq!((refused.code, refused.message.as_str()), (404, "namespaces \"ghost\" not found"));
 }
 
@@ -61,7 +59,10 @@ fn pull_secrets_come_from_the_account_only_when_the_pod_has_none() {
         account["imagePullSecrets"] = json!([{"name": "regcred"}]);
     })
     .unwrap();
-    assert_eq!(create(&api, "pods", "ns", pod("a"))["spec"]["imagePullSecrets"], json!([{"name": "regcred"}]));
+    assert_eq!(
+        create(&api, "pods", "ns", pod("a"))["spec"]["imagePullSecrets"],
+        json!([{"name": "regcred"}])
+    );
     let mut own = pod("b");
     own["spec"]["imagePullSecrets"] = json!([{"name": "mine"}]);
     assert_eq!(create(&api, "pods", "ns", own)["spec"]["imagePullSecrets"], json!([{"name": "mine"}]));
@@ -78,7 +79,8 @@ fn pull_secrets_come_from_the_account_only_when_the_pod_has_none() {
 fn spec_and_status_are_written_apart_and_generations_count_specs() {
     let api = api();
     let key = Key::new("ns", "a");
-    let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "x"}]}});
+    let template =
+        json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "x"}]}});
     create(
         &api,
         "deployments.apps",
@@ -109,7 +111,10 @@ fn spec_and_status_are_written_apart_and_generations_count_specs() {
         d["spec"]["selector"] = json!({"matchLabels": {"app": "z"}});
     });
     let message = refused.unwrap_err().message;
-    assert!(message.contains("spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"z\"}}: field is immutable"));
+    assert!(
+        message
+            .contains("spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"z\"}}: field is immutable")
+    );
 }
 
 #[test]
@@ -151,7 +156,13 @@ fn a_namespace_goes_when_it_is_finalized_and_takes_nothing_new_meanwhile() {
     let key = Key::new("", "ns");
     let going = api.delete(&me(), "namespaces", &key, &DeleteOptions::default()).unwrap();
     assert_eq!(going.value()["status"]["phase"], "Terminating");
-    let refused = api.create(&me(), "configmaps", "ns", json!({"metadata": {"name": "late"}}), &WriteOptions::default());
+    let refused = api.create(
+        &me(),
+        "configmaps",
+        "ns",
+        json!({"metadata": {"name": "late"}}),
+        &WriteOptions::default(),
+    );
     assert_eq!(
         refused.unwrap_err().message,
         "configmaps \"late\" is forbidden: unable to create new content in namespace ns because it is being terminated"

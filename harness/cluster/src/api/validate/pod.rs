@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use crate::api::{
     invalid::Errors,
     json::{items, text},
-    names,
-    quantity,
+    names, quantity,
 };
 
 /// What may change in the spec of a pod.
@@ -148,9 +147,8 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
         }
     }
     for field in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"] {
-        let only_added = items(&old["spec"]["tolerations"])
-            .iter()
-            .all(|t| items(&new["spec"]["tolerations"]).contains(t));
+        let only_added =
+            items(&old["spec"]["tolerations"]).iter().all(|t| items(&new["spec"]["tolerations"]).contains(t));
         if field == "tolerations" && !only_added {
             continue;
         }

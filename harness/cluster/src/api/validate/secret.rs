@@ -73,7 +73,8 @@ fn docker_config(data: &Value, key: &str, errors: &mut Errors) {
 
 /// Whether bytes are a JSON object, with the words of the server's decoder when they are not.
 fn json_object(bytes: &[u8]) -> Result<(), String> {
-    let not_a_map = |what: &str| format!("json: cannot unmarshal {what} into Go value of type map[string]interface {{}}");
+    let not_a_map =
+        |what: &str| format!("json: cannot unmarshal {what} into Go value of type map[string]interface {{}}");
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(_) | Value::Null) => Ok(()),
         Ok(Value::Array(_)) => Err(not_a_map("array")),

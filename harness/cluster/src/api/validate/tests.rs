@@ -15,38 +15,44 @@ fn complaints(store: &str, mut object: Value) -> Vec<String> {
     errors.into_vec().iter().map(ToString::to_string).collect()
 }
 
-fn pod(container: Value) -> Value {
+fn pod(container: &Value) -> Value {
     json!({"spec": {"containers": [container]}})
 }
 
 #[test]
 fn pods() {
-    let fine = pod(json!({"name": "a", "image": "NGINX::latest"}));
+    let fine = pod(&json!({"name": "a", "image": "NGINX::latest"}));
     assert!(complaints("pods", fine).is_empty());
-    let missing = pod(json!({"name": "a"}));
+    let missing = pod(&json!({"name": "a"}));
     assert_eq!(complaints("pods", missing), ["spec.containers[0].image: Required value"]);
-    let policy = pod(json!({"name": "a", "image": "x", "imagePullPolicy": "Sometimes"}));
+    let policy = pod(&json!({"name": "a", "image": "x", "imagePullPolicy": "Sometimes"}));
     assert_eq!(
         complaints("pods", policy),
-        ["spec.containers[0].imagePullPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \
-          \"IfNotPresent\", \"Never\""]
+        [
+            "spec.containers[0].imagePullPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \
+          \"IfNotPresent\", \"Never\""
+        ]
     );
     let twice = json!({"spec": {"containers": [{"name": "c", "image": "x"}, {"name": "c", "image": "x"}]}});
     assert_eq!(complaints("pods", twice), ["spec.containers[1].name: Duplicate value: \"c\""]);
-    let mount = pod(json!({"name": "a", "image": "x", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}));
+    let mount = pod(&json!({"name": "a", "image": "x", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}));
     assert_eq!(complaints("pods", mount), ["spec.containers[0].volumeMounts[0].name: Not found: \"v\""]);
-    let greedy = pod(json!({"name": "a", "image": "x",
+    let greedy = pod(&json!({"name": "a", "image": "x",
         "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}}));
     assert_eq!(
         complaints("pods", greedy),
-        ["spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or equal to cpu limit of 1"]
+        [
+            "spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or equal to cpu limit of 1"
+        ]
     );
 }
 
 #[test]
 fn docker_secrets() {
     let kind = "kubernetes.io/dockerconfigjson";
-    let with = |value: &str| complaints("secrets", json!({"type": kind, "stringData": {".dockerconfigjson": value}}));
+    let with = |value: &str| {
+        complaints("secrets", json!({"type": kind, "stringData": {".dockerconfigjson": value}}))
+    };
     assert_eq!(complaints("secrets", json!({"type": kind})), ["data[.dockerconfigjson]: Required value"]);
     let start = "data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": ";
     assert_eq!(with("not"), [format!("{start}invalid character 'o' in literal null (expecting 'u')")]);
@@ -75,7 +81,9 @@ fn deployments() {
     assert!(deployment(json!({})).is_empty());
     assert_eq!(
         deployment(json!({"selector": {"matchLabels": {"app": "b"}}})),
-        ["spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`"]
+        [
+            "spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`"
+        ]
     );
     assert_eq!(
         deployment(json!({"replicas": -1})),
