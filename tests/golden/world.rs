@@ -1,0 +1,167 @@
+//! Playing a recorded case again on the embedded cluster.
+//!
+//! The registries of the recordings are built up with the same names and the same faults; the clock is held
+//! and stepped, so five minutes of back-off cost a fraction of a second. Only `kubectl describe` is real time.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, anyhow};
+use parking_lot::Mutex;
+use pulldrill_clock::{Clock, SignedDuration, Timestamp, mailbox::mailbox, real};
+use pulldrill_cluster::{
+    Cluster, ClusterOptions, Principal,
+    api::{User, WriteOptions},
+    dialect::Dialect,
+    network::Network,
+    store::{Change, Key, Store, StoreChanged},
+};
+use pulldrill_registry::{Client, Clients};
+use pulldrill_tls::Authority;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    recording::{EventChange, Recording},
+    registries,
+};
+
+/// Who is behind a connection to a registry, as the node network says.
+#[derive(Default)]
+struct Nodes(Mutex<HashMap<SocketAddr, String>>);
+
+impl Clients for Nodes {
+    fn client(&self, peer: SocketAddr) -> Client {
+        Client { node: self.0.lock().get(&peer).cloned(), address: IpAddr::from([203, 0, 113, 7]) }
+    }
+}
+
+/// Plays `case.yaml` of a recording folder under a dialect for as long as the recording took.
+pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) -> Result<Recording> {
+    pulldrill_tls::install_provider();
+    let length = recorded_length(&std::fs::read_to_string(dir.join("describe.txt"))?)?;
+    // The end of the play is the present, so that kubectl's own clock computes the recorded ages.
+    let start = real::now() - length - SignedDuration::from_secs(40);
+    let clock = Clock::held_at(start - SignedDuration::from_hours(12));
+    let stop = CancellationToken::new();
+    let _ended = stop.clone().drop_guard();
+
+    let network = Network::new();
+    let nodes = Arc::new(Nodes::default());
+    let seen = nodes.clone();
+    network.on_connect(move |local, node| drop(seen.0.lock().insert(local, node.to_owned())));
+    let authority = Arc::new(Authority::new("recordings")?);
+    let registries = registries::start(&clock, &network, authority.clone(), nodes, stop.clone())?;
+    let token = registries.ecr_token(&clock, start + SignedDuration::from_secs(65)).await?;
+    clock.advance_to(start).await;
+
+    let cluster = Cluster::start(ClusterOptions {
+        listener: std::net::TcpListener::bind("127.0.0.1:0")?,
+        clock: clock.clone(),
+        seed: 11,
+        dialect: Dialect::named(dialect).context("no such dialect")?,
+        nodes: vec!["node-1".into()],
+        network,
+        registry_authorities: vec![authority.pem().to_owned()],
+        stop,
+    })
+    .await?;
+    let recorded = record(&clock, cluster.store());
+
+    let admin = User::controller("recordings");
+    let api = cluster.api();
+    let create = |resource: &str, namespace: &str, object: Value| {
+        api.create(&admin, resource, namespace, object, &WriteOptions::default())
+            .map_err(|status| anyhow!("{resource}: {status}"))
+    };
+    create("namespaces", "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case}}))?;
+    clock.advance_to(start + SignedDuration::from_secs(35)).await;
+    let began = clock.now();
+    for mut object in manifests(&dir.join("case.yaml"))? {
+        if object["kind"] == "Secret" {
+            object["data"] = json!({".dockerconfigjson": registries.docker_config(&token)});
+        }
+        create(resource_of(&object)?, case, object)?;
+    }
+    if case == "ecr-expired-running" {
+        // Two replicas run, the token expires after half a minute, a third replica is asked for.
+        clock.advance_to(began + SignedDuration::from_millis(35_200)).await;
+        api.modify(&admin, "deployments.apps", &Key::new(case, "web"), None, |web| {
+            web["spec"]["replicas"] = json!(3);
+        })
+        .map_err(|status| anyhow!("scale: {status}"))?;
+    }
+    clock.advance_to(clock.now() + length).await;
+    clock.idle().await;
+
+    let kubeconfig = tempfile::NamedTempFile::new()?;
+    std::fs::write(kubeconfig.path(), cluster.kubeconfig(Principal::Admin))?;
+    let cache = tempfile::TempDir::new()?;
+    let described = tokio::process::Command::new(kubectl)
+        .arg("--kubeconfig")
+        .arg(kubeconfig.path())
+        .arg("--cache-dir")
+        .arg(cache.path())
+        .args(["describe", "pods", "-n", case])
+        .env("HOME", cache.path())
+        .output()
+        .await?;
+    let mut recording = recorded.lock().clone();
+    recording.describe = String::from_utf8_lossy(&described.stdout).into_owned();
+    anyhow::ensure!(described.status.success(), "{}", String::from_utf8_lossy(&described.stderr));
+    Ok(recording)
+}
+
+/// Follows events and pods in lab time.
+fn record(clock: &Clock, store: &Arc<Store>) -> Arc<Mutex<Recording>> {
+    let recording = Arc::new(Mutex::new(Recording::default()));
+    let (changed, mut changes) = mailbox::<StoreChanged>(clock);
+    let mut seen = store.revision();
+    store.subscribe(changed);
+    let (store, clock, into) = (store.clone(), clock.clone(), recording.clone());
+    tokio::spawn(async move {
+        while let Some((StoreChanged, _busy)) = changes.recv().await {
+            let at = clock.now().duration_since(Timestamp::UNIX_EPOCH).as_secs_f64();
+            for event in store.events_since(seen).unwrap_or_default() {
+                seen = event.revision;
+                let object = event.object.value().clone();
+                match &*event.resource {
+                    "events" if event.change != Change::Deleted => {
+                        into.lock().events.push(EventChange { at, object });
+                    }
+                    "pods" if event.change != Change::Deleted => into.lock().pods.push(object),
+                    _ => {}
+                }
+            }
+        }
+    });
+    recording
+}
+
+fn manifests(path: &Path) -> Result<Vec<Value>> {
+    Ok(serde_saphyr::from_multiple(&std::fs::read_to_string(path)?)?)
+}
+
+fn resource_of(object: &Value) -> Result<&'static str> {
+    match object["kind"].as_str() {
+        Some("Pod") => Ok("pods"),
+        Some("Secret") => Ok("secrets"),
+        Some("Deployment") => Ok("deployments.apps"),
+        other => Err(anyhow!("no resource for kind {other:?}")),
+    }
+}
+
+/// How long the failing pod had been there when it was described: the age of its Scheduled event.
+fn recorded_length(describe: &str) -> Result<SignedDuration> {
+    let block = describe
+        .split("\nName:")
+        .find(|block| block.contains("Error: ErrImagePull"))
+        .context("no failing pod in describe.txt")?;
+    let line = block.lines().find(|l| l.contains("Scheduled")).context("no Scheduled event")?;
+    let age = line.split_whitespace().nth(2).context("no age")?;
+    age.parse().with_context(|| format!("age {age}"))
+}
