@@ -1,5 +1,7 @@
 //! Broken scenario folders: each mistake is told with its file, line and what to do, and none makes the loader panic.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
 use std::fs;
 use std::path::Path;
 
