@@ -31,8 +31,17 @@ mod tests {
         let schema = Schema::embedded();
         for (name, fields) in table() {
             let Some(definition) = schema.definition(name) else {
-                let known = ["*", "parameters", "meta.v1.Patch", "meta.v1.Time", "meta.v1.MicroTime",
-                    "meta.v1.FieldsV1", "resource.Quantity", "intstr.IntOrString", "runtime.RawExtension"];
+                let known = [
+                    "*",
+                    "parameters",
+                    "meta.v1.Patch",
+                    "meta.v1.Time",
+                    "meta.v1.MicroTime",
+                    "meta.v1.FieldsV1",
+                    "resource.Quantity",
+                    "intstr.IntOrString",
+                    "runtime.RawExtension",
+                ];
                 assert!(known.contains(&name.as_str()), "{name} is in no table");
                 continue;
             };
@@ -46,9 +55,13 @@ mod tests {
     #[test]
     fn the_words_of_the_lab_are_explained() {
         for (definition, field) in [
-            ("core.v1.Pod", ""), ("core.v1.PodSpec", "imagePullSecrets"), ("core.v1.Container", "image"),
-            ("core.v1.Container", "imagePullPolicy"), ("apps.v1.Deployment", "spec"),
-            ("core.v1.ServiceAccount", "imagePullSecrets"), ("core.v1.ConfigMap", "metadata"),
+            ("core.v1.Pod", ""),
+            ("core.v1.PodSpec", "imagePullSecrets"),
+            ("core.v1.Container", "image"),
+            ("core.v1.Container", "imagePullPolicy"),
+            ("apps.v1.Deployment", "spec"),
+            ("core.v1.ServiceAccount", "imagePullSecrets"),
+            ("core.v1.ConfigMap", "metadata"),
         ] {
             assert!(!of(definition, field).is_empty(), "{definition}.{field}");
         }

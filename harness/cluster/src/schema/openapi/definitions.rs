@@ -83,9 +83,9 @@ impl<'a> Definitions<'a> {
         for definition in list.into_iter().chain(common.into_iter().flatten()) {
             self.add(definition);
         }
-        self.done.entry(full_name("meta.v1.Patch")).or_insert_with(|| {
-            json!({"description": descriptions::of("meta.v1.Patch", ""), "type": "object"})
-        });
+        self.done.entry(full_name("meta.v1.Patch")).or_insert_with(
+            || json!({"description": descriptions::of("meta.v1.Patch", ""), "type": "object"}),
+        );
     }
 
     pub(super) fn finish(self) -> Map<String, Value> {

@@ -116,9 +116,7 @@ impl Shape {
                 ],
                 22,
             ),
-            Self::Response => {
-                (&[("description", 1, Text), ("schema", 2, Within(1, &One(Self::Schema)))], 5)
-            }
+            Self::Response => (&[("description", 1, Text), ("schema", 2, Within(1, &One(Self::Schema)))], 5),
             Self::Schema => (
                 &[
                     ("$ref", 1, Text),

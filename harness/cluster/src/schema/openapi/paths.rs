@@ -89,7 +89,8 @@ fn describe(operation: &Operation, resource: &ResourceInfo, style: Style) -> Val
         Style::V2 => {
             if let Some(schema) = body {
                 let required = operation.body != Body::DeleteOptions;
-                parameters.push(json!({"name": "body", "in": "body", "required": required, "schema": schema}));
+                parameters
+                    .push(json!({"name": "body", "in": "body", "required": required, "schema": schema}));
             }
             out["consumes"] = json!(accepted);
             out["produces"] = json!(["application/json"]);

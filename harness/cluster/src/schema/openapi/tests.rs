@@ -43,7 +43,9 @@ fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
 fn every_reference_leads_somewhere() {
     let documents = documents();
     let mut all = vec![json(&documents.v2_json())];
-    all.extend(["api/v1", "apis/apps/v1", "apis/example.org/v1"].map(|p| json(&documents.v3(p).unwrap().json)));
+    all.extend(
+        ["api/v1", "apis/apps/v1", "apis/example.org/v1"].map(|p| json(&documents.v3(p).unwrap().json)),
+    );
     for document in &all {
         let mut found = Vec::new();
         references(document, &mut found);
@@ -66,13 +68,17 @@ fn patch_operations_say_what_kubectl_looks_for() {
         let gvk = json!({"group": "apps", "version": "v1", "kind": "Deployment"});
         assert_eq!(patch["x-kubernetes-group-version-kind"], gvk);
         assert_eq!(patch["x-kubernetes-action"], "patch");
-        let names: Vec<_> = patch["parameters"].as_array().unwrap().iter().map(|p| p["name"].clone()).collect();
+        let names: Vec<_> =
+            patch["parameters"].as_array().unwrap().iter().map(|p| p["name"].clone()).collect();
         for name in ["dryRun", "fieldManager", "fieldValidation", "force"] {
             assert!(names.contains(&name.into()), "{name}");
         }
     }
-    assert!(v3["paths"][path]["patch"]["requestBody"]["content"]
-        .get("application/strategic-merge-patch+json").is_some());
+    assert!(
+        v3["paths"][path]["patch"]["requestBody"]["content"]
+            .get("application/strategic-merge-patch+json")
+            .is_some()
+    );
     assert!(v2["paths"].get("/api/v1/nodes/{name}").is_some());
 }
 
@@ -86,8 +92,10 @@ fn schemas_carry_what_patches_need() {
     assert_eq!(containers["x-kubernetes-list-type"], "map");
     assert_eq!(containers["x-kubernetes-list-map-keys"], json!(["name"]));
     assert_eq!(spec["required"], json!(["containers"]));
-    assert_eq!(v2["definitions"]["io.k8s.api.core.v1.Pod"]["x-kubernetes-group-version-kind"],
-        json!([{"group": "", "version": "v1", "kind": "Pod"}]));
+    assert_eq!(
+        v2["definitions"]["io.k8s.api.core.v1.Pod"]["x-kubernetes-group-version-kind"],
+        json!([{"group": "", "version": "v1", "kind": "Pod"}])
+    );
 }
 
 #[test]
