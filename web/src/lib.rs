@@ -13,6 +13,7 @@ mod assets;
 mod error;
 mod gate;
 mod live;
+pub mod duration;
 mod pages;
 mod routes;
 mod site;
