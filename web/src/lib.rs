@@ -10,10 +10,10 @@
 
 mod api;
 mod assets;
+pub mod duration;
 mod error;
 mod gate;
 mod live;
-pub mod duration;
 mod pages;
 mod routes;
 mod site;

@@ -16,7 +16,8 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-const EXITS: &str = "Exit codes: 0 yes or solved, 1 no or not solved, 2 wrong use, 3 the lab or the machine failed.";
+const EXITS: &str =
+    "Exit codes: 0 yes or solved, 1 no or not solved, 2 wrong use, 3 the lab or the machine failed.";
 
 /// A flight simulator for Kubernetes image-pull failures.
 #[derive(Debug, Parser)]
@@ -280,6 +281,9 @@ pub(crate) enum Ecr {
         /// The registry, when there are several
         #[arg(long)]
         host: Option<String>,
+        /// The registry of this region
+        #[arg(long, conflicts_with = "host")]
+        region: Option<String>,
     },
 }
 

@@ -78,7 +78,11 @@ impl Client {
         self.send(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<T, Failure> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, Failure> {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
@@ -99,8 +103,13 @@ impl Client {
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let lost = |error: reqwest::Error| {
-            Failure::infrastructure(format!("the lab in {} does not answer at {}: {}", self.dir, self.base, root(&error)))
-                .help("`pulldrill down` stops and clears it, `pulldrill up` starts a new one")
+            Failure::infrastructure(format!(
+                "the lab in {} does not answer at {}: {}",
+                self.dir,
+                self.base,
+                root(&error)
+            ))
+            .help("`pulldrill down` stops and clears it, `pulldrill up` starts a new one")
         };
         let answer = request.send().await.map_err(lost)?;
         let status = answer.status();
@@ -155,7 +164,8 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::new(temporary.path());
         assert_eq!(Client::of(&folder).unwrap_err().exit, Exit::Usage);
-        let info = r#"{"schemaVersion":1,"web":"http://127.0.0.1:1","registries":{},"pid":1,"drills":[],"seed":1}"#;
+        let info =
+            r#"{"schemaVersion":1,"web":"http://127.0.0.1:1","registries":{},"pid":1,"drills":[],"seed":1}"#;
         std::fs::write(temporary.path().join("lab.json"), info).unwrap();
         assert_eq!(Client::of(&folder).unwrap_err().exit, Exit::Infrastructure);
     }

@@ -63,7 +63,9 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(Failure::usage(format!("{} is not a folder", self.0.display())));
             }
-            Err(error) => return Err(Failure::infrastructure(format!("cannot read {}: {error}", path.display()))),
+            Err(error) => {
+                return Err(Failure::infrastructure(format!("cannot read {}: {error}", path.display())));
+            }
         };
         serde_json::from_str(&text).map(Some).map_err(|error| {
             Failure::infrastructure(format!("{} is not what a lab writes: {error}", path.display()))

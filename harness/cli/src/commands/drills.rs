@@ -55,7 +55,9 @@ pub(super) fn verdict(drills: &[DrillView]) -> Exit {
 pub(super) async fn start(ground: &Ground<'_>, scenario: &str) -> Outcome {
     let lab = ground.instructors_lab()?;
     let drill: DrillView = lab.post("drills", &json!({"scenario": scenario})).await?;
-    ground.out.data(&drill, |drill| format!("drill {} is {} in namespace {}", drill.id, drill.state.as_str(), drill.namespace));
+    ground.out.data(&drill, |drill| {
+        format!("drill {} is {} in namespace {}", drill.id, drill.state.as_str(), drill.namespace)
+    });
     Ok(Exit::Yes)
 }
 

@@ -43,9 +43,10 @@ impl Ground<'_> {
 /// Does what was asked for.
 pub(crate) fn run(args: Args, out: &Output) -> Outcome {
     logging::start();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Failure::infrastructure(format!("cannot start the runtime: {error}"))
-    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::infrastructure(format!("cannot start the runtime: {error}")))?;
     let outcome = runtime.block_on(dispatch(args, out));
     // Whatever still runs has no one left to run for.
     runtime.shutdown_background();

@@ -86,7 +86,8 @@ fn lines(drills: &[DrillView]) -> String {
     if drills.is_empty() {
         return "no lab is ready".into();
     }
-    let lines: Vec<_> = drills.iter().map(|drill| format!("{}: {}", drill.id, show::state(drill.state))).collect();
+    let lines: Vec<_> =
+        drills.iter().map(|drill| format!("{}: {}", drill.id, show::state(drill.state))).collect();
     lines.join("\n")
 }
 

@@ -28,9 +28,10 @@ pub(super) fn status(status: &StatusView) -> String {
     let mut text = table(&head, rows);
     let causes = status.drills.iter().any(|drill| drill.cause.is_some());
     if causes {
-        let rows = status.drills.iter().filter_map(|drill| {
-            Some(vec![drill.id.clone(), drill.scenario.clone()?, drill.cause.clone()?])
-        });
+        let rows = status
+            .drills
+            .iter()
+            .filter_map(|drill| Some(vec![drill.id.clone(), drill.scenario.clone()?, drill.cause.clone()?]));
         let _never = write!(text, "\n\n{}", table(&["drill", "scenario", "cause"], rows));
     }
     text
@@ -45,7 +46,9 @@ fn next(drill: &DrillView) -> String {
         return format!("solved in {seconds}s if it holds");
     }
     let retry = drill.pods.iter().filter_map(|pod| pod.next_retry_seconds).min();
-    retry.filter(|_| !drill.state.is_closed()).map_or_else(String::new, |seconds| format!("pull retry in {seconds}s"))
+    retry
+        .filter(|_| !drill.state.is_closed())
+        .map_or_else(String::new, |seconds| format!("pull retry in {seconds}s"))
 }
 
 /// A state in its tone.
@@ -98,7 +101,11 @@ pub(super) fn checks(drills: &[&DrillView]) -> String {
 /// A hint.
 pub(super) fn hint(hint: &HintView) -> String {
     let price = if hint.price > 0 { format!(" (-{} if solved)", hint.price) } else { String::new() };
-    format!("{}{price}\n{}", paint(Tone::Strong, format!("Hint {}", hint.n)), hint.text.as_deref().unwrap_or_default())
+    format!(
+        "{}{price}\n{}",
+        paint(Tone::Strong, format!("Hint {}", hint.n)),
+        hint.text.as_deref().unwrap_or_default()
+    )
 }
 
 /// A debrief.
@@ -112,7 +119,12 @@ pub(super) fn debrief(debrief: &DebriefView) -> String {
     );
     for remedy in &debrief.remedies {
         let script: Vec<_> = remedy.script.trim_end().lines().map(|line| format!("    {line}")).collect();
-        let _never = write!(text, "\n{}\n{}\n", paint(Tone::Strong, format!("Repair: {}", remedy.name)), script.join("\n"));
+        let _never = write!(
+            text,
+            "\n{}\n{}\n",
+            paint(Tone::Strong, format!("Repair: {}", remedy.name)),
+            script.join("\n")
+        );
     }
     for reference in &debrief.references {
         let _never = write!(text, "\n{}: {}", reference.title, reference.url);

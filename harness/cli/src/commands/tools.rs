@@ -12,6 +12,7 @@ use crate::{
     args::{ClockAction, Ecr, Egress, Image, Node, Registry},
     client::{Client, segment},
     exit::{Exit, Failure, Outcome},
+    folder::Folder,
     output::table,
 };
 
@@ -45,7 +46,9 @@ pub(super) async fn node(ground: &Ground<'_>, node: &Node) -> Outcome {
                 let path = format!("egress/{}/{}", segment(&known.node), segment(&known.id));
                 deleted.push(lab.delete::<Value>(&path).await?);
             }
-            ground.out.data(&deleted, |deleted| format!("rule {rule} removed from {} node(s)", deleted.len()));
+            ground
+                .out
+                .data(&deleted, |deleted| format!("rule {rule} removed from {} node(s)", deleted.len()));
         }
     }
     Ok(Exit::Yes)
@@ -123,10 +126,24 @@ pub(super) async fn image(ground: &Ground<'_>, image: &Image) -> Outcome {
 }
 
 pub(super) async fn ecr(ground: &Ground<'_>, ecr: &Ecr) -> Outcome {
-    let Ecr::GetLoginPassword { host } = ecr;
+    let Ecr::GetLoginPassword { host, region } = ecr;
+    let host = match region {
+        Some(region) => Some(host_of(&ground.folder, region)?),
+        None => host.clone(),
+    };
     let login: Value = ground.lab()?.post("ecr/login-password", &json!({"host": host})).await?;
     ground.out.data(&login, |login| login["password"].as_str().unwrap_or_default().to_owned());
     Ok(Exit::Yes)
+}
+
+/// The ECR-like registry of a region, told by its name.
+fn host_of(folder: &Folder, region: &str) -> Result<String, Failure> {
+    let hosts: Vec<_> = folder.info()?.map(|info| info.registries.into_keys().collect()).unwrap_or_default();
+    let part = format!(".ecr.{region}.");
+    hosts.into_iter().find(|host: &String| host.contains(&part)).ok_or_else(|| {
+        Failure::usage(format!("the lab has no ECR registry in the region {region:?}"))
+            .help("`$PULLDRILL_DIR/lab.json` lists the registries")
+    })
 }
 
 pub(super) async fn clock(ground: &Ground<'_>, action: Option<&ClockAction>) -> Outcome {
@@ -137,7 +154,11 @@ pub(super) async fn clock(ground: &Ground<'_>, action: Option<&ClockAction>) -> 
         }
     };
     ground.out.data(&clock, |clock| {
-        format!("{}, advanced by {} in all", clock.shown.strftime("%Y-%m-%d %H:%M:%S UTC"), age(clock.advanced_seconds))
+        format!(
+            "{}, advanced by {} in all",
+            clock.shown.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            age(clock.advanced_seconds)
+        )
     });
     Ok(Exit::Yes)
 }
