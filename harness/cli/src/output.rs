@@ -63,11 +63,6 @@ impl Output {
         Self { format }
     }
 
-    /// Whether data is wanted for a program.
-    pub(crate) fn is_json(&self) -> bool {
-        self.format == Format::Json
-    }
-
     /// Prints data: as JSON, or as `text` has it.
     pub(crate) fn data<T: Serialize>(&self, data: &T, text: impl FnOnce(&T) -> String) {
         let text = match self.format {
@@ -107,7 +102,7 @@ impl Output {
 /// A table as `kubectl` prints them, wrapped to the terminal if there is one.
 pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(head.iter().map(|title| title.to_uppercase()));
     if io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
