@@ -67,6 +67,11 @@ impl Deps {
         self.api.store().list(resource, namespace).0
     }
 
+    /// The names of all resources that have objects.
+    pub(crate) fn resources(&self) -> Vec<Arc<str>> {
+        self.api.store().resources()
+    }
+
     /// Creates an object. One that has only a `generateName` gets a free name.
     pub(crate) fn create(
         &self,

@@ -96,6 +96,11 @@ impl World {
         });
     }
 
+    pub(super) fn delete(&self, resource: &str, name: &str, policy: &str) {
+        let options = DeleteOptions { propagation_policy: Some(policy.into()), ..DeleteOptions::default() };
+        self.api.delete(&Self::user(), resource, &Self::key(resource, name), &options).unwrap();
+    }
+
     pub(super) fn get(&self, resource: &str, name: &str) -> Option<Value> {
         Some(self.api.store().get(resource, &Self::key(resource, name))?.value().clone())
     }
