@@ -1,9 +1,11 @@
 //! The top level of a `scenario.yaml`.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Check, Hint, Parameter, Registry, Step, Symptom, Workload};
+use super::{Build, CheckKind, Hint, Parameter, Registry, Step, Symptom, Workload};
 
 /// A whole `scenario.yaml`, its strings still templates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +50,8 @@ pub struct Document {
     pub symptom: Symptom,
     /// The right answers to "what is the cause?".
     pub diagnosis: DiagnosisSpec,
-    /// How the drill is scored; the points add up to 100.
-    pub checks: Vec<Check>,
+    /// What each line of the score sheet (`rubric.yaml`) means for this drill, by the line's id.
+    pub checks: BTreeMap<String, CheckKind>,
     /// Help that can be bought, from vague to nearly the command.
     pub hints: Vec<Hint>,
     /// How long all required checks must pass before the drill is solved.

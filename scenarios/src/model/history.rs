@@ -67,6 +67,8 @@ pub enum Action {
     },
     /// Adds a rule to the nodes' egress firewall.
     BlockEgress {
+        /// The rule's id on each node.
+        id: String,
         /// Which nodes.
         nodes: NodeSet,
         /// What happens to packets.
