@@ -13,7 +13,6 @@ mod garbage;
 mod hash;
 pub(crate) mod json;
 pub(crate) mod meta;
-mod names;
 mod namespaces;
 pub(crate) mod pods;
 mod replicaset;
@@ -33,7 +32,7 @@ use crate::{api::Api, dialect::Dialect, engine::Controller, scheduler::Scheduler
 /// Every controller of the cluster and its scheduler, in the order in which they get to act on an event.
 #[must_use]
 pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Controller>> {
-    let deps = |name| Deps::new(api, dialect, seed, name);
+    let deps = |name| Deps::new(api, dialect, name);
     vec![
         Box::new(service_account::DefaultAccounts::new(deps("service-account-controller"))),
         Box::new(service_account::RootCertificates::new(deps("root-ca-cert-publisher"))),
@@ -44,7 +43,7 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Con
         Box::new(replicaset::ReplicaSets::new(deps("replicaset-controller"))),
         Box::new(statefulset::StatefulSets::new(deps("statefulset-controller"))),
         Box::new(daemonset::DaemonSets::new(deps("daemonset-controller"))),
-        Box::new(Scheduler::new(Deps::scheduler(api, dialect, seed, "default-scheduler"), seed)),
+        Box::new(Scheduler::new(Deps::scheduler(api, dialect, "default-scheduler"), seed)),
     ]
 }
 

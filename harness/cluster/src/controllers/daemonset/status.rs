@@ -15,7 +15,7 @@ impl View<'_> {
             |test: &dyn Fn(&Place) -> bool| self.nodes.values().filter(|place| test(place)).count() as i64;
         let wanted = |place: &Place| place.wanted == Wanted::Yes;
         let first = |place: &Place, test: &dyn Fn(&Value) -> bool| {
-            wanted(place) && place.pods.first().is_some_and(|pod| test(pod))
+            wanted(place) && place.pods.first().is_some_and(test)
         };
         let desired = count(&wanted);
         let available = count(&|place| first(place, &|pod| pods::ready(pod) && self.available(pod)));

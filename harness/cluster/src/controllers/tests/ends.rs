@@ -14,8 +14,10 @@ async fn dependents_follow_their_owner() {
     world.pass(5).await;
     assert_eq!(world.list("pods").len(), 2);
     world.delete("deployments.apps", "web", "Background");
+    world.settle().await;
+    assert_eq!((world.list("replicasets.apps").len(), world.list("pods").len()), (0, 2));
     world.pass(5).await;
-    assert_eq!((world.list("replicasets.apps").len(), world.list("pods").len()), (0, 0));
+    assert_eq!(world.list("pods").len(), 0);
 }
 
 fn note(name: &str, owners: &[&Value]) -> Value {
@@ -58,28 +60,19 @@ async fn orphans_stay_and_foreground_owners_wait() {
     let world = World::start(V36).await;
     let a = world.create("configmaps", note("a", &[])).value().clone();
     world.create("configmaps", note("b", &[&a]));
-    let mark = |finalizer: &'static str| {
-        move |object: &mut Value| {
-            object["metadata"]["finalizers"] = json!([finalizer]);
-            object["metadata"]["deletionTimestamp"] = json!("2026-11-22T20:00:00Z");
-        }
-    };
-    world.edit("configmaps", "a", mark("orphan"));
+    world.settle().await;
+    world.delete("configmaps", "a", "Orphan");
     world.settle().await;
     assert!(world.get("configmaps", "b").unwrap()["metadata"]["ownerReferences"].is_null());
-    assert_finalizers_gone(&world, "a");
+    assert!(world.get("configmaps", "a").is_none());
 
     let c = world.create("configmaps", note("c", &[])).value().clone();
     world.create("configmaps", note("d", &[&c]));
-    world.edit("configmaps", "c", mark("foregroundDeletion"));
+    world.settle().await;
+    world.delete("configmaps", "c", "Foreground");
     world.settle().await;
     assert!(world.get("configmaps", "d").is_none());
-    assert_finalizers_gone(&world, "c");
-}
-
-fn assert_finalizers_gone(world: &World, name: &str) {
-    let left = world.get("configmaps", name).map(|o| o["metadata"]["finalizers"].clone());
-    assert!(left.is_none_or(|f| f.as_array().is_none_or(Vec::is_empty)));
+    assert!(world.get("configmaps", "c").is_none());
 }
 
 #[tokio::test]
@@ -87,10 +80,10 @@ async fn a_namespace_ends_with_everything_in_it() {
     let world = World::start(V36).await;
     world.create("deployments.apps", deployment("web", 2, "app:1"));
     world.pass(5).await;
-    world.edit("namespaces", NS, |ns| {
-        ns["metadata"]["deletionTimestamp"] = json!("2026-11-22T20:00:00Z");
-        ns["status"]["phase"] = json!("Terminating");
-    });
+    world.delete("namespaces", NS, "Background");
+    world.settle().await;
+    assert_eq!(world.get("namespaces", NS).unwrap()["status"]["phase"], "Terminating");
+    assert!(!world.list("deployments.apps").is_empty(), "pods go first");
     world.pass(60).await;
     assert!(world.get("namespaces", NS).is_none());
     for resource in world.api.store().resources() {

@@ -74,7 +74,6 @@ async fn a_bad_image_stops_it_until_somebody_deletes_the_pod() {
             "Normal SuccessfulDelete StatefulSet Delete Pod web-0 in StatefulSet web successful",
         ]
     );
-    // The recorded states, without those of a pod that takes time to end.
     let recorded = [
         "0 0 0 0 0 0 0",
         "1 1 1 0 0 0 0",
@@ -82,12 +81,14 @@ async fn a_bad_image_stops_it_until_somebody_deletes_the_pod() {
         "2 2 2 1 1 0 0",
         "2 2 2 2 2 0 0",
         "2 1 0 2 2 0 1",
+        "2 1 0 1 1 0 1",
         "1 1 0 1 1 0 1",
         "2 1 1 1 1 0 1",
         "2 1 0 1 1 0 2",
         "1 1 0 1 1 0 2",
         "2 1 1 1 1 0 2",
         "2 0 1 2 2 0 2",
+        "2 0 1 1 1 0 2",
         "1 0 1 1 1 0 2",
         "2 0 2 1 1 0 2",
         "2 2 2 2 2 2 2",
