@@ -8,8 +8,17 @@ mod compare;
 mod mutations;
 mod normalise;
 mod recording;
+mod registries;
+#[path = "../support/programs.rs"]
+mod programs;
+mod world;
 
 use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use compare::compare;
+use normalise::Normaliser;
+use recording::Recording;
 
 /// Every recording: dialect, case, folder.
 fn recordings() -> Vec<(String, String, PathBuf)> {
@@ -32,4 +41,30 @@ fn folders(path: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// Plays every recorded case of one dialect and compares.
+async fn hold_against_recordings(dialect: &str, kubectl: &str) -> Result<()> {
+    let Some(kubectl) = programs::kubectl(kubectl) else { return Ok(()) };
+    let rules = Normaliser::new()?;
+    let mut report = Vec::new();
+    for (of, case, dir) in recordings() {
+        if of == dialect {
+            let ours = world::play(dialect, &case, &dir, &kubectl).await?;
+            let found = compare(&rules, dialect, &Recording::load(&dir)?, &ours);
+            report.extend(found.into_iter().map(|difference| format!("{dialect}/{case}: {difference}")));
+        }
+    }
+    assert!(report.is_empty(), "{} differences\n{}", report.len(), report.join("\n"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubernetes_1_36_with_containerd_2_1() -> Result<()> {
+    hold_against_recordings("k8s-1.36-containerd-2.1", "1_36").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubernetes_1_20_with_containerd_1_7() -> Result<()> {
+    hold_against_recordings("k8s-1.20-containerd-1.7", "1_20").await
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use parking_lot::Mutex;
 use pulldrill_clock::{Clock, SignedDuration, Timestamp, mailbox::mailbox, real};
 use pulldrill_cluster::{
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     recording::{EventChange, Recording},
-    registries,
+    registries::{self, Registries},
 };
 
 /// Who is behind a connection to a registry, as the node network says.
@@ -36,7 +37,7 @@ struct Nodes(Mutex<HashMap<SocketAddr, String>>);
 
 impl Clients for Nodes {
     fn client(&self, peer: SocketAddr) -> Client {
-        Client { node: self.0.lock().get(&peer).cloned(), address: IpAddr::from([203, 0, 113, 7]) }
+        Client { node: self.0.lock().get(&peer).cloned(), address: IpAddr::from(registries::NAT) }
     }
 }
 
@@ -46,7 +47,7 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     let length = recorded_length(&std::fs::read_to_string(dir.join("describe.txt"))?)?;
     // The end of the play is the present, so that kubectl's own clock computes the recorded ages.
     let start = real::now() - length - SignedDuration::from_secs(40);
-    let clock = Clock::held_at(start - SignedDuration::from_hours(12));
+    let clock = Clock::held_at(start - SignedDuration::from_hours(13));
     let stop = CancellationToken::new();
     let _ended = stop.clone().drop_guard();
 
@@ -55,7 +56,7 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     let seen = nodes.clone();
     network.on_connect(move |local, node| drop(seen.0.lock().insert(local, node.to_owned())));
     let authority = Arc::new(Authority::new("recordings")?);
-    let registries = registries::start(&clock, &network, authority.clone(), nodes, stop.clone())?;
+    let registries = registries::start(&clock, &network, authority.clone(), nodes, stop.clone()).await?;
     let token = registries.ecr_token(&clock, start + SignedDuration::from_secs(65)).await?;
     clock.advance_to(start).await;
 
@@ -83,7 +84,8 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     let began = clock.now();
     for mut object in manifests(&dir.join("case.yaml"))? {
         if object["kind"] == "Secret" {
-            object["data"] = json!({".dockerconfigjson": registries.docker_config(&token)});
+            let config = Registries::docker_config(&token).to_string();
+            object["data"] = json!({".dockerconfigjson": STANDARD.encode(config)});
         }
         create(resource_of(&object)?, case, object)?;
     }

@@ -3,6 +3,8 @@
 //! A program that is not installed makes its test skip loudly; in CI (`CI=true`) that is a failure. No test
 //! reads the user's kubeconfig, caches or proxies.
 
+mod programs;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -11,41 +13,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+pub(crate) use programs::{kubectls, on_path, skip};
 use pulldrill_clock::real;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// Says on stderr that a test does not run, and why; fails in CI.
-#[expect(clippy::disallowed_macros, reason = "a skip must be seen")]
-pub(crate) fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "nothing is skipped in CI: {why}");
-    eprintln!("SKIPPED: {why}");
-}
-
-/// The kubectls to test with: name and path. Those of the gate, else whatever is on PATH.
-pub(crate) fn kubectls() -> Vec<(String, PathBuf)> {
-    let mut found = Vec::new();
-    for version in ["1_20", "1_36"] {
-        if let Some(path) = std::env::var_os(format!("PULLDRILL_TEST_KUBECTL_{version}")) {
-            found.push((version.replace('_', "."), PathBuf::from(path)));
-        }
-    }
-    if found.is_empty()
-        && let Some(path) = on_path("kubectl")
-    {
-        found.push(("on PATH".into(), path));
-    }
-    if found.is_empty() {
-        skip("no kubectl: put one on PATH");
-    }
-    found
-}
-
-/// A program on PATH.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
-}
 
 /// A running `pulldrill up`, ended and removed when dropped.
 pub(crate) struct Lab {
