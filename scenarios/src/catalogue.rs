@@ -109,7 +109,7 @@ fn read_below(
     depth: u8,
     files: &mut BTreeMap<String, String>,
 ) -> Result<(), ScenarioError> {
-    let here = root.join(inside);
+    let here = if inside.is_empty() { root.to_path_buf() } else { root.join(inside) };
     let unreadable = |path: &Path| {
         let path = path.to_path_buf();
         move |source| ScenarioError::Unreadable { path, source }

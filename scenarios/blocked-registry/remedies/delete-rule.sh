@@ -1,4 +1,6 @@
 #!/bin/sh
-# title: Take the rule away
+# title: Take the rule away on every node
 set -eu
-pulldrill node egress delete {{ rule }}
+for node in $(kubectl get nodes -o name | sed 's,node/,,'); do
+  pulldrill node egress delete {{ rule }} --node "$node"
+done
