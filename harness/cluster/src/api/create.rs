@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pulldrill_clock::secret;
-use serde_json::{Value, json};
+use serde_json::{Value, json as value};
 
 use super::{
     Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, kinds, names,
@@ -58,7 +58,7 @@ impl Api {
         object["apiVersion"] = resource.stored_api_version().into();
         object["kind"] = resource.kind.clone().into();
         if !object["metadata"].is_object() {
-            object["metadata"] = json!({});
+            object["metadata"] = value!({});
         }
         let meta = &mut object["metadata"];
         if meta["resourceVersion"].as_str().is_some_and(|v| !v.is_empty()) {
@@ -98,15 +98,15 @@ impl Api {
             ] {
                 meta.remove(field);
             }
-            meta.retain(|_, value| !value.is_null());
+            meta.retain(|_, value| !json::is_nothing(value));
         }
         if kinds::has_generation(&resource.store) {
-            object["metadata"]["generation"] = json!(1);
+            object["metadata"]["generation"] = value!(1);
         }
         if resource.subresource("status").is_some() && !kinds::keeps_status_when_new(&resource.store) {
             match kinds::new_status(&resource.store) {
                 Some(status) => object["status"] = status,
-                None => object["status"] = json!({}),
+                None => object["status"] = value!({}),
             }
         }
     }

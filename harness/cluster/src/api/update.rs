@@ -172,11 +172,7 @@ fn keep_server_metadata(old: &Value, new: &mut Value) {
             None => drop(new.remove(*field)),
         }
     }
-    new.retain(|_, value| {
-        !value.is_null()
-            && !value.as_object().is_some_and(serde_json::Map::is_empty)
-            && !value.as_array().is_some_and(Vec::is_empty)
-    });
+    new.retain(|_, value| !is_nothing(value));
 }
 
 /// A write of the object itself: its status stays, where that has a subresource of its own.
