@@ -65,7 +65,10 @@ fn rename_one(object: &mut Value, from: &str, to: &str) {
     }
 }
 
-fn rename(object: &mut Value, direction: impl Fn((&'static str, &'static str)) -> (&'static str, &'static str)) {
+fn rename(
+    object: &mut Value,
+    direction: impl Fn((&'static str, &'static str)) -> (&'static str, &'static str),
+) {
     for pair in EVENT_FIELDS {
         let (from, to) = direction(pair);
         rename_one(object, from, to);
@@ -86,21 +89,24 @@ fn autoscaler_out(object: &mut Value) {
         .iter()
         .find(|m| text(&m["resource"]["name"]) == "cpu")
         .map(|m| m["resource"]["target"]["averageUtilization"].clone());
-    if let Some(spec) = object["spec"].as_object_mut() {
+    if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
         spec.remove("metrics");
         spec.remove("behavior");
         if let Some(target) = target {
             spec.insert("targetCPUUtilizationPercentage".into(), target);
         }
     }
-    if let Some(status) = object["status"].as_object_mut() {
+    if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
         status.remove("currentMetrics");
         status.remove("conditions");
     }
 }
 
 fn autoscaler_in(object: &mut Value) {
-    let target = object["spec"].as_object_mut().and_then(|s| s.remove("targetCPUUtilizationPercentage"));
+    let target = object
+        .get_mut("spec")
+        .and_then(Value::as_object_mut)
+        .and_then(|s| s.remove("targetCPUUtilizationPercentage"));
     if let Some(target) = target.filter(|t| !t.is_null()) {
         object["spec"]["metrics"] = json!([{"type": "Resource", "resource": {"name": "cpu",
             "target": {"type": "Utilization", "averageUtilization": target}}}]);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use pulldrill_clock::secret;
-use serde_json::{Value, json as value};
+use serde_json::{Value, json};
 
 use super::{
-    Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, kinds, names,
-    validate,
+    Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, json::is_nothing,
+    kinds, names, validate,
 };
 use crate::{
     resources::Resource,
@@ -58,7 +58,7 @@ impl Api {
         object["apiVersion"] = resource.stored_api_version().into();
         object["kind"] = resource.kind.clone().into();
         if !object["metadata"].is_object() {
-            object["metadata"] = value!({});
+            object["metadata"] = json!({});
         }
         let meta = &mut object["metadata"];
         if meta["resourceVersion"].as_str().is_some_and(|v| !v.is_empty()) {
@@ -98,15 +98,15 @@ impl Api {
             ] {
                 meta.remove(field);
             }
-            meta.retain(|_, value| !json::is_nothing(value));
+            meta.retain(|_, value| !is_nothing(value));
         }
         if kinds::has_generation(&resource.store) {
-            object["metadata"]["generation"] = value!(1);
+            object["metadata"]["generation"] = json!(1);
         }
         if resource.subresource("status").is_some() && !kinds::keeps_status_when_new(&resource.store) {
             match kinds::new_status(&resource.store) {
                 Some(status) => object["status"] = status,
-                None => object["status"] = value!({}),
+                None => object["status"] = json!({}),
             }
         }
     }

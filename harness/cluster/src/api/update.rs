@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, kinds, validate};
+use super::{
+    Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, json::is_nothing, kinds,
+    validate,
+};
 use crate::{
     resources::Resource,
     store::{Key, StoreError, Stored},

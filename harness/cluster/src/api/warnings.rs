@@ -25,9 +25,10 @@ pub(super) fn about(resource: &Resource, object: &Value) -> Vec<String> {
     }
     let (path, spec) = match resource.store.as_str() {
         "pods" => ("spec", &object["spec"]),
-        "cronjobs.batch" => {
-            ("spec.jobTemplate.spec.template.spec", &object["spec"]["jobTemplate"]["spec"]["template"]["spec"])
-        }
+        "cronjobs.batch" => (
+            "spec.jobTemplate.spec.template.spec",
+            &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        ),
         _ => ("spec.template.spec", &object["spec"]["template"]["spec"]),
     };
     let mut names = BTreeSet::new();

@@ -73,13 +73,16 @@ impl Access {
     /// 403.
     pub(in crate::api) fn may_read_path(&self, user: &User, method: &str, path: &str) -> Result<(), Status> {
         let within = |list: &[&str]| {
-            list.iter().any(|open| path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+            list.iter().any(|open| {
+                path.strip_prefix(open).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
         };
         let open = user.is_in("system:authenticated") && (within(&OPEN_PATHS) || user.is_in(TRAINEES));
         if user.is_in(MASTERS) || open || within(&PUBLIC_PATHS) {
             return Ok(());
         }
-        let message = format!("forbidden: User {:?} cannot {} path {path:?}", user.name, method.to_lowercase());
+        let message =
+            format!("forbidden: User {:?} cannot {} path {path:?}", user.name, method.to_lowercase());
         let mut status = Status::new(403, "Forbidden", message);
         status.details = json!({});
         Err(status)
@@ -115,7 +118,8 @@ fn forges(wanted: &Attributes<'_>) -> bool {
     };
     let any = |pattern: &str, value: &str| value == "*" || pattern == value;
     let evidence = EVIDENCE.iter().any(|(group, resource)| {
-        any(group, wanted.group) && (*resource == path || *resource == wanted.resource && !resource.contains('/'))
+        any(group, wanted.group)
+            && (*resource == path || *resource == wanted.resource && !resource.contains('/'))
     });
     evidence || wanted.subresource == "status"
 }

@@ -54,9 +54,7 @@ fn is_subject(binding: &Value, user: &User) -> bool {
         match text(&subject["kind"]) {
             "User" => name == user.name,
             "Group" => user.is_in(name),
-            "ServiceAccount" => {
-                user.name == User::service_account(text(&subject["namespace"]), name).name
-            }
+            "ServiceAccount" => user.name == User::service_account(text(&subject["namespace"]), name).name,
             _ => false,
         }
     })

@@ -62,8 +62,10 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, server: Server) {
         async move { Ok::<_, Infallible>(dispatch::handle(&server, user, request).await) }
     });
     let io = TokioIo::new(Impatient::new(stream));
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(PATIENCE).serve_connection(io, service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(io, service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

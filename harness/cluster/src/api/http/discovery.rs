@@ -172,7 +172,8 @@ fn aggregated_group(rows: &[Arc<Resource>], name: &str) -> Value {
 }
 
 fn aggregated_resource(row: &Resource) -> Value {
-    let kind = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
+    let kind =
+        |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
     let mut entry = json!({"resource": row.plural, "responseKind": kind("", "", &row.kind),
         "scope": if row.namespaced { "Namespaced" } else { "Cluster" }, "singularResource": row.singular,
         "verbs": row.verbs});

@@ -85,7 +85,7 @@ fn write(writer: &Writer<'_>, target: &Target, meta: &Value, objects: &[Arc<Stor
         objects.iter().map(|o| convert::outgoing(resource, &target.version, o.value())).collect();
     match writer.form {
         Form::Table(version) => {
-            reply::json(200, &writer.table(version, meta.clone(), converted.iter().map(|o| &**o), true))
+            reply::json(200, &writer.table(version, meta, converted.iter().map(|o| &**o), true))
         }
         Form::Metadata(version) => {
             let items: Vec<Value> = converted.iter().map(|o| transform::metadata(version, o)).collect();
@@ -167,8 +167,10 @@ fn read_token(text: &str) -> Result<(u64, Key), Status> {
     let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|e| bad(e.to_string()))?;
     let token: Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
     let revision = token["rv"].as_u64().ok_or_else(|| bad("no revision in it".into()))?;
-    let (namespace, name) =
-        token["start"].as_str().and_then(|s| s.split_once('/')).ok_or_else(|| bad("no start in it".into()))?;
+    let (namespace, name) = token["start"]
+        .as_str()
+        .and_then(|s| s.split_once('/'))
+        .ok_or_else(|| bad("no start in it".into()))?;
     Ok((revision, Key::new(namespace, name)))
 }
 

@@ -1,6 +1,6 @@
 //! The output of containers: which one is meant, why there is none yet, and following it.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures::stream;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Reply, Server, dispatch::Asked, options::Query, reply, route::Target};
 use crate::{
     api::{
-        LogLine, LogSource, Status,
+        LogLine, Status,
         json::{items, text},
     },
     store::Key,
@@ -41,25 +41,21 @@ pub(super) fn log(server: &Server, asked: &Asked, target: &Target) -> Result<Rep
     let previous = asked.query.flag("previous");
     state(pod, &container, previous)?;
     let uid = text(&pod["metadata"]["uid"]).to_owned();
-    let source = server.logs.read().clone();
-    let lines = source.as_ref().and_then(|s| s.lines(&uid, &container, previous)).unwrap_or_default();
+    let lines = server.logs.lines(&uid, &container, previous).unwrap_or_default();
     let shown = select(&lines, &wanted);
-    match source {
-        Some(source) if asked.query.flag("follow") && !previous => {
-            let follow = Follow {
-                ready: VecDeque::from([shown]),
-                server: server.clone(),
-                key,
-                source,
-                told: lines.len(),
-                timestamps: wanted.timestamps,
-                uid,
-                container,
-            };
-            Ok(reply::stream("text/plain", stream::unfold(follow, Follow::next)))
-        }
-        _ => Ok(reply::bytes(200, "text/plain", shown)),
+    if !asked.query.flag("follow") || previous {
+        return Ok(reply::bytes(200, "text/plain", shown));
     }
+    let follow = Follow {
+        ready: VecDeque::from([shown]),
+        server: server.clone(),
+        key,
+        told: lines.len(),
+        timestamps: wanted.timestamps,
+        uid,
+        container,
+    };
+    Ok(reply::stream("text/plain", stream::unfold(follow, Follow::next)))
 }
 
 fn wanted(server: &Server, query: &Query) -> Result<Wanted, Status> {
@@ -94,7 +90,12 @@ fn container(pod: &Value, query: &Query) -> Result<String, Status> {
         let message = format!("a container name must be specified for pod {pod_name}, {choices}");
         return Err(Status::bad_request(message));
     }
-    if all.iter().chain(&initial).chain(&names("ephemeralContainers").collect::<Vec<_>>()).any(|n| n == wanted) {
+    if all
+        .iter()
+        .chain(&initial)
+        .chain(&names("ephemeralContainers").collect::<Vec<_>>())
+        .any(|n| n == wanted)
+    {
         return Ok(wanted.to_owned());
     }
     Err(Status::bad_request(format!("container {wanted} is not valid for pod {pod_name}")))
@@ -153,7 +154,6 @@ fn select(lines: &[LogLine], wanted: &Wanted) -> Bytes {
 /// A log that goes on.
 struct Follow {
     server: Server,
-    source: Arc<dyn LogSource>,
     key: Key,
     uid: String,
     container: String,
@@ -169,7 +169,7 @@ impl Follow {
                 return Some((piece, self));
             }
             let runs = self.runs();
-            let lines = self.source.lines(&self.uid, &self.container, false)?;
+            let lines = self.server.logs.lines(&self.uid, &self.container, false)?;
             let new: String = lines.iter().skip(self.told).map(|l| line(l, self.timestamps)).collect();
             self.told = self.told.max(lines.len());
             if !new.is_empty() {

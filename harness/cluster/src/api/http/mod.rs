@@ -26,13 +26,12 @@ mod write;
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
 use pulldrill_clock::Clock;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use connection::serve;
-pub(super) use reply::{Body, Reply};
+use reply::Reply;
 
 use super::{Access, Api, LogSource};
 
@@ -48,7 +47,7 @@ pub struct Server {
     /// `host:port` as discovery tells it.
     pub address: Arc<str>,
     /// Where the output of containers comes from.
-    pub logs: Arc<RwLock<Option<Arc<dyn LogSource>>>>,
+    pub logs: Arc<dyn LogSource>,
     /// Ends connections and watches.
     pub stop: CancellationToken,
 }

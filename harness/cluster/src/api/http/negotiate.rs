@@ -78,12 +78,6 @@ fn form_of(alternative: &Alternative<'_>) -> Option<Form> {
     }
 }
 
-/// Whether the client can take gzip.
-pub(super) fn gzip(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    value.split(',').any(|part| part.trim().split(';').next() == Some("gzip"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

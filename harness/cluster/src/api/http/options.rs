@@ -35,9 +35,9 @@ impl Query {
     /// 400 for something else.
     pub(super) fn number(&self, name: &str) -> Result<Option<i64>, Status> {
         let Some(text) = self.get(name).filter(|t| !t.is_empty()) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
-            Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
-        })
+        text.parse()
+            .map(Some)
+            .map_err(|_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
     }
 
     /// Whether the request is a dry run.

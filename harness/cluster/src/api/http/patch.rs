@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Reply, Server,
-    body,
+    Reply, Server, body,
     dispatch::Asked,
     negotiate,
     options::FieldValidation,

@@ -35,9 +35,7 @@ pub(super) fn answer(server: &Server, asked: &Asked, target: &Target) -> Result<
             let groups = items(&spec["groups"]).iter().map(|g| text(g).to_owned()).collect();
             access(server, &User { name: text(&spec["user"]).to_owned(), groups }, &spec)
         }
-        "SelfSubjectRulesReview" => {
-            server.access.rules(&server.api, &asked.user, text(&spec["namespace"]))
-        }
+        "SelfSubjectRulesReview" => server.access.rules(&server.api, &asked.user, text(&spec["namespace"])),
         "TokenReview" => match server.access.token_user(text(&spec["token"]), server.clock()) {
             Some(user) => json!({"authenticated": true, "user": info(&user)}),
             None => json!({"authenticated": false, "user": {}, "error": "invalid bearer token"}),

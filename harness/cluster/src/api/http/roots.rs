@@ -28,7 +28,11 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
         _ if path.starts_with("/api/") || path.starts_with("/apis/") => {
             let depth = path.split('/').filter(|s| !s.is_empty()).count();
             // An unknown group is no path at all; an unknown version of one is a missing resource.
-            if path.starts_with("/apis/") && depth == 2 { Ok(no_such_page()) } else { Err(Status::no_such_path()) }
+            if path.starts_with("/apis/") && depth == 2 {
+                Ok(no_such_page())
+            } else {
+                Err(Status::no_such_path())
+            }
         }
         _ => Ok(no_such_page()),
     }
@@ -47,10 +51,19 @@ fn health(asked: &Asked, path: &str) -> String {
 }
 
 fn paths(server: &Server) -> Vec<String> {
-    let mut paths: Vec<String> =
-        ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
-            .map(str::to_owned)
-            .to_vec();
+    let mut paths: Vec<String> = [
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/healthz",
+        "/livez",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/readyz",
+        "/version",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for resource in server.api.resources().all().iter().filter(|r| !r.group.is_empty()) {
         paths.push(format!("/apis/{}", resource.group));
         paths.extend(resource.versions.iter().map(|v| format!("/apis/{}/{v}", resource.group)));

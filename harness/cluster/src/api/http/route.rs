@@ -61,7 +61,9 @@ pub(super) fn find(resources: &Resources, path: &str) -> Option<Result<Target, S
     let Some(resource) = resources.at(group, version, plural) else {
         return Some(Err(Status::no_such_path()));
     };
-    if namespace.is_some() && !resource.namespaced || namespace.is_none() && resource.namespaced && name.is_some() {
+    if namespace.is_some() && !resource.namespaced
+        || namespace.is_none() && resource.namespaced && name.is_some()
+    {
         return Some(Err(Status::no_such_path()));
     }
     Some(Ok(Target {
@@ -78,7 +80,10 @@ pub(super) fn find(resources: &Resources, path: &str) -> Option<Result<Target, S
 fn unescape(segment: &str) -> String {
     // A plus sign stands for itself in a path.
     let query = format!("x={}", segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D"));
-    url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+    url::form_urlencoded::parse(query.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -96,8 +101,13 @@ mod tests {
         assert_eq!(target("/api/v1/namespaces/ns/finalize").subresource.as_deref(), Some("finalize"));
         assert!(target("/apis/apps/v1/deployments").namespace.is_none());
         assert!(target("/api/v1/watch/namespaces/ns/pods").watch);
-        assert_eq!(target("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%2Bb").name.unwrap(), "system:a+b");
-        for bad in ["/api/v1/nothing", "/api/v1/namespaces/x/nodes", "/api/v1/pods/a", "/apis/apps/v2/deployments"] {
+        assert_eq!(
+            target("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%2Bb").name.unwrap(),
+            "system:a+b"
+        );
+        for bad in
+            ["/api/v1/nothing", "/api/v1/namespaces/x/nodes", "/api/v1/pods/a", "/apis/apps/v2/deployments"]
+        {
             assert_eq!(find(&table, bad).unwrap().unwrap_err().code, 404, "{bad}");
         }
         assert!(find(&table, "/api/v1").is_none());

@@ -23,7 +23,10 @@ use crate::{
 
 /// Whether a subresource is answered here.
 pub(super) fn is_special(target: &Target) -> bool {
-    !matches!(target.subresource.as_deref(), None | Some("status" | "approval" | "finalize" | "ephemeralcontainers"))
+    !matches!(
+        target.subresource.as_deref(),
+        None | Some("status" | "approval" | "finalize" | "ephemeralcontainers")
+    )
 }
 
 /// Answers for one of them.
@@ -119,7 +122,8 @@ fn eviction(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, St
 }
 
 fn created() -> Reply {
-    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    let status =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     reply::json(201, &status)
 }
 
@@ -160,7 +164,9 @@ fn stream(server: &Server, target: &Target) -> Result<Reply, Status> {
     if text(&pod.value()["spec"]["nodeName"]).is_empty() {
         return Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)));
     }
-    let message = format!("{} is not supported by this cluster: its containers are simulated", 
-        target.subresource.as_deref().unwrap_or_default());
+    let message = format!(
+        "{} is not supported by this cluster: its containers are simulated",
+        target.subresource.as_deref().unwrap_or_default()
+    );
     Err(Status::new(501, "NotImplemented", message))
 }

@@ -47,7 +47,7 @@ impl<'a> Writer<'a> {
             Form::Metadata(version) => metadata(version, &object),
             Form::Table(version) => {
                 let meta = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
-                self.table(version, meta, std::iter::once(&*object), true)
+                self.table(version, &meta, std::iter::once(&*object), true)
             }
         }
     }
@@ -65,7 +65,7 @@ impl<'a> Writer<'a> {
     pub(super) fn table<'o>(
         &self,
         version: &str,
-        meta: Value,
+        meta: &Value,
         objects: impl Iterator<Item = &'o Value>,
         columns: bool,
     ) -> Value {

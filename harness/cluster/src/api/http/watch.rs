@@ -207,10 +207,10 @@ impl Watch {
     /// Queues all objects as new ones, and the mark that they are all.
     fn present_state(&mut self) {
         let store = self.server.api.store().clone();
-        let (objects, revision) =
-            store.list(&self.target.resource.store, self.target.namespace.as_deref());
+        let (objects, revision) = store.list(&self.target.resource.store, self.target.namespace.as_deref());
         let mut piece = BytesMut::new();
-        for object in objects.iter().filter(|o| self.filter.matches(o.value())) {
+        let wanted: Vec<_> = objects.into_iter().filter(|o| self.filter.matches(o.value())).collect();
+        for object in &wanted {
             self.object("ADDED", object, &mut piece);
             self.flush(&mut piece, PIECE);
         }

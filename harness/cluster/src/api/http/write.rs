@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Reply, Server,
-    body,
+    Reply, Server, body,
     dispatch::Asked,
     list::Filter,
     negotiate,
@@ -62,9 +61,7 @@ pub(super) fn check(
 ) -> Result<(), Status> {
     let (schema, kind) = (Schema::embedded(), &target.resource.kind);
     let api_version = target.resource.api_version(&target.version);
-    schema
-        .check_types(&api_version, kind, object)
-        .map_err(|why| cannot_be_handled(target, kind, &why))?;
+    schema.check_types(&api_version, kind, object).map_err(|why| cannot_be_handled(target, kind, &why))?;
     let unknown = schema.unknown_fields(&api_version, kind, object);
     let complaints: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
     for path in &unknown {
@@ -177,8 +174,7 @@ pub(super) fn delete(server: &Server, asked: &Asked, target: &Target) -> Result<
         if !resource.group.is_empty() {
             details["group"] = resource.group.clone().into();
         }
-        let status =
-            json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
         reply::json(200, &status)
     };
     if resource.store == "jobs.batch" && options.propagation_policy.is_none() {

@@ -10,7 +10,7 @@ fn row(store: &str, object: &Value, legacy: bool) -> Vec<String> {
     cells.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_owned)).collect()
 }
 
-fn pod(containers: Value, phase: &str) -> Value {
+fn pod(containers: &Value, phase: &str) -> Value {
     let names: Vec<Value> =
         containers.as_array().unwrap().iter().map(|c| json!({"name": c["name"], "image": "x"})).collect();
     json!({"metadata": {"name": "p", "creationTimestamp": "2026-11-22T11:57:00Z"},
@@ -36,9 +36,9 @@ fn every_cell_is_known() {
 #[test]
 fn the_earliest_broken_container_names_the_status() {
     let running = json!({"name": "z", "restartCount": 0, "ready": true, "state": {"running": {}}});
-    let broken = pod(json!([waiting("a", "ImagePullBackOff"), running]), "Pending");
+    let broken = pod(&json!([waiting("a", "ImagePullBackOff"), running]), "Pending");
     assert_eq!(row("pods", &broken, false)[..5], ["p", "1/2", "ImagePullBackOff", "0", "3m"]);
-    let mut initial = pod(json!([waiting("a", "PodInitializing")]), "Pending");
+    let mut initial = pod(&json!([waiting("a", "PodInitializing")]), "Pending");
     initial["spec"]["initContainers"] = json!([{"name": "i", "image": "x"}]);
     initial["status"]["initContainerStatuses"] = json!([waiting("i", "ErrImagePull")]);
     assert_eq!(row("pods", &initial, false)[2], "Init:ErrImagePull");
@@ -51,11 +51,11 @@ fn the_earliest_broken_container_names_the_status() {
 fn restarts_tell_when() {
     let crashed = json!({"name": "a", "restartCount": 3, "ready": true, "state": {"running": {}},
         "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-11-22T11:55:00Z"}}});
-    let crashed = pod(json!([crashed]), "Running");
+    let crashed = pod(&json!([crashed]), "Running");
     assert_eq!(row("pods", &crashed, false)[3], "3 (5m ago)");
     assert_eq!(row("pods", &crashed, true)[3], "3");
     let ended = pod(
-        json!([{"name": "a", "restartCount": 0, "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}]),
+        &json!([{"name": "a", "restartCount": 0, "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}]),
         "Succeeded",
     );
     assert_eq!(row("pods", &ended, false)[2], "Completed");
@@ -69,7 +69,18 @@ fn other_kinds() {
         "firstTimestamp": "2026-11-22T11:00:00Z", "lastTimestamp": "2026-11-22T11:59:50Z"});
     assert_eq!(
         row("events", &event, false),
-        ["10s", "Warning", "Failed", "pod/p", "spec.containers{a}", "kubelet, node-1", "m", "60m", "4", "p.1"]
+        [
+            "10s",
+            "Warning",
+            "Failed",
+            "pod/p",
+            "spec.containers{a}",
+            "kubelet, node-1",
+            "m",
+            "60m",
+            "4",
+            "p.1"
+        ]
     );
     let service = json!({"metadata": {"name": "s"}, "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1",
         "ports": [{"port": 443, "protocol": "TCP"}]}});
