@@ -44,7 +44,7 @@ impl Clients for Nodes {
 /// Plays `case.yaml` of a recording folder under a dialect for as long as the recording took.
 pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) -> Result<Recording> {
     pulldrill_tls::install_provider();
-    let length = recorded_length(&std::fs::read_to_string(dir.join("describe.txt"))?)?;
+    let length = recorded_length(&Recording::load(dir)?)?;
     // The end of the play is the present, so that kubectl's own clock computes the recorded ages.
     let start = real::now() - length - SignedDuration::from_secs(40);
     let clock = Clock::held_at(start - SignedDuration::from_hours(13));
@@ -103,20 +103,28 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     let kubeconfig = tempfile::NamedTempFile::new()?;
     std::fs::write(kubeconfig.path(), cluster.kubeconfig(Principal::Admin))?;
     let cache = tempfile::TempDir::new()?;
-    let described = tokio::process::Command::new(kubectl)
-        .arg("--kubeconfig")
-        .arg(kubeconfig.path())
-        .arg("--cache-dir")
-        .arg(cache.path())
-        .args(["describe", "pods", "-n", case])
-        .env("HOME", cache.path())
-        .output()
-        .await?;
     let mut recording = recorded.lock().clone();
-    recording.describe = String::from_utf8_lossy(&described.stdout).into_owned();
-    anyhow::ensure!(described.status.success(), "{}", String::from_utf8_lossy(&described.stderr));
+    for (number, kinds) in DESCRIBED.iter().take(if case == "ecr-expired-running" { 3 } else { 1 }).enumerate() {
+        if number > 0 {
+            recording.describe.push_str(&format!("\n=== {kinds} ===\n"));
+        }
+        let described = tokio::process::Command::new(kubectl)
+            .arg("--kubeconfig")
+            .arg(kubeconfig.path())
+            .arg("--cache-dir")
+            .arg(cache.path())
+            .args(["describe", kinds, "-n", case])
+            .env("HOME", cache.path())
+            .output()
+            .await?;
+        anyhow::ensure!(described.status.success(), "{}", String::from_utf8_lossy(&described.stderr));
+        recording.describe.push_str(&String::from_utf8_lossy(&described.stdout));
+    }
     Ok(recording)
 }
+
+/// What the recordings describe, in their order; the latter two only where there is a Deployment.
+const DESCRIBED: [&str; 3] = ["pods", "deployments", "replicasets"];
 
 /// Follows events and pods in lab time.
 fn record(clock: &Clock, store: &Arc<Store>) -> Arc<Mutex<Recording>> {
@@ -157,13 +165,16 @@ fn resource_of(object: &Value) -> Result<&'static str> {
     }
 }
 
-/// How long the failing pod had been there when it was described: the age of its Scheduled event.
-fn recorded_length(describe: &str) -> Result<SignedDuration> {
-    let block = describe
-        .split("\nName:")
-        .find(|block| block.contains("Error: ErrImagePull"))
-        .context("no failing pod in describe.txt")?;
-    let line = block.lines().find(|l| l.contains("Scheduled")).context("no Scheduled event")?;
-    let age = line.split_whitespace().nth(2).context("no age")?;
-    age.parse().with_context(|| format!("age {age}"))
+/// How long the failing pod had been there when the recording ended: the age of its Scheduled event in
+/// `describe`, or, where that shows no events, the time from its first event to the last one.
+fn recorded_length(recording: &Recording) -> Result<SignedDuration> {
+    let block = recording.describe.split("\nName:").find(|block| block.contains("Error: ErrImagePull"));
+    if let Some(line) = block.and_then(|block| block.lines().find(|l| l.contains("default-scheduler"))) {
+        let age = line.split_whitespace().nth(2).context("no age")?;
+        return age.parse().with_context(|| format!("age {age}"));
+    }
+    let pod = recording.failing_pod().context("no failing pod")?;
+    let first = recording.events.iter().find(|e| e.object["involvedObject"]["name"] == *pod);
+    let (first, last) = first.zip(recording.events.last()).context("no events")?;
+    Ok(SignedDuration::try_from_secs_f64(last.at - first.at)?)
 }
