@@ -39,7 +39,7 @@ pub struct Variant {
     pub difficulty: Difficulty,
     /// What one can do after having solved it. For the debriefing.
     pub objectives: Vec<String>,
-    /// Words that a trainee must not read before the drill is closed.
+    /// Words that none of the scenario's own texts shows a trainee before the drill is closed.
     pub giveaways: Vec<String>,
     /// The address that the drill's registries see the nodes come from, when it matters.
     pub nat: Option<String>,

@@ -23,7 +23,8 @@ pub struct Document {
     pub difficulty: Difficulty,
     /// What one can do after having solved it.
     pub objectives: Vec<String>,
-    /// Words that would give the cause away; none occurs in what a trainee reads before the drill is closed.
+    /// Words that would give the cause away. None occurs in what the scenario lets a trainee read before the
+    /// drill is closed; the cluster's and the registry's own words are the symptom and may.
     pub giveaways: Vec<String>,
     /// What differs between variants, drawn in this order; later ones may use earlier ones.
     pub parameters: Vec<Parameter>,
