@@ -7,10 +7,10 @@
 mod compare;
 mod mutations;
 mod normalise;
-mod recording;
-mod registries;
 #[path = "../support/programs.rs"]
 mod programs;
+mod recording;
+mod registries;
 mod world;
 
 use std::path::{Path, PathBuf};

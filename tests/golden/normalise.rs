@@ -113,7 +113,7 @@ impl Normaliser {
                 index <= events || seen.insert(line.clone())
             });
         }
-        blocks.sort_by_key(|block| block.iter().any(|line| line.contains("ErrImagePull")));
+        blocks.sort_by_key(|block| block.iter().any(|line| line == "Status: Pending"));
         blocks.concat()
     }
 }

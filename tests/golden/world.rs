@@ -104,7 +104,9 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     std::fs::write(kubeconfig.path(), cluster.kubeconfig(Principal::Admin))?;
     let cache = tempfile::TempDir::new()?;
     let mut recording = recorded.lock().clone();
-    for (number, kinds) in DESCRIBED.iter().take(if case == "ecr-expired-running" { 3 } else { 1 }).enumerate() {
+    for (number, kinds) in
+        DESCRIBED.iter().take(if case == "ecr-expired-running" { 3 } else { 1 }).enumerate()
+    {
         if number > 0 {
             recording.describe.push_str(&format!("\n=== {kinds} ===\n"));
         }
