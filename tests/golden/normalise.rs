@@ -92,7 +92,7 @@ impl Normaliser {
                 continue;
             }
             let squeezed = self.text(&line.split_whitespace().collect::<Vec<_>>().join(" "));
-            if squeezed.is_empty() || squeezed.starts_with("----") {
+            if squeezed.is_empty() || squeezed.starts_with("----") || squeezed.starts_with("===") {
                 continue;
             }
             let shown = if table { self.ages.replace(&squeezed, "<age>").into_owned() } else { squeezed };

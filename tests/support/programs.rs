@@ -10,6 +10,7 @@ pub(crate) fn skip(why: &str) {
 }
 
 /// The kubectl of a version (`1_20`, `1_36`) that the gate has installed.
+#[allow(dead_code, reason = "not every test program needs it")]
 pub(crate) fn kubectl(version: &str) -> Option<PathBuf> {
     let path = named(version);
     if path.is_none() {
