@@ -12,6 +12,7 @@ mod error;
 mod lab;
 mod options;
 pub mod request;
+mod store;
 pub mod view;
 
 pub use error::{ErrorClass, LabError};
