@@ -9,7 +9,9 @@
 //! them by what it observes there and in the pull log. It serves no page and parses no command line.
 
 mod error;
+mod folder;
 mod lab;
+mod observe;
 mod options;
 pub mod request;
 mod store;

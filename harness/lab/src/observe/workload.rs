@@ -1,0 +1,189 @@
+//! A workload and its pods: what it wants, and which pods run its present template.
+
+use std::sync::Arc;
+
+use pulldrill_cluster::store::Stored;
+use serde_json::Value;
+
+use super::{
+    Snapshot,
+    snapshot::{controller_uid, uid},
+};
+
+/// Where the replicas of a kind of workload are wanted and found.
+struct Kind {
+    kind: &'static str,
+    resource: &'static str,
+}
+
+/// The kinds that own pods for good.
+const KINDS: &[Kind] = &[
+    Kind { kind: "Deployment", resource: "deployments.apps" },
+    Kind { kind: "StatefulSet", resource: "statefulsets.apps" },
+    Kind { kind: "DaemonSet", resource: "daemonsets.apps" },
+    Kind { kind: "ReplicaSet", resource: "replicasets.apps" },
+];
+
+/// The plural name, with group, of a workload kind; any case.
+#[must_use]
+pub fn resource_of(kind: &str) -> Option<&'static str> {
+    KINDS.iter().find(|k| k.kind.eq_ignore_ascii_case(kind)).map(|k| k.resource)
+}
+
+/// A workload as found in a snapshot.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    resource: &'static str,
+    object: Arc<Stored>,
+}
+
+impl Workload {
+    /// Finds it by kind and name.
+    #[must_use]
+    pub fn find(snapshot: &Snapshot, kind: &str, name: &str) -> Option<Self> {
+        let resource = resource_of(kind)?;
+        snapshot.get(resource, name).map(|object| Self { resource, object })
+    }
+
+    /// All workloads that nothing else owns.
+    #[must_use]
+    pub fn all(snapshot: &Snapshot) -> Vec<Self> {
+        let of_kind = |kind: &Kind| {
+            let resource = kind.resource;
+            snapshot.list(resource).into_iter().map(move |object| Self { resource, object })
+        };
+        KINDS.iter().flat_map(of_kind).filter(|w| controller_uid(w.object.value()).is_empty()).collect()
+    }
+
+    /// The object itself.
+    #[must_use]
+    pub fn object(&self) -> &Value {
+        self.object.value()
+    }
+
+    /// Its plural resource name, with group.
+    #[must_use]
+    pub fn resource(&self) -> &'static str {
+        self.resource
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.object.meta("name")
+    }
+
+    /// Its uid.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        uid(self.object())
+    }
+
+    /// How many replicas it wants.
+    #[must_use]
+    pub fn wanted(&self) -> i64 {
+        if self.resource == "daemonsets.apps" {
+            return self.object()["status"]["desiredNumberScheduled"].as_i64().unwrap_or(0);
+        }
+        self.object()["spec"]["replicas"].as_i64().unwrap_or(1)
+    }
+
+    /// Whether its controller has seen its latest template.
+    #[must_use]
+    pub fn observed(&self) -> bool {
+        let generation = self.object()["metadata"]["generation"].as_i64().unwrap_or(0);
+        self.object()["status"]["observedGeneration"].as_i64().unwrap_or(0) >= generation
+    }
+
+    /// The pod template's spec.
+    #[must_use]
+    pub fn template(&self) -> &Value {
+        &self.object()["spec"]["template"]["spec"]
+    }
+
+    /// Every pod of the workload, of old templates too.
+    #[must_use]
+    pub fn pods(&self, snapshot: &Snapshot) -> Vec<Arc<Stored>> {
+        let owners = match self.resource {
+            "deployments.apps" => {
+                self.replica_sets(snapshot).iter().map(|rs| uid(rs.value()).to_owned()).collect()
+            }
+            _ => vec![self.uid().to_owned()],
+        };
+        let pods = snapshot.list("pods").into_iter();
+        pods.filter(|pod| owners.iter().any(|owner| owner == controller_uid(pod.value()))).collect()
+    }
+
+    /// The pods of the present template that are not on their way out.
+    #[must_use]
+    pub fn current_pods(&self, snapshot: &Snapshot) -> Vec<Arc<Stored>> {
+        let pods = self.pods(snapshot);
+        let is_current = self.current(snapshot);
+        pods.into_iter().filter(|pod| is_leaving(pod.value()).is_none() && is_current(pod.value())).collect()
+    }
+
+    /// How to tell that a pod is of the present template.
+    fn current(&self, snapshot: &Snapshot) -> Box<dyn Fn(&Value) -> bool> {
+        let status = &self.object()["status"];
+        match self.resource {
+            "deployments.apps" => {
+                let owner = self.current_replica_set(snapshot).map(|rs| uid(rs.value()).to_owned());
+                Box::new(move |pod| owner.as_deref() == Some(controller_uid(pod)))
+            }
+            "statefulsets.apps" => {
+                let hash = status["updateRevision"].clone();
+                Box::new(move |pod| pod["metadata"]["labels"]["controller-revision-hash"] == hash)
+            }
+            "daemonsets.apps" => {
+                let generation = self.object()["metadata"]["generation"].to_string();
+                Box::new(move |pod| pod["metadata"]["labels"]["pod-template-generation"] == *generation)
+            }
+            _ => Box::new(|_| true),
+        }
+    }
+
+    fn replica_sets(&self, snapshot: &Snapshot) -> Vec<Arc<Stored>> {
+        let all = snapshot.list("replicasets.apps").into_iter();
+        all.filter(|rs| controller_uid(rs.value()) == self.uid()).collect()
+    }
+
+    /// The ReplicaSet of the present template: the one of the deployment's own revision.
+    fn current_replica_set(&self, snapshot: &Snapshot) -> Option<Arc<Stored>> {
+        const REVISION: &str = "deployment.kubernetes.io/revision";
+        let revision = &self.object()["metadata"]["annotations"][REVISION];
+        let template = template_without_hash(&self.object()["spec"]["template"]);
+        self.replica_sets(snapshot).into_iter().find(|rs| {
+            rs.value()["metadata"]["annotations"][REVISION] == *revision
+                && template_without_hash(&rs.value()["spec"]["template"]) == template
+        })
+    }
+}
+
+/// A pod template without the label that tells ReplicaSets apart.
+fn template_without_hash(template: &Value) -> Value {
+    let mut template = template.clone();
+    if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
+        labels.remove("pod-template-hash");
+    }
+    template
+}
+
+/// Since when an object is being deleted.
+#[must_use]
+pub fn is_leaving(object: &Value) -> Option<&str> {
+    object["metadata"]["deletionTimestamp"].as_str()
+}
+
+/// Whether a pod is ready.
+#[must_use]
+pub fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
+}
+
+/// The status of a container of a pod.
+#[must_use]
+pub fn container_status<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
+    let statuses = pod["status"]["containerStatuses"].as_array();
+    statuses.into_iter().flatten().find(|status| status["name"] == container)
+}
