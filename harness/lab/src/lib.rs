@@ -8,11 +8,13 @@
 //! It programs the registries, injects the drills into a cluster through its Kubernetes API, and judges
 //! them by what it observes there and in the pull log. It serves no page and parses no command line.
 
+mod checks;
 mod error;
 mod folder;
 mod lab;
 mod observe;
 mod options;
+mod reference;
 pub mod request;
 mod store;
 pub mod view;

@@ -122,6 +122,12 @@ impl Workload {
         pods.into_iter().filter(|pod| is_leaving(pod.value()).is_none() && is_current(pod.value())).collect()
     }
 
+    /// Whether a pod is of the present template.
+    #[must_use]
+    pub fn is_current(&self, snapshot: &Snapshot, pod: &Value) -> bool {
+        self.current(snapshot)(pod)
+    }
+
     /// How to tell that a pod is of the present template.
     fn current(&self, snapshot: &Snapshot) -> Box<dyn Fn(&Value) -> bool> {
         let status = &self.object()["status"];
