@@ -3,8 +3,18 @@
 //! Layout, lowest first:
 //!
 //! - [`store`]: every object, numbered, with a window of events.
+//! - [`schema`]: what the built-in types look like.
+//! - [`patch`]: the four ways of changing an object.
 //! - [`api`]: the rules of reading and writing objects, and HTTP.
 //! - [`engine`]: the loop in which controllers, scheduler and kubelets run.
+//! - [`dialect`]: the wording and timing of a kubelet and runtime version, as data.
+//! - [`network`]: names, routes and firewalls as the nodes see them.
+//! - [`recorder`]: how components write events: aggregated, counted, rate-limited.
 pub mod api;
+pub mod dialect;
 pub mod engine;
+pub mod network;
+pub mod patch;
+pub mod recorder;
+pub mod schema;
 pub mod store;

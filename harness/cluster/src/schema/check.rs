@@ -1,0 +1,233 @@
+//! Whether the values of a JSON body have the types of the table, with the texts of Go's decoder, which clients
+//! show as they are. Not whether they make sense: that is validation, and the API's.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{
+    quantity,
+    table::{Definition, Schema},
+    types::{self, Scalar, Type},
+};
+
+/// Where the value being checked is.
+struct Place<'a> {
+    /// The Go name of the struct that has the field.
+    owner: &'a str,
+    /// The path of JSON names, without indexes.
+    path: String,
+    /// The expected type in the table's notation.
+    notation: &'a str,
+}
+
+impl Schema {
+    /// Checks the types of all values. Absent and null values are fine; unknown fields and kinds are not looked at.
+    ///
+    /// # Errors
+    /// The first mismatch, as Go's JSON decoder words it.
+    pub fn check_types(&self, api_version: &str, kind: &str, object: &Value) -> Result<(), String> {
+        match self.kind(api_version, kind) {
+            Some(definition) => self.check_object(definition, object, ""),
+            None => Ok(()),
+        }
+    }
+
+    fn check_object(&self, definition: &Definition, value: &Value, path: &str) -> Result<(), String> {
+        let Value::Object(fields) = value else { return Ok(()) };
+        for (name, value) in fields {
+            let Some(field) = self.field(definition, name) else { continue };
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let place = Place { owner: definition.short_name(), path, notation: &field.notation };
+            self.check_value(&field.ty, value, &place)?;
+        }
+        Ok(())
+    }
+
+    fn check_value(&self, ty: &Type, value: &Value, place: &Place<'_>) -> Result<(), String> {
+        if value.is_null() {
+            return Ok(());
+        }
+        match (ty, value) {
+            (Type::List(element), Value::Array(items)) => {
+                let inner = place.element();
+                items.iter().try_for_each(|item| self.check_value(element, item, &inner))
+            }
+            (Type::Map(element), Value::Object(entries)) => {
+                let inner = place.element();
+                entries.values().try_for_each(|entry| self.check_value(element, entry, &inner))
+            }
+            (Type::Reference(_), _) => match (self.target(ty), value) {
+                (Some(target), value) if target.items.is_some() => match (&target.items, value) {
+                    (Some(items), Value::Array(list)) => {
+                        let inner = Place { notation: "string", ..place.element() };
+                        list.iter().try_for_each(|item| self.check_value(items, item, &inner))
+                    }
+                    _ => Err(place.mismatch(value)),
+                },
+                (Some(target), Value::Object(_)) => self.check_object(target, value, &place.path),
+                _ => Err(place.mismatch(value)),
+            },
+            (Type::Scalar(scalar), _) => check_scalar(*scalar, value, place),
+            _ => Err(place.mismatch(value)),
+        }
+    }
+}
+
+impl Place<'_> {
+    fn element(&self) -> Place<'_> {
+        Place { owner: self.owner, path: self.path.clone(), notation: types::element(self.notation) }
+    }
+
+    fn mismatch(&self, value: &Value) -> String {
+        let Self { owner, path, notation } = self;
+        format!(
+            "json: cannot unmarshal {} into Go struct field {owner}.{path} of type {}",
+            shape(value),
+            types::go_name(notation)
+        )
+    }
+}
+
+fn check_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Result<(), String> {
+    let whole = |fits: bool| match value {
+        Value::Number(_) if fits => Ok(()),
+        Value::Number(number) => {
+            Err(place.mismatch(value).replacen("number", &format!("number {number}"), 1))
+        }
+        _ => Err(place.mismatch(value)),
+    };
+    match (scalar, value) {
+        (Scalar::Any, _)
+        | (Scalar::String, Value::String(_))
+        | (Scalar::Bool, Value::Bool(_))
+        | (Scalar::IntOrString, Value::String(_)) => Ok(()),
+        (Scalar::Int32 | Scalar::IntOrString, Value::Number(n)) => {
+            whole(n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()))
+        }
+        (Scalar::Int64, Value::Number(n)) => whole(n.is_i64()),
+        (Scalar::Bytes, Value::String(text)) => check_base64(text),
+        (Scalar::Quantity, Value::String(text)) if quantity::is_quantity(text) => Ok(()),
+        (Scalar::Quantity, Value::Number(number)) if quantity::is_quantity(&number.to_string()) => Ok(()),
+        (Scalar::Quantity, _) => Err(quantity::ERROR.into()),
+        (Scalar::Time | Scalar::MicroTime, Value::String(text)) => {
+            let layout = match scalar {
+                Scalar::Time => "2006-01-02T15:04:05Z07:00",
+                _ => "2006-01-02T15:04:05.000000Z07:00",
+            };
+            text.parse::<jiff::Timestamp>().map(|_| ()).map_err(|_| {
+                format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\"")
+            })
+        }
+        (Scalar::Time | Scalar::MicroTime, _) => {
+            Err(format!("json: cannot unmarshal {} into Go value of type string", shape(value)))
+        }
+        _ => Err(place.mismatch(value)),
+    }
+}
+
+fn check_base64(text: &str) -> Result<(), String> {
+    // Go skips line breaks, and names the first byte that it can't use.
+    let kept: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    STANDARD.decode(&kept).map(|_| ()).map_err(|error| {
+        let at = match error {
+            base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
+            base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => kept.len() / 4 * 4,
+        };
+        format!("illegal base64 data at input byte {at}")
+    })
+}
+
+/// What Go calls the JSON that it found.
+fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(api_version: &str, kind: &str, value: &Value) -> String {
+        Schema::embedded().check_types(api_version, kind, value).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn mismatches_are_worded_as_go_words_them() {
+        let prefix = "json: cannot unmarshal ";
+        for (api_version, kind, value, expected) in [
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"spec": {"replicas": "two"}}),
+                "string into Go struct field DeploymentSpec.spec.replicas of type int32",
+            ),
+            (
+                "v1",
+                "Pod",
+                json!({"spec": {"imagePullSecrets": ["regcred"]}}),
+                "string into Go struct field PodSpec.spec.imagePullSecrets of type v1.LocalObjectReference",
+            ),
+            (
+                "v1",
+                "Pod",
+                json!({"spec": {"containers": {"name": "a"}}}),
+                "object into Go struct field PodSpec.spec.containers of type []v1.Container",
+            ),
+            (
+                "v1",
+                "Pod",
+                json!({"spec": {"containers": [{"image": 5}]}}),
+                "number into Go struct field Container.spec.containers.image of type string",
+            ),
+            (
+                "v1",
+                "Pod",
+                json!({"metadata": {"labels": {"a": 1}}}),
+                "number into Go struct field ObjectMeta.metadata.labels of type string",
+            ),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"spec": {"replicas": 1.5}}),
+                "number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32",
+            ),
+            (
+                "v1",
+                "Pod",
+                json!({"spec": {"hostNetwork": "yes"}}),
+                "string into Go struct field PodSpec.spec.hostNetwork of type bool",
+            ),
+        ] {
+            assert_eq!(check(api_version, kind, &value), format!("{prefix}{expected}"));
+        }
+    }
+
+    #[test]
+    fn special_values_have_their_own_words() {
+        assert_eq!(
+            check("v1", "Secret", &json!({"data": {"a": "!!!"}})),
+            "illegal base64 data at input byte 0"
+        );
+        assert_eq!(check("v1", "Secret", &json!({"data": {"a": "YQ==\n"}})), "");
+        let limits = |cpu: Value| json!({"spec": {"containers": [{"resources": {"limits": {"cpu": cpu}}}]}});
+        assert_eq!(check("v1", "Pod", &limits(json!("lots"))), quantity::ERROR);
+        assert_eq!(check("v1", "Pod", &limits(json!(1))), "");
+        let time = check("v1", "Pod", &json!({"metadata": {"creationTimestamp": "yesterday"}}));
+        assert!(time.starts_with("parsing time \"yesterday\" as \"2006-01-02T15:04:05Z07:00\""), "{time}");
+    }
+
+    #[test]
+    fn nulls_and_absent_values_are_fine() {
+        let pod =
+            json!({"metadata": {"creationTimestamp": null}, "spec": {"containers": null}, "status": {}});
+        assert_eq!(check("v1", "Pod", &pod), "");
+    }
+}

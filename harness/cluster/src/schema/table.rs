@@ -1,0 +1,215 @@
+//! The schema table in memory: definitions, their fields, and which kind is which definition. The data is
+//! `kubernetes.json`, made by `schema-tools/extract.py`; this module only reads it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::types::{self, Type};
+
+/// The built-in types of Kubernetes.
+#[derive(Debug)]
+pub struct Schema {
+    pub(super) definitions: Vec<Definition>,
+    by_name: HashMap<String, usize>,
+}
+
+/// One object type.
+#[derive(Debug)]
+pub struct Definition {
+    /// Its name in the table, for example `core.v1.Container`.
+    pub name: String,
+    /// Whether it is a kind of its own, with `apiVersion` and `kind`.
+    pub is_kind: bool,
+    /// Whether applying replaces it as a whole.
+    pub atomic: bool,
+    /// Not an object but a list of these, which protobuf wraps.
+    pub items: Option<Type>,
+    /// The fields, in the order of their JSON names.
+    pub fields: Vec<Field>,
+}
+
+/// One field of an object type.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// The name in JSON; empty when the fields of `ty` lie in the object itself.
+    pub name: String,
+    /// The number in protobuf.
+    pub number: u32,
+    /// What it holds.
+    pub ty: Type,
+    /// `ty` in the table's notation.
+    pub notation: String,
+    /// Absent and zero differ.
+    pub pointer: bool,
+    /// It must be there.
+    pub required: bool,
+    /// Kept in JSON when zero.
+    pub keep_zero: bool,
+    /// `merge`, `replace`, `retainKeys`, or several.
+    pub patch_strategy: Option<String>,
+    /// By which field the elements of a list are told apart in a strategic merge.
+    pub merge_key: Option<String>,
+    /// `map`, `set`, `atomic` or `granular`.
+    pub list_type: Option<String>,
+    /// By which fields elements are told apart in an apply.
+    pub list_keys: Vec<String>,
+    /// What the API puts there when it is absent.
+    pub default: Option<String>,
+}
+
+/// The table can't be read.
+#[derive(Debug, Error)]
+pub enum TableError {
+    /// It is not the JSON that it should be.
+    #[error("the schema table is malformed: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// A field's type is unknown.
+    #[error("{definition}.{field} has the unknown type {notation}")]
+    UnknownType {
+        /// Where the field is.
+        definition: String,
+        /// The field.
+        field: String,
+        /// What it says.
+        notation: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDefinition {
+    #[serde(default)]
+    kind: bool,
+    #[serde(default)]
+    atomic: bool,
+    items: Option<String>,
+    #[serde(default)]
+    fields: BTreeMap<String, RawField>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawField {
+    n: u32,
+    t: String,
+    #[serde(default)]
+    p: bool,
+    #[serde(default)]
+    r: bool,
+    #[serde(default)]
+    z: bool,
+    s: Option<String>,
+    k: Option<String>,
+    l: Option<String>,
+    #[serde(default)]
+    m: Vec<String>,
+    d: Option<String>,
+}
+
+impl Schema {
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn parse(json: &[u8]) -> Result<Self, TableError> {
+        let raw: BTreeMap<String, RawDefinition> = serde_json::from_slice(json)?;
+        let by_name: HashMap<String, usize> = raw.keys().cloned().zip(0..).collect();
+        let reference = |name: &str| by_name.get(name).copied();
+        let mut definitions = Vec::with_capacity(raw.len());
+        for (name, raw) in raw {
+            let read = |field: &str, notation: &str| {
+                types::parse(notation, &reference).ok_or_else(|| TableError::UnknownType {
+                    definition: name.clone(),
+                    field: field.into(),
+                    notation: notation.into(),
+                })
+            };
+            let items = raw.items.map(|items| read("items", &items)).transpose()?;
+            let mut fields = Vec::with_capacity(raw.fields.len());
+            for (json_name, raw) in raw.fields {
+                let ty = read(&json_name, &raw.t)?;
+                fields.push(Field {
+                    name: if json_name.starts_with('+') { String::new() } else { json_name },
+                    number: raw.n,
+                    ty,
+                    notation: raw.t,
+                    pointer: raw.p,
+                    required: raw.r,
+                    keep_zero: raw.z,
+                    patch_strategy: raw.s,
+                    merge_key: raw.k,
+                    list_type: raw.l,
+                    list_keys: raw.m,
+                    default: raw.d,
+                });
+            }
+            definitions.push(Definition { name, is_kind: raw.kind, atomic: raw.atomic, items, fields });
+        }
+        Ok(Self { definitions, by_name })
+    }
+
+    /// The definition of that name in the table.
+    #[must_use]
+    pub fn definition(&self, name: &str) -> Option<&Definition> {
+        self.by_name.get(name).and_then(|index| self.definitions.get(*index))
+    }
+
+    /// The definition of a kind. The options and `Status`, which every group has, are found in any of them.
+    #[must_use]
+    pub fn kind(&self, api_version: &str, kind: &str) -> Option<&Definition> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let package = if group.is_empty() { "core" } else { group.split('.').next().unwrap_or(group) };
+        let own = self.definition(&format!("{package}.{version}.{kind}"));
+        own.or_else(|| self.definition(&format!("meta.v1.{kind}"))).filter(|found| found.is_kind)
+    }
+
+    /// The field with that JSON name, also of the parts that lie in the object itself.
+    #[must_use]
+    pub fn field<'a>(&'a self, definition: &'a Definition, name: &str) -> Option<&'a Field> {
+        let own = definition.fields.iter().find(|field| field.name == name && !name.is_empty());
+        own.or_else(|| {
+            let inlined = definition.fields.iter().filter(|field| field.name.is_empty());
+            inlined.filter_map(|field| self.target(&field.ty)).find_map(|part| self.field(part, name))
+        })
+    }
+
+    /// All fields as JSON shows them, with those of the parts that lie in the object itself.
+    #[must_use]
+    pub fn fields<'a>(&'a self, definition: &'a Definition) -> Vec<&'a Field> {
+        let mut all = Vec::new();
+        for field in &definition.fields {
+            match self.target(&field.ty) {
+                Some(part) if field.name.is_empty() => all.extend(self.fields(part)),
+                _ => all.push(field),
+            }
+        }
+        all
+    }
+
+    /// The definition that a type refers to.
+    #[must_use]
+    pub fn target(&self, ty: &Type) -> Option<&Definition> {
+        match ty {
+            Type::Reference(index) => self.definitions.get(*index),
+            _ => None,
+        }
+    }
+}
+
+impl Definition {
+    /// The bare name, for example `Container`.
+    #[must_use]
+    pub fn short_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or(&self.name)
+    }
+}
+
+impl Field {
+    /// Whether a strategic merge joins the field's list or map in the way `strategy` says.
+    #[must_use]
+    pub fn has_strategy(&self, strategy: &str) -> bool {
+        self.patch_strategy.as_deref().is_some_and(|all| all.split(',').any(|one| one == strategy))
+    }
+}

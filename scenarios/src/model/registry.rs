@@ -1,0 +1,155 @@
+//! Registries of a drill, what is in them and who may do what.
+
+use serde::{Deserialize, Serialize};
+
+/// One registry host. No two drills share one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Registry {
+    /// The name that other parts of the scenario use for it.
+    pub handle: String,
+    /// The host as image references write it.
+    pub host: String,
+    /// The host that clients connect to, where that differs (`registry-1.docker.io` for `docker.io`).
+    pub endpoint: Option<String>,
+    /// The endpoint's address inside the lab, port 443.
+    pub address: String,
+    /// How it answers.
+    pub personality: Personality,
+    /// The separate host that issues tokens, where the personality has one.
+    pub token_host: Option<TokenHost>,
+    /// The ECR region.
+    pub region: Option<String>,
+    /// The ECR account number.
+    pub account_id: Option<String>,
+    /// A profile of limits, by name.
+    pub limits: Option<String>,
+    /// Who can log in.
+    #[serde(default)]
+    pub accounts: Vec<Account>,
+    /// What it holds when history begins.
+    pub repositories: Vec<Repository>,
+}
+
+impl Registry {
+    /// The host that clients connect to.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or(&self.host)
+    }
+}
+
+/// The way a registry answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Personality {
+    /// The plain reference registry with basic authentication.
+    Distribution,
+    /// Docker Hub.
+    DockerHub,
+    /// Amazon ECR.
+    Ecr,
+    /// Harbor.
+    Harbor,
+    /// Google Artifact Registry.
+    ArtifactRegistry,
+}
+
+impl Personality {
+    /// The name used in data and by the registry.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Distribution => "distribution",
+            Self::DockerHub => "docker-hub",
+            Self::Ecr => "ecr",
+            Self::Harbor => "harbor",
+            Self::ArtifactRegistry => "artifact-registry",
+        }
+    }
+}
+
+/// A host that issues bearer tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenHost {
+    /// Its name.
+    pub name: String,
+    /// Its address inside the lab, port 443.
+    pub address: String,
+}
+
+/// Someone who can log in at a registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Account {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// Whether it belongs to the trainee: `image copy` acts as the first account with this mark.
+    #[serde(default)]
+    pub trainee: bool,
+}
+
+/// A repository and its content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Repository {
+    /// The path inside the host.
+    pub name: String,
+    /// Who may pull.
+    pub pull: Access,
+    /// Who may push.
+    pub push: Access,
+    /// The images it holds.
+    pub images: Vec<Image>,
+}
+
+/// Who may do something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Everybody, without a log-in.
+    Anonymous,
+    /// Everybody who has logged in.
+    Authenticated,
+    /// These users.
+    Users(Vec<String>),
+    /// Nobody.
+    Nobody,
+}
+
+/// An image under a tag, or without one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Image {
+    /// The tag; without one it can only be had by digest.
+    pub tag: Option<String>,
+    /// The id of the build that it is.
+    pub build: String,
+}
+
+/// The content of an image. Two images of one build have the same configuration and layers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Build {
+    /// The name that images and `accepted` use for it.
+    pub id: String,
+    /// What its content is made from (`payments-api 2.0.9`).
+    pub content: String,
+    /// How many layers it has.
+    #[serde(default = "default_layers")]
+    pub layers: u32,
+    /// Its size in bytes, all layers together, compressed.
+    #[serde(default = "default_size")]
+    pub size: u64,
+}
+
+fn default_layers() -> u32 {
+    3
+}
+
+fn default_size() -> u64 {
+    64 * 1024
+}

@@ -1,0 +1,49 @@
+//! One scenario: loaded, validated, ready to be made concrete.
+
+use crate::causes::Causes;
+use crate::model::Document;
+use crate::source::Source;
+use crate::variant::Variant;
+use crate::{ScenarioError, tree, validate};
+
+/// A scenario of the catalogue.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub(crate) document: Document,
+    pub(crate) source: Source,
+    pub(crate) causes: Causes,
+}
+
+impl Scenario {
+    /// Loads a scenario from its files, and checks what can be checked without a seed.
+    pub(crate) fn load(source: Source, causes: &Causes) -> Result<Self, ScenarioError> {
+        let text =
+            source.file("scenario.yaml", "every scenario folder has one; copy that of a similar scenario")?;
+        let document: Document = tree::parse(&source.display("scenario.yaml"), text)?;
+        let scenario = Self { document, source, causes: causes.clone() };
+        validate::document(&scenario)?;
+        Ok(scenario)
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.document.id
+    }
+
+    /// What its `scenario.yaml` says, strings still templates.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The scenario made concrete. The same seed gives the same variant, byte for byte.
+    ///
+    /// # Errors
+    /// When a template can't be rendered, or the values drawn make something impossible.
+    pub fn variant(&self, seed: u64) -> Result<Variant, ScenarioError> {
+        let variant = Variant::render(self, seed)?;
+        validate::variant(self, &variant)?;
+        Ok(variant)
+    }
+}

@@ -1,0 +1,11 @@
+//! The lab as its users meet it: the command, kubectl, the page, hostile input.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod boot;
+mod browser;
+mod hostile;
+mod kubectl;
+mod layers;
+mod leaks;

@@ -1,0 +1,216 @@
+//! What end-to-end tests share: a lab in a folder of its own, and the real programs held against it.
+//!
+//! A program that is not installed makes its test skip loudly; in CI (`CI=true`) that is a failure. No test
+//! reads the user's kubeconfig, caches or proxies.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use pulldrill_clock::real;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Says on stderr that a test does not run, and why; fails in CI.
+#[expect(clippy::disallowed_macros, reason = "a skip must be seen")]
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "nothing is skipped in CI: {why}");
+    eprintln!("SKIPPED: {why}");
+}
+
+/// The kubectls to test with: name and path. Those of the gate, else whatever is on PATH.
+pub(crate) fn kubectls() -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for version in ["1_20", "1_36"] {
+        if let Some(path) = std::env::var_os(format!("PULLDRILL_TEST_KUBECTL_{version}")) {
+            found.push((version.replace('_', "."), PathBuf::from(path)));
+        }
+    }
+    if found.is_empty()
+        && let Some(path) = on_path("kubectl")
+    {
+        found.push(("on PATH".into(), path));
+    }
+    if found.is_empty() {
+        skip("no kubectl: put one on PATH");
+    }
+    found
+}
+
+/// A program on PATH.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// A running `pulldrill up`, ended and removed when dropped.
+pub(crate) struct Lab {
+    child: Child,
+    dir: TempDir,
+}
+
+impl Lab {
+    /// Boots a lab with the given further arguments and waits until it is ready.
+    pub(crate) async fn up(args: &[&str]) -> Result<Self> {
+        Self::up_with(args, |_| {}).await
+    }
+
+    /// [`Lab::up`] with a change to the command before it starts.
+    pub(crate) async fn up_with(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Result<Self> {
+        let dir = TempDir::new()?;
+        let mut command = pulldrill(dir.path());
+        command.arg("up").args(["--listen", "127.0.0.1:0"]).args(args);
+        let log = std::fs::File::create(dir.path().join("up.log"))?;
+        command.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
+        prepare(&mut command);
+        let mut lab = Self { child: command.spawn()?, dir };
+        lab.wait_ready().await?;
+        Ok(lab)
+    }
+
+    async fn wait_ready(&mut self) -> Result<()> {
+        until(Duration::from_secs(120), "lab.json to appear", async || {
+            if let Some(status) = self.child.try_wait()? {
+                let log = std::fs::read_to_string(self.dir().join("up.log"))?;
+                bail!("up ended with {status}:\n{log}");
+            }
+            Ok(self.dir().join("lab.json").exists().then_some(()))
+        })
+        .await
+    }
+
+    /// The lab's folder.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.dir.path().join("lab")
+    }
+
+    /// `lab.json`.
+    pub(crate) fn description(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&std::fs::read(self.dir().join("lab.json"))?)?)
+    }
+
+    /// The page's address.
+    pub(crate) fn web(&self) -> Result<String> {
+        let url = self.description()?["web"].as_str().context("no web in lab.json")?.to_owned();
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
+    /// Every address the lab listens on that a trainee is told of.
+    pub(crate) fn addresses(&self) -> Result<Vec<SocketAddr>> {
+        let description = self.description()?;
+        let kubeconfig = std::fs::read_to_string(self.dir().join("kubeconfig"))?;
+        let server = kubeconfig.lines().find_map(|l| l.trim().strip_prefix("server: "));
+        let mut urls =
+            vec![self.web()?, server.context("no server in kubeconfig")?.trim_matches('"').to_owned()];
+        for url in description["registries"].as_object().context("no registries")?.values() {
+            urls.push(url.as_str().unwrap_or_default().to_owned());
+        }
+        urls.iter()
+            .map(|url| {
+                let host = url.split("//").nth(1).unwrap_or(url).split('/').next().unwrap_or_default();
+                host.parse().with_context(|| format!("address in {url}"))
+            })
+            .collect()
+    }
+
+    /// Runs a `pulldrill` command on this lab.
+    pub(crate) fn pulldrill(&self, args: &[&str]) -> Result<Output> {
+        Ok(pulldrill(self.dir.path()).args(args).output()?)
+    }
+
+    /// Runs a `pulldrill` command that prints JSON.
+    pub(crate) fn json(&self, args: &[&str]) -> Result<Value> {
+        let output = self.pulldrill(args)?;
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("pulldrill {args:?}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// The id and namespace of the drill of a scenario, as the instructor sees it.
+    pub(crate) fn drill_of(&self, scenario: &str) -> Result<(String, String)> {
+        let status = self.json(&["status", "--as-instructor", "-o", "json"])?;
+        let drills = status["drills"].as_array().context("no drills")?;
+        let drill = drills.iter().find(|d| d["scenario"] == scenario).context("no such drill")?;
+        let text = |field: &str| drill[field].as_str().unwrap_or_default().to_owned();
+        Ok((text("id"), text("namespace")))
+    }
+
+    /// Runs kubectl on this lab: exit code, standard output, standard error.
+    pub(crate) fn kubectl(&self, kubectl: &Path, args: &[&str]) -> Result<(i32, String, String)> {
+        let output = clean(Command::new(kubectl))
+            .arg("--kubeconfig")
+            .arg(self.dir().join("kubeconfig"))
+            .arg("--cache-dir")
+            .arg(self.dir.path().join("kubectl-cache"))
+            .args(args)
+            .stdin(Stdio::null())
+            .output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok((output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr)))
+    }
+
+    /// [`Lab::kubectl`] that has to succeed.
+    pub(crate) fn kubectl_ok(&self, kubectl: &Path, args: &[&str]) -> Result<String> {
+        let (code, out, err) = self.kubectl(kubectl, args)?;
+        ensure!(code == 0, "kubectl {args:?} ended with {code}\n{out}{err}");
+        Ok(out)
+    }
+
+    /// Sends a signal by name and waits for the end: the exit code.
+    pub(crate) async fn end(&mut self, signal: &str) -> Result<Option<i32>> {
+        let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status()?;
+        ensure!(sent.success(), "kill -s {signal}");
+        let child = &mut self.child;
+        until(Duration::from_secs(20), "the lab to end", async || Ok(child.try_wait()?))
+            .await
+            .map(|s| s.code())
+    }
+
+    /// The temporary folder, for a second lab in the same place.
+    pub(crate) fn root(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The `pulldrill` program on the lab folder `root/lab`.
+pub(crate) fn pulldrill(root: &Path) -> Command {
+    let mut command = clean(Command::new(env!("CARGO_BIN_EXE_pulldrill")));
+    command.current_dir(root).env("PULLDRILL_DIR", root.join("lab")).env("HOME", root);
+    command
+}
+
+/// Keeps the user's own Kubernetes and proxy settings out of a test.
+fn clean(mut command: Command) -> Command {
+    for name in
+        ["KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
+    {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Asks again until there is an answer; an error, or the end of the time, ends it.
+pub(crate) async fn until<T>(
+    limit: Duration,
+    what: &str,
+    mut ask: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let watch = real::stopwatch();
+    loop {
+        if let Some(answer) = ask().await? {
+            return Ok(answer);
+        }
+        ensure!(watch.elapsed() < limit, "waited {limit:?} for {what}");
+        real::sleep(Duration::from_millis(25)).await;
+    }
+}

@@ -1,0 +1,76 @@
+//! Calls that stand for tools of a trainee's trade: node egress, pull log, image copy, ECR password.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use pulldrill_lab::{
+    Lab,
+    request::{CopyRequest, EgressRequest, PullQuery},
+    view::{CopyView, EgressView, PullView},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Answer,
+    extract::{Asked, Body},
+    to_the_end,
+};
+
+/// Which node's rules.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NodeQuery {
+    node: Option<String>,
+}
+
+/// Which registry's password.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoginRequest {
+    #[serde(default)]
+    host: Option<String>,
+}
+
+pub(crate) async fn egress(
+    State(lab): State<Lab>,
+    Asked(query): Asked<NodeQuery>,
+) -> Answer<Vec<EgressView>> {
+    Ok(Json(lab.egress(query.node.as_deref())?))
+}
+
+pub(crate) async fn allow_egress(
+    State(lab): State<Lab>,
+    Body(request): Body<EgressRequest>,
+) -> Answer<Vec<EgressView>> {
+    to_the_end(async move { lab.allow_egress(&request).await }).await.map(Json)
+}
+
+pub(crate) async fn delete_egress(
+    State(lab): State<Lab>,
+    Path((node, rule)): Path<(String, String)>,
+) -> Answer<Value> {
+    let deleted = json!({"node": node, "id": rule});
+    to_the_end(async move { lab.delete_egress(&node, &rule).await }).await?;
+    Ok(Json(deleted))
+}
+
+pub(crate) async fn pull_log(
+    State(lab): State<Lab>,
+    Asked(query): Asked<PullQuery>,
+) -> Answer<Vec<PullView>> {
+    Ok(Json(lab.pull_log(&query)?))
+}
+
+pub(crate) async fn copy_image(State(lab): State<Lab>, Body(request): Body<CopyRequest>) -> Answer<CopyView> {
+    to_the_end(async move { lab.copy_image(&request).await }).await.map(Json)
+}
+
+pub(crate) async fn ecr_login_password(
+    State(lab): State<Lab>,
+    Body(request): Body<LoginRequest>,
+) -> Answer<Value> {
+    let password = to_the_end(async move { lab.ecr_login_password(request.host.as_deref()).await }).await?;
+    Ok(Json(json!({"username": "AWS", "password": password})))
+}
