@@ -30,7 +30,8 @@ impl Reference {
             Some(_) => ("docker.io", name.to_owned()),
             None => ("docker.io", format!("library/{name}")),
         };
-        let host = if matches!(host, "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { host };
+        let host =
+            if matches!(host, "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { host };
         let repository = match (host, repository.contains('/')) {
             ("docker.io", false) => format!("library/{repository}"),
             _ => repository,
@@ -55,7 +56,9 @@ mod tests {
 
     #[test]
     fn references_are_read_as_docker_does() {
-        let read = |text: &str| Reference::parse(text).map(|r| (r.host.clone(), r.repository.clone(), r.target().to_owned()));
+        let read = |text: &str| {
+            Reference::parse(text).map(|r| (r.host.clone(), r.repository.clone(), r.target().to_owned()))
+        };
         for (text, host, repository, target) in [
             ("postgres:15.4", "docker.io", "library/postgres", "15.4"),
             ("docker.io/postgres", "docker.io", "library/postgres", "latest"),

@@ -137,7 +137,8 @@ pub fn digest_pinned(facts: &Facts<'_>) -> Finding {
     let workload = facts.workload().ok_or("the workload is not the object that it was")?;
     let container = container_of(workload.template(), &facts.variant.workload.container);
     let image = container.and_then(|container| container["image"].as_str()).unwrap_or_default();
-    let digest = Reference::parse(image).and_then(|reference| reference.digest).ok_or("there is no digest")?;
+    let digest =
+        Reference::parse(image).and_then(|reference| reference.digest).ok_or("there is no digest")?;
     match facts.evidence.content(&digest) {
         Some(content) if facts.evidence.accepted().contains(&content) => Ok("the image is pinned".into()),
         _ => Err(format!("{digest} is not the right build")),

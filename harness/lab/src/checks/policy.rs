@@ -1,10 +1,6 @@
 //! Predicates about what a repair must not loosen, and about the diagnosis.
 
-use super::{
-    Facts, Finding,
-    baseline::pull_policy,
-    evidence::Rule,
-};
+use super::{Facts, Finding, baseline::pull_policy, evidence::Rule};
 
 /// The diagnosis is right.
 pub fn diagnosed(facts: &Facts<'_>) -> Finding {

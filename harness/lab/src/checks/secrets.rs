@@ -10,7 +10,8 @@ use crate::observe::Snapshot;
 /// The default ServiceAccount names a secret that the registry accepts now.
 pub fn on_service_account(facts: &Facts<'_>, handle: &str) -> Finding {
     let host = facts.host(handle);
-    let account = facts.snapshot.get("serviceaccounts", "default").ok_or("there is no default ServiceAccount")?;
+    let account =
+        facts.snapshot.get("serviceaccounts", "default").ok_or("there is no default ServiceAccount")?;
     let names = secret_names(account.value());
     let good = |name: &&String| {
         let logins = logins(facts.snapshot, name, host);

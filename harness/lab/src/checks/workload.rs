@@ -1,5 +1,10 @@
 //! Predicates about workloads: that the right one runs, and that no other was harmed.
 
+use std::sync::Arc;
+
+use pulldrill_cluster::store::Stored;
+use serde_json::Value;
+
 use super::{Facts, Finding, baseline::ready_pods};
 use crate::observe::{
     Workload,
@@ -21,7 +26,8 @@ pub fn running(facts: &Facts<'_>) -> Finding {
         return Err(format!("the controller has not seen the latest {name}"));
     }
     let current = workload.current_pods(facts.snapshot);
-    let ready = current.iter().filter(|pod| is_ready(pod.value())).count();
+    let as_written = |pod: &&Arc<Stored>| images(&pod.value()["spec"]) == images(workload.template());
+    let ready = current.iter().filter(as_written).filter(|pod| is_ready(pod.value())).count();
     let staying = workload.pods(facts.snapshot).iter().filter(|p| is_leaving(p.value()).is_none()).count();
     if i64::try_from(ready).unwrap_or(0) < wanted {
         return Err(format!("{ready} of {wanted} replicas of {name} are ready on its present template"));
@@ -30,6 +36,13 @@ pub fn running(facts: &Facts<'_>) -> Finding {
         return Err(format!("{} pods of {name} are old or not ready", staying - ready));
     }
     Ok(format!("{ready} of {wanted} replicas are ready"))
+}
+
+/// The images of a pod spec's containers. A pod's own can be changed behind its template's back.
+fn images(spec: &Value) -> Vec<(&str, &str)> {
+    let containers = spec["containers"].as_array().into_iter().flatten();
+    let pairs = containers.map(|container| (container["name"].as_str(), container["image"].as_str()));
+    pairs.map(|(name, image)| (name.unwrap_or_default(), image.unwrap_or_default())).collect()
 }
 
 /// Every other workload of the scenario is what it was.

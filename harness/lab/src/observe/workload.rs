@@ -10,25 +10,8 @@ use super::{
     snapshot::{controller_uid, uid},
 };
 
-/// Where the replicas of a kind of workload are wanted and found.
-struct Kind {
-    kind: &'static str,
-    resource: &'static str,
-}
-
-/// The kinds that own pods for good.
-const KINDS: &[Kind] = &[
-    Kind { kind: "Deployment", resource: "deployments.apps" },
-    Kind { kind: "StatefulSet", resource: "statefulsets.apps" },
-    Kind { kind: "DaemonSet", resource: "daemonsets.apps" },
-    Kind { kind: "ReplicaSet", resource: "replicasets.apps" },
-];
-
-/// The plural name, with group, of a workload kind; any case.
-#[must_use]
-pub fn resource_of(kind: &str) -> Option<&'static str> {
-    KINDS.iter().find(|k| k.kind.eq_ignore_ascii_case(kind)).map(|k| k.resource)
-}
+/// The resources whose objects own pods for good.
+const RESOURCES: &[&str] = &["deployments.apps", "statefulsets.apps", "daemonsets.apps", "replicasets.apps"];
 
 /// A workload as found in a snapshot.
 #[derive(Clone, Debug)]
@@ -38,21 +21,11 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Finds it by kind and name.
+    /// Finds it by resource (`deployments.apps`) and name.
     #[must_use]
-    pub fn find(snapshot: &Snapshot, kind: &str, name: &str) -> Option<Self> {
-        let resource = resource_of(kind)?;
+    pub fn find(snapshot: &Snapshot, resource: &str, name: &str) -> Option<Self> {
+        let resource = RESOURCES.iter().find(|known| **known == resource)?;
         snapshot.get(resource, name).map(|object| Self { resource, object })
-    }
-
-    /// All workloads that nothing else owns.
-    #[must_use]
-    pub fn all(snapshot: &Snapshot) -> Vec<Self> {
-        let of_kind = |kind: &Kind| {
-            let resource = kind.resource;
-            snapshot.list(resource).into_iter().map(move |object| Self { resource, object })
-        };
-        KINDS.iter().flat_map(of_kind).filter(|w| controller_uid(w.object.value()).is_empty()).collect()
     }
 
     /// The object itself.
