@@ -9,12 +9,15 @@
 //! - [`engine`]: the loop in which controllers, scheduler and kubelets run.
 //! - [`dialect`]: the wording and timing of a kubelet and runtime version, as data.
 //! - [`network`]: names, routes and firewalls as the nodes see them.
+//! - [`controllers`]: Deployments and the other workloads, garbage, namespaces; with the scheduler.
 //! - [`recorder`]: how components write events: aggregated, counted, rate-limited.
 pub mod api;
+pub mod controllers;
 pub mod dialect;
 pub mod engine;
 pub mod network;
 pub mod patch;
 pub mod recorder;
+mod scheduler;
 pub mod schema;
 pub mod store;

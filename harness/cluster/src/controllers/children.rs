@@ -1,0 +1,151 @@
+//! The objects that a workload owns: which they are, whom a change of one concerns, and adopting and
+//! releasing them as labels change.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::{
+    deps::Deps,
+    json::text,
+    meta::{add_controller, controller_of, deleting, namespace, remove_owner, uid},
+    selector::selects,
+};
+use crate::{
+    engine::Queue,
+    store::{Change, Event, Key, Stored},
+};
+
+/// A kind of workload and the kind of object it owns.
+pub(crate) struct Children {
+    parent: &'static str,
+    parent_kind: &'static str,
+    child: &'static str,
+    /// By the managing owner's uid, or by the namespace for those without one.
+    by_owner: HashMap<Owner, BTreeSet<Key>>,
+    owner_of: HashMap<Key, Owner>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Owner {
+    Uid(String),
+    Nobody(String),
+}
+
+impl Children {
+    /// No children yet; `parent` and `child` are resources.
+    pub(crate) fn new(parent: &'static str, parent_kind: &'static str, child: &'static str) -> Self {
+        Self { parent, parent_kind, child, by_owner: HashMap::new(), owner_of: HashMap::new() }
+    }
+
+    /// Takes note of an event, and queues the workloads that it concerns.
+    pub(crate) fn observe(&mut self, deps: &Deps, event: &Event, queue: &mut Queue) {
+        if &*event.resource == self.parent {
+            queue.add(event.key.clone());
+        } else if &*event.resource == self.child {
+            self.index(event);
+            for object in std::iter::once(&event.object).chain(event.previous.as_ref()) {
+                self.queue_owner(deps, object.value(), queue);
+            }
+        }
+    }
+
+    fn queue_owner(&self, deps: &Deps, child: &Value, queue: &mut Queue) {
+        if let Some(owner) = controller_of(child) {
+            if owner["kind"] == self.parent_kind {
+                queue.add(Key::new(namespace(child), text(&owner["name"])));
+            }
+            return;
+        }
+        let labels = &child["metadata"]["labels"];
+        for parent in deps.list(self.parent, Some(namespace(child))) {
+            if selects(&parent.value()["spec"]["selector"], labels) {
+                queue.add(parent.key());
+            }
+        }
+    }
+
+    fn index(&mut self, event: &Event) {
+        if let Some(before) = self.owner_of.remove(&event.key)
+            && let Some(keys) = self.by_owner.get_mut(&before)
+        {
+            keys.remove(&event.key);
+            if keys.is_empty() {
+                self.by_owner.remove(&before);
+            }
+        }
+        if event.change == Change::Deleted {
+            return;
+        }
+        let owner = match controller_of(event.object.value()) {
+            Some(reference) => Owner::Uid(text(&reference["uid"]).to_owned()),
+            None => Owner::Nobody(event.key.namespace.clone()),
+        };
+        self.by_owner.entry(owner.clone()).or_default().insert(event.key.clone());
+        self.owner_of.insert(event.key.clone(), owner);
+    }
+
+    /// The children as they are stored now, without adopting or releasing any.
+    pub(crate) fn of(&self, deps: &Deps, owner_uid: &str) -> Vec<Arc<Stored>> {
+        self.read(deps, &Owner::Uid(owner_uid.to_owned()))
+    }
+
+    fn read(&self, deps: &Deps, owner: &Owner) -> Vec<Arc<Stored>> {
+        let keys = self.by_owner.get(owner).into_iter().flatten();
+        keys.filter_map(|key| deps.get(self.child, key))
+            .filter(|child| match owner {
+                Owner::Uid(uid) => controller_of(child.value()).is_some_and(|r| r["uid"] == uid.as_str()),
+                Owner::Nobody(_) => controller_of(child.value()).is_none(),
+            })
+            .collect()
+    }
+
+    /// The children of `parent` after it has taken those without an owner that it selects (and that
+    /// `fits` accepts) and let go those that it no longer selects.
+    pub(crate) fn claim(
+        &self,
+        deps: &Deps,
+        parent: &Value,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Vec<Arc<Stored>> {
+        let mine = self.of(deps, uid(parent));
+        if deleting(parent) {
+            return mine;
+        }
+        let selector = &parent["spec"]["selector"];
+        let selected = |child: &Value| selects(selector, &child["metadata"]["labels"]) && fits(child);
+        let mut kept = Vec::new();
+        for child in mine {
+            if selected(child.value()) || deleting(child.value()) {
+                kept.push(child);
+            } else if let Err(error) =
+                deps.edit(self.child, &child.key(), |object| remove_owner(object, uid(parent)))
+            {
+                tracing::debug!(child = %child.key(), %error, "not released");
+            }
+        }
+        for child in self.read(deps, &Owner::Nobody(namespace(parent).to_owned())) {
+            if deleting(child.value()) || !selected(child.value()) {
+                continue;
+            }
+            let adopted = deps.edit(self.child, &child.key(), |object| {
+                if controller_of(object).is_none() {
+                    add_controller(object, parent);
+                }
+            });
+            kept.extend(
+                adopted.ok().filter(|c| controller_of(c.value()).is_some_and(|r| r["uid"] == uid(parent))),
+            );
+        }
+        kept
+    }
+}
+
+/// How long a pod has to be ready before it counts as available.
+pub(crate) fn min_ready(workload: &Value) -> SignedDuration {
+    SignedDuration::from_secs(super::json::int(&workload["spec"]["minReadySeconds"]))
+}

@@ -1,0 +1,153 @@
+//! What every controller needs to act: the API under its own name, its events, the wording, the time.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    json::stamp,
+    meta::{deleting, uid},
+    names::Names,
+    wording::Wording,
+};
+use crate::{
+    api::{Api, DeleteOptions, Status, User, WriteOptions},
+    dialect::Dialect,
+    recorder::{Kind, Recorder},
+    store::{Key, Stored},
+};
+
+/// One controller's access to the cluster.
+pub(crate) struct Deps {
+    api: Arc<Api>,
+    user: User,
+    recorder: Recorder,
+    names: Names,
+    /// What differs between releases.
+    pub(crate) wording: &'static Wording,
+}
+
+impl Deps {
+    /// The access of the controller of this name.
+    pub(crate) fn new(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64, name: &str) -> Self {
+        let recorder = Recorder::new(api.clone(), api.clock().clone(), name, None, dialect.clone());
+        Self {
+            api: api.clone(),
+            user: User::controller(name),
+            recorder,
+            names: Names::new(seed, name),
+            wording: Wording::of(&dialect.id),
+        }
+    }
+
+    /// The scheduler's access: its events have a form of their own.
+    pub(crate) fn scheduler(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64, name: &str) -> Self {
+        let recorder = Recorder::modern(api.clone(), api.clock().clone(), name, dialect.clone());
+        Self { recorder, ..Self::new(api, dialect, seed, name) }
+    }
+
+    /// The time that objects are stamped with.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.api.clock().shown_now()
+    }
+
+    /// [`Deps::now`] in the API's form.
+    pub(crate) fn stamp(&self) -> String {
+        stamp(self.now())
+    }
+
+    /// One object.
+    pub(crate) fn get(&self, resource: &str, key: &Key) -> Option<Arc<Stored>> {
+        self.api.store().get(resource, key)
+    }
+
+    /// The objects of a namespace, or of all.
+    pub(crate) fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Stored>> {
+        self.api.store().list(resource, namespace).0
+    }
+
+    /// Creates an object. One that has only a `generateName` gets a free name.
+    pub(crate) fn create(
+        &self,
+        resource: &str,
+        namespace: &str,
+        mut object: Value,
+    ) -> Result<Arc<Stored>, Status> {
+        let base = match &object["metadata"]["generateName"] {
+            Value::String(base) if object["metadata"]["name"].is_null() => base.clone(),
+            _ => return self.api.create(&self.user, resource, namespace, object, &WriteOptions::default()),
+        };
+        loop {
+            object["metadata"]["name"] = self.names.generate(&base).into();
+            match self.api.create(&self.user, resource, namespace, object.clone(), &WriteOptions::default()) {
+                Err(status) if status.reason == "AlreadyExists" => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Changes an object, except its status.
+    pub(crate) fn edit(
+        &self,
+        resource: &str,
+        key: &Key,
+        change: impl Fn(&mut Value),
+    ) -> Result<Arc<Stored>, Status> {
+        self.api.modify(&self.user, resource, key, None, change)
+    }
+
+    /// Changes a subresource of an object.
+    pub(crate) fn edit_sub(
+        &self,
+        resource: &str,
+        key: &Key,
+        subresource: &str,
+        change: impl Fn(&mut Value),
+    ) -> Result<Arc<Stored>, Status> {
+        self.api.modify(&self.user, resource, key, Some(subresource), change)
+    }
+
+    /// Replaces an object's status; writes nothing if it is the same.
+    pub(crate) fn write_status(
+        &self,
+        resource: &str,
+        key: &Key,
+        status: &Value,
+    ) -> Result<Arc<Stored>, Status> {
+        self.edit_sub(resource, key, "status", |object| object["status"] = status.clone())
+    }
+
+    /// Deletes an object in the background way; one that is gone already is no failure.
+    pub(crate) fn delete(&self, resource: &str, object: &Value) -> Result<(), Status> {
+        self.delete_as(resource, object, "Background")
+    }
+
+    /// Deletes an object with a propagation policy.
+    pub(crate) fn delete_as(&self, resource: &str, object: &Value, policy: &str) -> Result<(), Status> {
+        let options = DeleteOptions {
+            propagation_policy: Some(policy.to_owned()),
+            uid: Some(uid(object).to_owned()),
+            ..DeleteOptions::default()
+        };
+        match self.api.delete(&self.user, resource, &Key::of(object), &options) {
+            Err(status) if status.code != 404 => Err(status),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether nothing new may be made in a namespace.
+    pub(crate) fn namespace_ends(&self, namespace: &str) -> bool {
+        self.get("namespaces", &Key::new("", namespace)).is_some_and(|ns| deleting(ns.value()))
+    }
+
+    /// Records an ordinary event about an object.
+    pub(crate) fn normal(&self, about: &Value, reason: &str, message: &str) {
+        self.recorder.event(about, None, Kind::Normal, reason, message);
+    }
+
+    /// Records a warning about an object.
+    pub(crate) fn warning(&self, about: &Value, reason: &str, message: &str) {
+        self.recorder.event(about, None, Kind::Warning, reason, message);
+    }
+}

@@ -1,0 +1,140 @@
+//! ReplicaSets: as many pods as asked for, and a status that says how they are.
+
+mod status;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    children::{Children, min_ready},
+    deps::Deps,
+    json::text,
+    meta::{deleting, name, namespace},
+    pods,
+    timers::Timers,
+};
+use crate::{
+    api::Status,
+    engine::{Context, Controller, Queue},
+    store::{Event, Key, Stored},
+};
+
+/// The resource that this controller keeps.
+pub(crate) const RESOURCE: &str = "replicasets.apps";
+
+/// No more pods than this are made or deleted in one go.
+const BURST: usize = 500;
+
+/// Keeps ReplicaSets.
+pub(crate) struct ReplicaSets {
+    deps: Deps,
+    children: Children,
+    timers: Timers,
+}
+
+impl ReplicaSets {
+    /// A controller that has seen nothing yet.
+    pub(crate) fn new(deps: Deps) -> Self {
+        Self { deps, children: Children::new(RESOURCE, "ReplicaSet", "pods"), timers: Timers::default() }
+    }
+
+    /// Makes or deletes pods until as many are active as the spec wants.
+    fn manage(&self, set: &Value, active: &[Arc<Stored>]) -> Result<(), Status> {
+        let wanted = usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
+        if active.len() < wanted {
+            self.create((wanted - active.len()).min(BURST), set)
+        } else {
+            self.delete((active.len() - wanted).min(BURST), set, active)
+        }
+    }
+
+    /// Stops at the first failure: one refusal usually means that all would be refused.
+    fn create(&self, count: usize, set: &Value) -> Result<(), Status> {
+        for _ in 0..count {
+            create_pod(&self.deps, set, &json!({}))?;
+        }
+        Ok(())
+    }
+
+    fn delete(&self, count: usize, set: &Value, active: &[Arc<Stored>]) -> Result<(), Status> {
+        let mut victims: Vec<&Value> = active.iter().map(|pod| pod.value()).collect();
+        let on_node = |pod: &Value| {
+            active.iter().filter(|p| p.value()["spec"]["nodeName"] == pod["spec"]["nodeName"]).count()
+        };
+        if count < victims.len() && count > 0 {
+            victims.sort_by(|a, b| pods::expendable_first(a, b, on_node));
+        }
+        for pod in victims.into_iter().take(count) {
+            delete_pod(&self.deps, set, pod)?;
+        }
+        Ok(())
+    }
+}
+
+impl Controller for ReplicaSets {
+    fn name(&self) -> &'static str {
+        "replicaset-controller"
+    }
+
+    fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        self.children.observe(&self.deps, event, queue);
+    }
+
+    fn reconcile(&mut self, key: &Key, context: &Context) {
+        let Some(stored) = self.deps.get(RESOURCE, key) else { return };
+        let set = stored.value();
+        let children = self.children.claim(&self.deps, set, pods::active);
+        let active: Vec<Arc<Stored>> =
+            children.iter().filter(|pod| pods::active(pod.value())).cloned().collect();
+        let managed = if deleting(set) { Ok(()) } else { self.manage(set, &active) };
+        let now = self.deps.now();
+        let status = status::of(&self.deps, set, &children, managed.as_ref().err());
+        if let Err(error) = self.deps.write_status(RESOURCE, key, &status) {
+            tracing::debug!(%key, %error, "status not written");
+        }
+        match managed {
+            Ok(()) => self.timers.succeeded(key),
+            Err(_) => self.timers.failed(key, context),
+        }
+        if let Some(at) = pods::next_available(active.iter().map(|pod| pod.value()), min_ready(set), now) {
+            self.timers.at_shown(key, at, context);
+        }
+    }
+}
+
+/// Makes a pod for a workload and tells of it; `extra` is merged over what the template gives. In a
+/// namespace that ends nothing is made, and that is no failure.
+pub(crate) fn create_pod(deps: &Deps, owner: &Value, extra: &Value) -> Result<Option<Arc<Stored>>, Status> {
+    if deps.namespace_ends(namespace(owner)) {
+        return Ok(None);
+    }
+    let mut pod = pods::from_template(&owner["spec"]["template"], owner);
+    pod["metadata"]["generateName"] = format!("{}-", name(owner)).into();
+    json_patch::merge(&mut pod, extra);
+    match deps.create("pods", namespace(owner), pod) {
+        Ok(pod) => {
+            deps.normal(owner, "SuccessfulCreate", &format!("Created pod: {}", pod.meta("name")));
+            Ok(Some(pod))
+        }
+        Err(status) => {
+            deps.warning(owner, "FailedCreate", &format!("Error creating: {status}"));
+            Err(status)
+        }
+    }
+}
+
+/// Deletes a workload's pod and tells of it.
+pub(crate) fn delete_pod(deps: &Deps, owner: &Value, pod: &Value) -> Result<(), Status> {
+    let pod_name = text(&pod["metadata"]["name"]);
+    match deps.delete("pods", pod) {
+        Ok(()) => {
+            deps.normal(owner, "SuccessfulDelete", &format!("Deleted pod: {pod_name}"));
+            Ok(())
+        }
+        Err(status) => {
+            deps.warning(owner, "FailedDelete", &format!("Error deleting: {status}"));
+            Err(status)
+        }
+    }
+}

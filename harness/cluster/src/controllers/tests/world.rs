@@ -1,0 +1,240 @@
+//! A cluster of two nodes without an API server's HTTP and without real pulls.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use pulldrill_clock::Clock;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{Api, DeleteOptions, User, WriteOptions},
+    dialect::Dialect,
+    engine::{Context, Controller, Engine, Queue},
+    store::{Change, Event, Key, Store, Stored},
+};
+
+/// A running cluster; it ends with this value.
+pub(super) struct World {
+    pub(super) clock: Clock,
+    pub(super) api: Arc<Api>,
+    stop: CancellationToken,
+    start: u64,
+}
+
+/// The namespace of the tests.
+pub(super) const NS: &str = "shop";
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl World {
+    pub(super) async fn start(dialect: &str) -> Self {
+        let clock = Clock::held_at(Timestamp::from_second(1_795_380_000).unwrap());
+        let store = Arc::new(Store::new(100_000));
+        let api = Arc::new(Api::new(store.clone(), clock.clone()));
+        let stop = CancellationToken::new();
+        let dialect = Dialect::named(dialect).unwrap();
+        let mut controllers = super::super::all(&api, &dialect, 7);
+        controllers.push(Box::new(FakeKubelet { api: api.clone(), starts: HashMap::new() }));
+        let start = store.revision();
+        tokio::spawn(Engine::new(store, &clock, controllers, stop.clone()).run());
+        let world = Self { clock, api, stop, start };
+        for node in ["node-1", "node-2"] {
+            world.create(
+                "nodes",
+                json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node,
+                "labels": {"kubernetes.io/hostname": node}}, "spec": {}}),
+            );
+        }
+        world.create(
+            "namespaces",
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS},
+            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}),
+        );
+        world.settle().await;
+        world
+    }
+
+    pub(super) fn user() -> User {
+        User { name: "trainee".into(), groups: vec!["system:masters".into()] }
+    }
+
+    fn namespace_of(resource: &str) -> &'static str {
+        if matches!(resource, "nodes" | "namespaces") { "" } else { NS }
+    }
+
+    fn key(resource: &str, name: &str) -> Key {
+        Key::new(Self::namespace_of(resource), name)
+    }
+
+    pub(super) fn create(&self, resource: &str, object: Value) -> Arc<Stored> {
+        let namespace = Self::namespace_of(resource);
+        self.api.create(&Self::user(), resource, namespace, object, &WriteOptions::default()).unwrap()
+    }
+
+    pub(super) fn edit(&self, resource: &str, name: &str, change: impl Fn(&mut Value)) {
+        let key = Self::key(resource, name);
+        self.api
+            .modify(&Self::user(), resource, &key, None, |object| {
+                let before = object["spec"].clone();
+                change(object);
+                let generation = object["metadata"]["generation"].as_i64().unwrap_or(1);
+                if object["spec"] != before {
+                    object["metadata"]["generation"] = (generation + 1).into();
+                }
+            })
+            .unwrap();
+    }
+
+    pub(super) fn set_image(&self, resource: &str, name: &str, image: &str) {
+        self.edit(resource, name, |object| {
+            object["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+        });
+    }
+
+    pub(super) fn get(&self, resource: &str, name: &str) -> Option<Value> {
+        Some(self.api.store().get(resource, &Self::key(resource, name))?.value().clone())
+    }
+
+    pub(super) fn list(&self, resource: &str) -> Vec<Value> {
+        let namespace = Some(Self::namespace_of(resource)).filter(|ns| !ns.is_empty());
+        self.api.store().list(resource, namespace).0.iter().map(|o| o.value().clone()).collect()
+    }
+
+    /// Waits until everything that belongs to this instant has been done.
+    pub(super) async fn settle(&self) {
+        self.clock.idle().await;
+    }
+
+    pub(super) async fn pass(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds)).await;
+    }
+
+    /// Every version that the objects of a resource have had, in order.
+    pub(super) fn versions(&self, resource: &str) -> Vec<Value> {
+        let events = self.api.store().events_since(self.start).unwrap();
+        events
+            .iter()
+            .filter(|e| &*e.resource == resource && e.change != Change::Deleted)
+            .map(|e| e.object.value().clone())
+            .collect()
+    }
+
+    /// `Type Reason Kind/name message xN` of the events of these components, in the order of writing.
+    pub(super) fn events(&self, components: &[&str]) -> Vec<String> {
+        let mut order: Vec<String> = Vec::new();
+        for event in self.versions("events") {
+            let name = event["metadata"]["name"].as_str().unwrap().to_owned();
+            if !order.contains(&name) {
+                order.push(name);
+            }
+        }
+        let mut events: Vec<Value> = order.iter().filter_map(|name| self.get("events", name)).collect();
+        events.retain(|e| components.iter().any(|c| e["source"]["component"] == *c));
+        events
+            .iter()
+            .map(|e| {
+                let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+                let count =
+                    e["count"].as_i64().filter(|n| *n > 1).map(|n| format!(" x{n}")).unwrap_or_default();
+                let kind = text(&e["involvedObject"]["kind"]);
+                format!("{} {} {kind} {}{count}", text(&e["type"]), text(&e["reason"]), text(&e["message"]))
+            })
+            .collect()
+    }
+}
+
+pub(super) fn deployment(name: &str, replicas: i64, image: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template(name, image)},
+        "status": {}})
+}
+
+pub(super) fn template(name: &str, image: &str) -> Value {
+    json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "c", "image": image}]}})
+}
+
+/// Runs pods a second after they get a node, one after the other; an image that ends in `bad` never comes.
+struct FakeKubelet {
+    api: Arc<Api>,
+    starts: HashMap<Key, Timestamp>,
+}
+
+impl FakeKubelet {
+    fn start(&self, pod: &Value, now: Timestamp) {
+        let time = super::super::json::stamp(now);
+        let image = pod["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
+        let bad = image.ends_with("bad");
+        let done = image.ends_with("done");
+        let state = if bad {
+            json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}})
+        } else if done {
+            json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": time}})
+        } else {
+            json!({"running": {"startedAt": time}})
+        };
+        let phase = if bad {
+            "Pending"
+        } else if done {
+            "Succeeded"
+        } else {
+            "Running"
+        };
+        let ready = if bad || done { "False" } else { "True" };
+        let key = Key::of(pod);
+        let written = self.api.modify(&User::controller("kubelet"), "pods", &key, Some("status"), |pod| {
+            let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
+            conditions.retain(|c| c["type"] != "Ready");
+            conditions.push(json!({"type": "Ready", "status": ready, "lastTransitionTime": time}));
+            pod["status"]["phase"] = phase.into();
+            pod["status"]["podIP"] = "10.244.0.9".into();
+            pod["status"]["containerStatuses"] =
+                json!([{"name": "c", "ready": ready == "True", "restartCount": 0, "state": state}]);
+        });
+        written.unwrap();
+    }
+}
+
+impl Controller for FakeKubelet {
+    fn name(&self) -> &'static str {
+        "kubelet"
+    }
+
+    fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        if &*event.resource == "pods" && event.change != Change::Deleted {
+            queue.add(event.key.clone());
+        }
+        if event.change == Change::Deleted {
+            self.starts.remove(&event.key);
+        }
+    }
+
+    fn reconcile(&mut self, key: &Key, context: &Context) {
+        let Some(pod) = self.api.store().get("pods", key) else { return };
+        let pod = pod.value();
+        if pod["metadata"]["deletionTimestamp"].is_string() {
+            let now = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
+            self.api.delete(&User::controller("kubelet"), "pods", key, &now).unwrap();
+        } else if pod["spec"]["nodeName"].is_string() && pod["status"]["containerStatuses"].is_null() {
+            let now = context.clock.now();
+            let at = match self.starts.get(key) {
+                Some(at) => *at,
+                None => {
+                    let running =
+                        i64::try_from(self.starts.values().filter(|at| **at > now).count()).unwrap();
+                    let at = now + SignedDuration::from_millis(1000 + 50 * running);
+                    self.starts.insert(key.clone(), at);
+                    context.again_at(key.clone(), at);
+                    at
+                }
+            };
+            if now >= at {
+                self.start(pod, context.clock.shown_now());
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What differs between releases in the texts and fields that controllers write.
+
+/// The controllers' side of a dialect.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wording {
+    /// `{direction}`, `{name}`, `{old}`, `{new}`.
+    pub(crate) scaled: &'static str,
+    /// `{verb}`, `{pod}`, `{set}`; the two verbs follow.
+    pub(crate) stateful_pod: &'static str,
+    /// How an event about a StatefulSet's pod says "create".
+    pub(crate) create: &'static str,
+    /// How an event about a StatefulSet's pod says "delete".
+    pub(crate) delete: &'static str,
+    /// `status.terminatingReplicas` of ReplicaSets and Deployments.
+    pub(crate) terminating_replicas: bool,
+    /// The label `apps.kubernetes.io/pod-index`.
+    pub(crate) pod_index_label: bool,
+    /// `status.availableReplicas` of StatefulSets, always written.
+    pub(crate) stateful_available: bool,
+    /// Jobs announce their end with a condition of its own, count ready pods and track pods with finalizers.
+    pub(crate) job_criteria: bool,
+    /// The unit of the number in the name of a CronJob's Job, in seconds.
+    pub(crate) cron_name_unit: i64,
+    /// What the event about an ended Job of a CronJob calls its state.
+    pub(crate) cron_state: &'static str,
+    /// A CronJob's Job says when it was meant to run; the CronJob remembers the last success.
+    pub(crate) cron_stamps: bool,
+    /// Each ServiceAccount has a token in a Secret.
+    pub(crate) token_secrets: bool,
+    /// No node matches a pod's node selector or affinity.
+    pub(crate) node_affinity: &'static str,
+    /// A taint that is not tolerated: `{key}`, `{value}`.
+    pub(crate) taint: &'static str,
+    /// What follows the reasons when no node fits: `{nodes}`.
+    pub(crate) no_fit_tail: &'static str,
+}
+
+const V1_20: Wording = Wording {
+    scaled: "Scaled {direction} replica set {name} to {new}",
+    stateful_pod: "{verb} Pod {pod} in StatefulSet {set} successful",
+    create: "create",
+    delete: "delete",
+    terminating_replicas: false,
+    pod_index_label: false,
+    stateful_available: false,
+    job_criteria: false,
+    cron_name_unit: 1,
+    cron_state: "status",
+    cron_stamps: false,
+    token_secrets: true,
+    node_affinity: "node(s) didn't match Pod's node affinity",
+    taint: "node(s) had taint {{key}: {value}}, that the pod didn't tolerate",
+    no_fit_tail: ".",
+};
+
+const V1_36: Wording = Wording {
+    scaled: "Scaled {direction} replica set {name} from {old} to {new}",
+    stateful_pod: "{verb} Pod {pod} in StatefulSet {set} successful",
+    create: "Create",
+    delete: "Delete",
+    terminating_replicas: true,
+    pod_index_label: true,
+    stateful_available: true,
+    job_criteria: true,
+    cron_name_unit: 60,
+    cron_state: "condition",
+    cron_stamps: true,
+    token_secrets: false,
+    node_affinity: "node(s) didn't match Pod's node affinity/selector",
+    taint: "node(s) had untolerated taint(s)",
+    no_fit_tail: ". no new claims to deallocate, preemption: 0/{nodes} nodes are available: {nodes} Preemption is not \
+                  helpful for scheduling.",
+};
+
+impl Wording {
+    /// The wording of a dialect such as `k8s-1.36-containerd-2.1`: that of the newest release we have
+    /// recorded that is not newer than it.
+    pub(crate) fn of(dialect: &str) -> &'static Self {
+        let minor =
+            dialect.strip_prefix("k8s-1.").and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if minor.is_some_and(|minor| minor < 36) { &V1_20 } else { &V1_36 }
+    }
+}
+
+/// Puts values into the `{names}` of a text.
+pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_have_their_own_words() {
+        let values = [("direction", "up"), ("name", "web-1"), ("old", "0"), ("new", "3")];
+        let say = |dialect| fill(Wording::of(dialect).scaled, &values);
+        assert_eq!(say("k8s-1.20-containerd-1.7"), "Scaled up replica set web-1 to 3");
+        assert_eq!(say("k8s-1.36-containerd-2.1"), "Scaled up replica set web-1 from 0 to 3");
+        assert_eq!(Wording::of("k8s-1.36-containerd-2.1-transfer"), &V1_36);
+        let taint = fill(V1_20.taint, &[("key", "a"), ("value", "b")]);
+        assert_eq!(taint, "node(s) had taint {a: b}, that the pod didn't tolerate");
+    }
+}
