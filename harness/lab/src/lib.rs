@@ -8,14 +8,19 @@
 //! It programs the registries, injects the drills into a cluster through its Kubernetes API, and judges
 //! them by what it observes there and in the pull log. It serves no page and parses no command line.
 
+mod backend;
 mod checks;
+mod egress;
 mod error;
 mod folder;
+mod inject;
+mod judge;
 mod lab;
 mod observe;
 mod options;
 mod reference;
 pub mod request;
+mod stage;
 mod store;
 pub mod view;
 

@@ -13,7 +13,7 @@ use pulldrill_cluster::{
     store::{Store, StoreChanged},
 };
 
-pub(crate) use embedded::Embedded;
+pub(crate) use embedded::{Embedded, EmbeddedOptions, Firewalls};
 
 use crate::LabError;
 
@@ -41,10 +41,12 @@ pub(crate) trait NodeNetwork: Send + Sync {
     fn set_egress(&self, node: &str, rules: Vec<EgressRule>) -> Result<(), LabError>;
 }
 
-/// The nodes' image caches.
-pub(crate) trait NodeImages: Send + Sync {
+/// What only the kubelets know.
+pub(crate) trait Kubelets: Send + Sync {
     /// Makes every node forget the images of a registry.
     fn forget_images(&self, host: &str);
+    /// When the image of a waiting pod may be pulled again; lab time.
+    fn next_pull(&self, pod: &serde_json::Value) -> Option<pulldrill_clock::Timestamp>;
 }
 
 /// The lab clock of the cluster.
@@ -62,6 +64,6 @@ pub(crate) trait Lifecycle: Send + Sync {
 }
 
 /// All of it.
-pub(crate) trait Backend: Access + Observe + NodeNetwork + NodeImages + Time + Lifecycle {}
+pub(crate) trait Backend: Access + Observe + NodeNetwork + Kubelets + Time + Lifecycle {}
 
-impl<T: Access + Observe + NodeNetwork + NodeImages + Time + Lifecycle> Backend for T {}
+impl<T: Access + Observe + NodeNetwork + Kubelets + Time + Lifecycle> Backend for T {}

@@ -48,27 +48,25 @@ impl Folder {
         self.path.join("kubeconfig")
     }
 
-    /// Writes everything that can be told before the symptoms are there.
+    /// Writes what only the instructor may read.
     pub(crate) fn write_secrets(&self, instructor_token: &str) -> Result<(), LabError> {
         private(&self.path.join("instructor-token"), &format!("{instructor_token}\n"))
     }
 
-    /// Writes what the trainee works with and, last and all at once, `lab.json`.
+    /// Writes what the trainee works with.
     pub(crate) fn write(
         &self,
         kubeconfig: &str,
         authority: &str,
         environment: &Environment<'_>,
-        info: &LabInfo,
     ) -> Result<(), LabError> {
         private(&self.kubeconfig(), kubeconfig)?;
         public(&self.path.join("ca.pem"), authority)?;
         write::make_folder(&self.path.join("cache"))?;
-        public(&self.path.join("env.sh"), &environment.script(&self.path))?;
-        self.write_info(info)
+        public(&self.path.join("env.sh"), &environment.script(&self.path))
     }
 
-    /// Writes `lab.json` anew.
+    /// Writes `lab.json`: whoever waits for the lab waits for this file.
     pub(crate) fn write_info(&self, info: &LabInfo) -> Result<(), LabError> {
         let text = serde_json::to_string_pretty(info).map_err(|error| LabError::part("lab.json", error))?;
         public(&self.path.join("lab.json"), &format!("{text}\n"))

@@ -123,7 +123,8 @@ fn resource_of(resource: &str) -> ApiResource {
 /// The documents of a YAML text.
 pub(crate) fn documents(yaml: &str) -> Result<Vec<Value>, LabError> {
     let documents: Result<Vec<Value>, _> = serde_saphyr::from_multiple(yaml);
-    let documents = documents.map_err(|error| LabError::Scenario(format!("a manifest is no YAML: {error}")))?;
+    let documents =
+        documents.map_err(|error| LabError::Scenario(format!("a manifest is no YAML: {error}")))?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 

@@ -15,14 +15,11 @@ use pulldrill_scenarios::Variant;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use case::Gate;
 use case::Case;
+pub(crate) use case::Gate;
+pub(crate) use notice::POD_DELETED;
 
-use crate::{
-    backend::Backend,
-    stage::Stage,
-    store::Ledger,
-};
+use crate::{backend::Backend, stage::Stage, store::Ledger};
 
 /// What the judge can be told.
 enum Message {
@@ -92,7 +89,12 @@ impl Judge {
 }
 
 /// A timer's message: the token that the clock hands over is no longer needed once it is sent.
-fn schedule(clock: &Clock, at: Timestamp, messages: &mailbox::Sender<Message>, message: Message) -> pulldrill_clock::clock::TimerId {
+fn schedule(
+    clock: &Clock,
+    at: Timestamp,
+    messages: &mailbox::Sender<Message>,
+    message: Message,
+) -> pulldrill_clock::clock::TimerId {
     let messages = messages.clone();
     clock.schedule(at, move |_busy: Busy| messages.send(message))
 }

@@ -4,11 +4,7 @@ use pulldrill_cluster::store::{Change, Event};
 use serde_json::Value;
 
 use crate::{
-    observe::{
-        Snapshot, Workload,
-        pods::is_stuck_on_image,
-        workload::is_leaving,
-    },
+    observe::{Snapshot, Workload, pods::is_stuck_on_image, workload::is_leaving},
     store::DrillEvent,
 };
 

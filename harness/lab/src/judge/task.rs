@@ -238,10 +238,16 @@ impl Task {
     }
 
     /// Keeps the timer of the hold in step with the drill's state.
-    fn follow(&mut self, drill: &str, variant: &pulldrill_scenarios::Variant, state: (DrillState, Option<Timestamp>)) {
+    fn follow(
+        &mut self,
+        drill: &str,
+        variant: &pulldrill_scenarios::Variant,
+        state: (DrillState, Option<Timestamp>),
+    ) {
         match state {
             (DrillState::Held, Some(since)) => {
-                let Some(Case { stand: Stand::Open { hold: hold @ None, .. }, .. }) = self.cases.get_mut(drill)
+                let Some(Case { stand: Stand::Open { hold: hold @ None, .. }, .. }) =
+                    self.cases.get_mut(drill)
                 else {
                     return;
                 };

@@ -68,6 +68,8 @@ pub enum DrillEvent {
         n: usize,
         /// Its price.
         price: i64,
+        /// The words, which depend on the situation in which it was bought.
+        text: String,
     },
     /// A diagnosis was given.
     Diagnosed {

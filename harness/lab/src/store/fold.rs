@@ -22,8 +22,8 @@ pub struct Progress {
     pub closed_at: Option<Timestamp>,
     /// The latest outcome of every check.
     pub checks: BTreeMap<String, CheckResult>,
-    /// The hints bought: number and price.
-    pub hints: BTreeMap<usize, i64>,
+    /// The hints bought, by number.
+    pub hints: BTreeMap<usize, Hint>,
     /// The latest diagnosis.
     pub diagnosis: Option<Diagnosis>,
     /// What was told to the trainee.
@@ -32,6 +32,15 @@ pub struct Progress {
     pub error: Option<String>,
     /// Kinds and words of what was noticed already.
     pub noticed: BTreeSet<(String, String)>,
+}
+
+/// A hint that was bought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Its price.
+    pub price: i64,
+    /// The words.
+    pub text: String,
 }
 
 /// A diagnosis that was given.
@@ -54,6 +63,8 @@ pub struct Told {
     pub at: Timestamp,
     /// `state`, `check`, `hint`, `diagnosis`, `notice`.
     pub kind: &'static str,
+    /// The check that it is about, if it is about one.
+    pub check: Option<String>,
     /// The words.
     pub message: String,
 }
@@ -109,8 +120,8 @@ impl Progress {
             }
             DrillEvent::Solved => self.close(at, DrillState::Solved, "Solved."),
             DrillEvent::GivenUp => self.close(at, DrillState::GivenUp, "Given up; the answer is below."),
-            DrillEvent::HintBought { n, price } => {
-                self.hints.insert(*n, *price);
+            DrillEvent::HintBought { n, price, text } => {
+                self.hints.insert(*n, Hint { price: *price, text: text.clone() });
                 let message = format!("Hint {n} was taken; it costs {price} points if you solve the drill.");
                 self.tell(at, "hint", message);
             }
@@ -130,7 +141,8 @@ impl Progress {
         let before = self.checks.insert(result.id.clone(), result.clone());
         if before.is_some_and(|before| before.passed != result.passed) {
             let words = if result.passed { "passes" } else { "no longer passes" };
-            self.tell(at, "check", format!("Check {} {words}: {}", result.id, result.message));
+            let message = format!("Check {} {words}: {}", result.id, result.message);
+            self.feed.push(Told { at, kind: "check", check: Some(result.id.clone()), message });
         }
     }
 
@@ -141,7 +153,7 @@ impl Progress {
     }
 
     fn tell(&mut self, at: Timestamp, kind: &'static str, message: String) {
-        self.feed.push(Told { at, kind, message });
+        self.feed.push(Told { at, kind, check: None, message });
     }
 }
 
@@ -189,7 +201,7 @@ mod tests {
     #[test]
     fn a_new_attempt_forgets_the_one_before() {
         let mut events = opened();
-        events.push(DrillEvent::HintBought { n: 1, price: 5 });
+        events.push(DrillEvent::HintBought { n: 1, price: 5, text: "t".into() });
         events.push(DrillEvent::Diagnosed { choice: "a".into(), label: "A".into(), correct: true });
         assert_eq!(folded(&events).hints.len(), 1);
         events.push(DrillEvent::Injecting { scenario: "s".into(), seed: 1 });
