@@ -7,6 +7,7 @@ use std::path::Path;
 use rust_embed::RustEmbed;
 
 use crate::causes::Causes;
+use crate::rubric::Rubric;
 use crate::source::Source;
 use crate::{Scenario, ScenarioError};
 
@@ -14,6 +15,7 @@ use crate::{Scenario, ScenarioError};
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR"]
 #[include = "causes.yaml"]
+#[include = "rubric.yaml"]
 #[include = "*/*.yaml"]
 #[include = "*/*.md"]
 #[include = "*/*/*.yaml"]
@@ -23,6 +25,7 @@ use crate::{Scenario, ScenarioError};
 struct Embedded;
 
 const CAUSES: &str = "causes.yaml";
+const RUBRIC: &str = "rubric.yaml";
 
 /// Scenarios, in the order of difficulty and then of their ids.
 #[derive(Debug, Clone)]
@@ -65,13 +68,14 @@ impl Catalogue {
     }
 
     fn from_files(mut files: BTreeMap<String, String>) -> Result<Self, ScenarioError> {
-        let causes = match files.remove(CAUSES) {
+        let mut shared = |name: &str| match files.remove(name) {
             Some(text) => text,
-            None => Embedded::get(CAUSES)
+            None => Embedded::get(name)
                 .map(|file| String::from_utf8_lossy(&file.data).into_owned())
                 .unwrap_or_default(),
         };
-        let causes = Causes::parse(CAUSES, &causes)?;
+        let causes = Causes::parse(CAUSES, &shared(CAUSES))?;
+        let rubric = Rubric::parse(RUBRIC, &shared(RUBRIC))?;
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
         for (path, text) in files {
             let Some((folder, rest)) = path.split_once('/') else { continue };
@@ -82,7 +86,7 @@ impl Catalogue {
         }
         let mut scenarios = sources
             .into_values()
-            .map(|source| Scenario::load(source, &causes))
+            .map(|source| Scenario::load(source, &causes, &rubric))
             .collect::<Result<Vec<_>, _>>()?;
         scenarios.sort_by(|a, b| (a.document.difficulty, a.id()).cmp(&(b.document.difficulty, b.id())));
         Ok(Self { scenarios })
@@ -105,7 +109,7 @@ fn read_below(
     depth: u8,
     files: &mut BTreeMap<String, String>,
 ) -> Result<(), ScenarioError> {
-    let here = root.join(inside);
+    let here = if inside.is_empty() { root.to_path_buf() } else { root.join(inside) };
     let unreadable = |path: &Path| {
         let path = path.to_path_buf();
         move |source| ScenarioError::Unreadable { path, source }

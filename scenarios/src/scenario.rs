@@ -2,6 +2,7 @@
 
 use crate::causes::Causes;
 use crate::model::Document;
+use crate::rubric::Rubric;
 use crate::source::Source;
 use crate::variant::Variant;
 use crate::{ScenarioError, tree, validate};
@@ -12,15 +13,16 @@ pub struct Scenario {
     pub(crate) document: Document,
     pub(crate) source: Source,
     pub(crate) causes: Causes,
+    pub(crate) rubric: Rubric,
 }
 
 impl Scenario {
     /// Loads a scenario from its files, and checks what can be checked without a seed.
-    pub(crate) fn load(source: Source, causes: &Causes) -> Result<Self, ScenarioError> {
+    pub(crate) fn load(source: Source, causes: &Causes, rubric: &Rubric) -> Result<Self, ScenarioError> {
         let text =
             source.file("scenario.yaml", "every scenario folder has one; copy that of a similar scenario")?;
         let document: Document = tree::parse(&source.display("scenario.yaml"), text)?;
-        let scenario = Self { document, source, causes: causes.clone() };
+        let scenario = Self { document, source, causes: causes.clone(), rubric: rubric.clone() };
         validate::document(&scenario)?;
         Ok(scenario)
     }

@@ -6,8 +6,11 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::causes::Cause;
-use crate::model::{Backend, Build, Check, Difficulty, Hint, Need, Registry, Step, Symptom, Workload};
+use crate::model::{
+    Backend, Build, Check, CheckKind, Difficulty, Hint, Need, Registry, Step, Symptom, Workload,
+};
 use crate::render::Renderer;
+use crate::rubric::Rubric;
 use crate::script::Script;
 use crate::{Scenario, ScenarioError, generate};
 
@@ -36,7 +39,7 @@ pub struct Variant {
     pub difficulty: Difficulty,
     /// What one can do after having solved it. For the debriefing.
     pub objectives: Vec<String>,
-    /// Words that a trainee must not read before the drill is closed.
+    /// Words that none of the scenario's own texts shows a trainee before the drill is closed.
     pub giveaways: Vec<String>,
     /// The address that the drill's registries see the nodes come from, when it matters.
     pub nat: Option<String>,
@@ -170,7 +173,7 @@ impl Variant {
             others: document.others,
             history: document.history,
             symptom: document.symptom,
-            checks: document.checks,
+            checks: score(&scenario.rubric, &document.checks),
             hints: document.hints,
             hold: document.hold,
             budget: document.budget,
@@ -180,4 +183,23 @@ impl Variant {
             references: document.references,
         })
     }
+}
+
+/// The lines of the score sheet with what each means here, in the sheet's order.
+fn score(rubric: &Rubric, tests: &BTreeMap<String, CheckKind>) -> Vec<Check> {
+    rubric
+        .checks
+        .iter()
+        .filter_map(|line| {
+            Some(Check {
+                id: line.id.clone(),
+                title: line.title.clone(),
+                points: line.points,
+                category: line.category,
+                required: line.required,
+                test: tests.get(&line.id)?.clone(),
+                message: line.message.clone(),
+            })
+        })
+        .collect()
 }

@@ -1,5 +1,7 @@
 //! The built-in scenarios: all of them load, render for many seeds, differ by seed and give nothing away.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -10,6 +10,7 @@
 
 mod api;
 mod assets;
+pub mod duration;
 mod error;
 mod gate;
 mod live;

@@ -1,2 +1,24 @@
-//! The pulldrill command.
-fn main() {}
+//! The `pulldrill` command: parses, calls, prints. What it prints is decided by the lab.
+
+mod args;
+mod client;
+mod commands;
+mod exit;
+mod folder;
+mod logging;
+mod output;
+mod parse;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    pulldrill_tls::install_provider();
+    let args = args::Args::parse();
+    let out = output::Output::new(args.common.output);
+    match commands::run(args, &out) {
+        Ok(exit) => exit.into(),
+        Err(failure) => out.failure(&failure).into(),
+    }
+}

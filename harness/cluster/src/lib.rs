@@ -6,6 +6,7 @@
 //! - [`schema`]: what the built-in types look like.
 //! - [`patch`]: the four ways of changing an object.
 //! - [`api`]: the rules of reading and writing objects, and HTTP.
+//! - [`resources`]: the table of what is served.
 //! - [`engine`]: the loop in which controllers, scheduler and kubelets run.
 //! - [`dialect`]: the wording and timing of a kubelet and runtime version, as data.
 //! - [`network`]: names, routes and firewalls as the nodes see them.
@@ -18,6 +19,7 @@ pub mod engine;
 pub mod network;
 pub mod patch;
 pub mod recorder;
+pub mod resources;
 mod scheduler;
 pub mod schema;
 pub mod store;

@@ -9,7 +9,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// One check.
+/// One check: a line of the score sheet and what it means for the drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Check {

@@ -1,9 +1,11 @@
 //! The top level of a `scenario.yaml`.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Check, Hint, Parameter, Registry, Step, Symptom, Workload};
+use super::{Build, CheckKind, Hint, Parameter, Registry, Step, Symptom, Workload};
 
 /// A whole `scenario.yaml`, its strings still templates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +23,8 @@ pub struct Document {
     pub difficulty: Difficulty,
     /// What one can do after having solved it.
     pub objectives: Vec<String>,
-    /// Words that would give the cause away; none occurs in what a trainee reads before the drill is closed.
+    /// Words that would give the cause away. None occurs in what the scenario lets a trainee read before the
+    /// drill is closed; the cluster's and the registry's own words are the symptom and may.
     pub giveaways: Vec<String>,
     /// What differs between variants, drawn in this order; later ones may use earlier ones.
     pub parameters: Vec<Parameter>,
@@ -48,8 +51,8 @@ pub struct Document {
     pub symptom: Symptom,
     /// The right answers to "what is the cause?".
     pub diagnosis: DiagnosisSpec,
-    /// How the drill is scored; the points add up to 100.
-    pub checks: Vec<Check>,
+    /// What each line of the score sheet (`rubric.yaml`) means for this drill, by the line's id.
+    pub checks: BTreeMap<String, CheckKind>,
     /// Help that can be bought, from vague to nearly the command.
     pub hints: Vec<Hint>,
     /// How long all required checks must pass before the drill is solved.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Step {
-    /// When, counted from now: `-13h`. Without history the steps follow each other at once, in order.
+    /// When, counted from now: `-13h`. Without history the steps follow each other as soon as possible, in
+    /// order, but the second and later ones wait until as many pods of the workload are ready as the symptom
+    /// says go on running: what they break must have worked before.
     pub at: SignedDuration,
     /// What.
     #[serde(rename = "do")]
@@ -67,6 +69,8 @@ pub enum Action {
     },
     /// Adds a rule to the nodes' egress firewall.
     BlockEgress {
+        /// The rule's id on each node.
+        id: String,
         /// Which nodes.
         nodes: NodeSet,
         /// What happens to packets.

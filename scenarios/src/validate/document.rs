@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::report::{at, wrong};
-use crate::model::{Action, Category, CheckKind, Condition, Generator, Personality};
+use crate::model::{Action, CheckKind, Condition, Generator, Personality};
 use crate::{Scenario, ScenarioError};
 
 type Outcome = Result<(), ScenarioError>;
@@ -216,12 +216,18 @@ fn history(scenario: &Scenario) -> Outcome {
 
 fn checks(scenario: &Scenario) -> Outcome {
     let checks = &scenario.document.checks;
-    let mut seen = BTreeSet::new();
-    for (n, check) in checks.iter().enumerate() {
-        if !seen.insert(check.id.as_str()) {
-            return Err(duplicate(scenario, at!["checks", n, "id"], &check.id));
+    let lines = &scenario.rubric.checks;
+    for (id, test) in checks {
+        if !lines.iter().any(|line| line.id == *id) {
+            let help = "the keys are the ids of rubric.yaml; a check of another kind needs a line there";
+            return Err(wrong(
+                scenario,
+                at!["checks", id.as_str()],
+                format!("the score sheet has no line {id:?}"),
+                help,
+            ));
         }
-        let registries: &[String] = match &check.test {
+        let registries: &[String] = match test {
             CheckKind::ServedByRegistry { registries } => registries,
             CheckKind::PulledWith { registry, .. }
             | CheckKind::ServiceAccountHasSecret { registry }
@@ -229,37 +235,21 @@ fn checks(scenario: &Scenario) -> Outcome {
             _ => &[],
         };
         for handle in registries {
-            known_registry(scenario, handle, at!["checks", n, "test"])?;
+            known_registry(scenario, handle, at!["checks", id.as_str()])?;
         }
     }
-    let points: u32 = checks.iter().map(|check| check.points).sum();
-    if points != 100 {
-        return Err(wrong(
-            scenario,
-            at!["checks"],
-            format!("the points of all checks add up to {points}"),
-            "make them add up to 100",
-        ));
-    }
-    for category in [Category::Diagnose, Category::Repair] {
-        if !checks.iter().any(|check| check.category == category) {
-            return Err(wrong(
+    match lines.iter().find(|line| !checks.contains_key(&line.id)) {
+        Some(line) => {
+            let message = format!("the line {:?} of the score sheet is missing", line.id);
+            Err(wrong(
                 scenario,
                 at!["checks"],
-                format!("no check is of the category {category:?}"),
-                "add one: each drill asks for a diagnosis and a repair",
-            ));
+                message,
+                "say what it means for this drill; a drill has all of them, so that none stands out",
+            ))
         }
+        None => Ok(()),
     }
-    if !checks.iter().any(|check| check.required) {
-        return Err(wrong(
-            scenario,
-            at!["checks"],
-            "no check is required, so the drill would be solved from the start".to_owned(),
-            "mark the repair with `required: true`",
-        ));
-    }
-    Ok(())
 }
 
 fn hints(scenario: &Scenario) -> Outcome {
@@ -276,7 +266,7 @@ fn hints(scenario: &Scenario) -> Outcome {
     for (n, hint) in document.hints.iter().enumerate() {
         for (a, alternative) in hint.alternatives.iter().enumerate() {
             if let Condition::CheckPassed(id) | Condition::CheckFailed(id) = &alternative.when
-                && !document.checks.iter().any(|check| check.id == *id)
+                && !document.checks.contains_key(id)
             {
                 return Err(wrong(
                     scenario,

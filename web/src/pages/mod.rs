@@ -4,7 +4,6 @@
 //! renders stories, `duration` writes times as kubectl does, `handlers` and `forms` answer requests.
 //! Templates get nothing that the views of the audience do not have.
 
-mod duration;
 pub(crate) mod forms;
 pub(crate) mod handlers;
 mod markdown;

@@ -6,7 +6,8 @@ use pulldrill_lab::view::{
 };
 use serde::Serialize;
 
-use super::{duration, markdown};
+use super::markdown;
+use crate::duration;
 
 /// The lab around the drills.
 #[derive(Serialize)]

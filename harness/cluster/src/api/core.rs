@@ -1,19 +1,38 @@
 //! Reading and writing objects with the rules of the API: what HTTP requests and the cluster's own
-//! controllers have in common.
+//! controllers have in common. The rules of each verb are in modules of their own beside this one.
 
 use std::sync::Arc;
 
-use pulldrill_clock::{Clock, secret};
-use serde_json::{Value, json};
+use parking_lot::Mutex;
+use pulldrill_clock::{Clock, seed};
+use serde_json::Value;
 
-use super::{Status, User};
-use crate::store::{Key, Store, StoreError, Stored};
+use super::Status;
+use crate::{
+    resources::{Resource, Resources},
+    store::{Key, Store, StoreError, Stored},
+};
 
 /// The API of one cluster, below HTTP.
 #[derive(Debug)]
 pub struct Api {
     store: Arc<Store>,
     clock: Clock,
+    resources: Resources,
+    options: ApiOptions,
+    names: Mutex<seed::Rng>,
+}
+
+/// What an API does besides storing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiOptions {
+    /// Namespaces have to exist, and pods get a service account and what belongs to it. Without it the API
+    /// is bare: good for tests of one controller.
+    pub admission: bool,
+    /// Generated names come from this.
+    pub seed: u64,
+    /// Service account tokens are Secrets that a controller made, as before Kubernetes 1.24.
+    pub legacy_tokens: bool,
 }
 
 /// How a write is to be done.
@@ -34,15 +53,24 @@ pub struct DeleteOptions {
     pub propagation_policy: Option<String>,
     /// Only this object, not a later one of the same name.
     pub uid: Option<String>,
+    /// Only this version of it.
+    pub resource_version: Option<String>,
     /// Everything but the storing.
     pub dry_run: bool,
 }
 
 impl Api {
-    /// The API over a store.
+    /// A bare API over a store: no admission, names from seed 0.
     #[must_use]
     pub fn new(store: Arc<Store>, clock: Clock) -> Self {
-        Self { store, clock }
+        Self::with_options(store, clock, ApiOptions::default())
+    }
+
+    /// The API over a store.
+    #[must_use]
+    pub fn with_options(store: Arc<Store>, clock: Clock, options: ApiOptions) -> Self {
+        let names = Mutex::new(seed::rng(options.seed, "api/names"));
+        Self { store, clock, resources: Resources::default(), options, names }
     }
 
     /// The objects below.
@@ -57,84 +85,63 @@ impl Api {
         &self.clock
     }
 
-    /// Creates an object. `resource` is the plural name, with the group where there is one
-    /// (`deployments.apps`).
-    ///
-    /// # Errors
-    /// Whatever the API would answer: validation, admission, a taken name.
-    pub fn create(
-        &self,
-        who: &User,
-        resource: &str,
-        namespace: &str,
-        mut object: Value,
-        options: &WriteOptions,
-    ) -> Result<Arc<Stored>, Status> {
-        let _ = (who, options);
-        object["metadata"]["uid"] = secret::uid().into();
-        object["metadata"]["creationTimestamp"] =
-            self.clock.shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
-        object["metadata"]["generation"] = json!(1);
-        if !namespace.is_empty() {
-            object["metadata"]["namespace"] = namespace.into();
-        }
-        let key = Key::of(&object);
-        self.store.create(resource, key, object).map_err(refused)
+    /// The resources that are served.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.resources
     }
 
-    /// Reads, changes and writes an object, again if somebody else wrote in between. With a subresource
-    /// (`status`, `scale`) only its fields are taken from the result. A change that changes nothing writes
-    /// nothing.
+    pub(super) fn options(&self) -> &ApiOptions {
+        &self.options
+    }
+
+    /// Draws from the generator of names.
+    pub(super) fn draw<T>(&self, draw: impl FnOnce(&mut seed::Rng) -> T) -> T {
+        draw(&mut self.names.lock())
+    }
+
+    /// The present time as objects are stamped with it.
+    pub(super) fn stamp(&self) -> Value {
+        stamp(self.clock.shown_now())
+    }
+
+    /// A resource by its name in the store.
     ///
     /// # Errors
-    /// Whatever the API would answer.
-    pub fn modify(
-        &self,
-        who: &User,
-        resource: &str,
-        key: &Key,
-        subresource: Option<&str>,
-        change: impl Fn(&mut Value),
-    ) -> Result<Arc<Stored>, Status> {
-        let _ = (who, subresource);
-        loop {
-            let Some(current) = self.store.get(resource, key) else {
-                return Err(Status::new(404, "NotFound", format!("{resource} {key} not found")));
-            };
-            let mut object = current.value().clone();
-            change(&mut object);
-            if object == *current.value() {
-                return Ok(current);
-            }
-            match self.store.update(resource, key, Some(current.revision()), object) {
-                Err(StoreError::Conflict { .. }) => {}
-                other => return other.map_err(refused),
-            }
+    /// 404 when there is no such resource.
+    pub fn resource(&self, name: &str) -> Result<Arc<Resource>, Status> {
+        self.resources.stored(name).ok_or_else(Status::no_such_path)
+    }
+
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn get(&self, resource: &str, key: &Key) -> Result<Arc<Stored>, Status> {
+        match self.store.get(resource, key) {
+            Some(found) => Ok(found),
+            None => Err(Status::not_found(&*self.resource(resource)?, &key.name)),
         }
     }
 
-    /// Deletes an object, or starts its graceful deletion. The answer is its last (or present) state.
-    ///
-    /// # Errors
-    /// Whatever the API would answer.
-    pub fn delete(
-        &self,
-        who: &User,
-        resource: &str,
-        key: &Key,
-        options: &DeleteOptions,
-    ) -> Result<Arc<Stored>, Status> {
-        let _ = (who, options);
-        self.store.delete(resource, key, None).map_err(refused)
+    /// All objects of a resource, of one namespace or of all.
+    #[must_use]
+    pub fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Stored>> {
+        self.store.list(resource, namespace).0
     }
 }
 
-fn refused(error: StoreError) -> Status {
-    let message = error.to_string();
+/// A time as objects carry it: whole seconds.
+pub(super) fn stamp(at: pulldrill_clock::Timestamp) -> Value {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()
+}
+
+/// What the API answers when the store refuses.
+pub(super) fn refused(resource: &Resource, error: StoreError) -> Status {
     match error {
-        StoreError::Exists { .. } => Status::new(409, "AlreadyExists", message),
-        StoreError::NotFound { .. } => Status::new(404, "NotFound", message),
-        StoreError::Conflict { .. } => Status::new(409, "Conflict", message),
-        StoreError::Compacted(_) => Status::new(410, "Expired", message),
+        StoreError::Exists { key, .. } => Status::exists(resource, &key.name),
+        StoreError::NotFound { key, .. } => Status::not_found(resource, &key.name),
+        StoreError::Conflict { key, .. } => Status::modified(resource, &key.name),
+        StoreError::Compacted(_) => Status::expired(error.to_string()),
     }
 }

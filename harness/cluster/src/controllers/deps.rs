@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::{
     json::stamp,
     meta::{deleting, uid},
-    names::Names,
     wording::Wording,
 };
 use crate::{
@@ -23,28 +22,21 @@ pub(crate) struct Deps {
     api: Arc<Api>,
     user: User,
     recorder: Recorder,
-    names: Names,
     /// What differs between releases.
     pub(crate) wording: &'static Wording,
 }
 
 impl Deps {
     /// The access of the controller of this name.
-    pub(crate) fn new(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64, name: &str) -> Self {
+    pub(crate) fn new(api: &Arc<Api>, dialect: &Arc<Dialect>, name: &str) -> Self {
         let recorder = Recorder::new(api.clone(), api.clock().clone(), name, None, dialect.clone());
-        Self {
-            api: api.clone(),
-            user: User::controller(name),
-            recorder,
-            names: Names::new(seed, name),
-            wording: Wording::of(&dialect.id),
-        }
+        Self { api: api.clone(), user: User::controller(name), recorder, wording: Wording::of(&dialect.id) }
     }
 
     /// The scheduler's access: its events have a form of their own.
-    pub(crate) fn scheduler(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64, name: &str) -> Self {
+    pub(crate) fn scheduler(api: &Arc<Api>, dialect: &Arc<Dialect>, name: &str) -> Self {
         let recorder = Recorder::modern(api.clone(), api.clock().clone(), name, dialect.clone());
-        Self { recorder, ..Self::new(api, dialect, seed, name) }
+        Self { recorder, ..Self::new(api, dialect, name) }
     }
 
     /// The time that objects are stamped with.
@@ -67,24 +59,19 @@ impl Deps {
         self.api.store().list(resource, namespace).0
     }
 
-    /// Creates an object. One that has only a `generateName` gets a free name.
+    /// The names of all resources that have objects.
+    pub(crate) fn resources(&self) -> Vec<Arc<str>> {
+        self.api.store().resources()
+    }
+
+    /// Creates an object.
     pub(crate) fn create(
         &self,
         resource: &str,
         namespace: &str,
-        mut object: Value,
+        object: Value,
     ) -> Result<Arc<Stored>, Status> {
-        let base = match &object["metadata"]["generateName"] {
-            Value::String(base) if object["metadata"]["name"].is_null() => base.clone(),
-            _ => return self.api.create(&self.user, resource, namespace, object, &WriteOptions::default()),
-        };
-        loop {
-            object["metadata"]["name"] = self.names.generate(&base).into();
-            match self.api.create(&self.user, resource, namespace, object.clone(), &WriteOptions::default()) {
-                Err(status) if status.reason == "AlreadyExists" => {}
-                other => return other,
-            }
-        }
+        self.api.create(&self.user, resource, namespace, object, &WriteOptions::default())
     }
 
     /// Changes an object, except its status.

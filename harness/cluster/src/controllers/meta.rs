@@ -65,6 +65,11 @@ pub(crate) fn annotate(object: &mut Value, name: &str, value: &str) -> bool {
     set_entry(object, "annotations", name, value)
 }
 
+/// Sets a label. True when that changed something.
+pub(crate) fn label(object: &mut Value, name: &str, value: &str) -> bool {
+    set_entry(object, "labels", name, value)
+}
+
 fn set_entry(object: &mut Value, map: &str, name: &str, value: &str) -> bool {
     let entries = &mut object["metadata"][map];
     if !entries.is_object() {

@@ -5,16 +5,21 @@
 //! The scheduler and the kubelets are parts of their own; [`all`] includes the former, not the latter.
 
 mod children;
+mod daemonset;
 mod deployment;
 pub(crate) mod deps;
+mod event_expiry;
+mod garbage;
 mod hash;
 pub(crate) mod json;
 pub(crate) mod meta;
-mod names;
+mod namespaces;
 pub(crate) mod pods;
 mod replicaset;
+mod revisions;
 pub(crate) mod selector;
 mod service_account;
+mod statefulset;
 pub(crate) mod timers;
 pub(crate) mod wording;
 
@@ -27,13 +32,18 @@ use crate::{api::Api, dialect::Dialect, engine::Controller, scheduler::Scheduler
 /// Every controller of the cluster and its scheduler, in the order in which they get to act on an event.
 #[must_use]
 pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Controller>> {
-    let deps = |name| Deps::new(api, dialect, seed, name);
+    let deps = |name| Deps::new(api, dialect, name);
     vec![
         Box::new(service_account::DefaultAccounts::new(deps("service-account-controller"))),
         Box::new(service_account::RootCertificates::new(deps("root-ca-cert-publisher"))),
+        Box::new(namespaces::Namespaces::new(deps("namespace-controller"))),
+        Box::new(garbage::Garbage::new(deps("generic-garbage-collector"))),
+        Box::new(event_expiry::EventExpiry::new(deps("event-expiry"))),
         Box::new(deployment::Deployments::new(deps("deployment-controller"))),
         Box::new(replicaset::ReplicaSets::new(deps("replicaset-controller"))),
-        Box::new(Scheduler::new(Deps::scheduler(api, dialect, seed, "default-scheduler"), seed)),
+        Box::new(statefulset::StatefulSets::new(deps("statefulset-controller"))),
+        Box::new(daemonset::DaemonSets::new(deps("daemonset-controller"))),
+        Box::new(Scheduler::new(Deps::scheduler(api, dialect, "default-scheduler"), seed)),
     ]
 }
 

@@ -10,6 +10,8 @@ use crate::{engine::Context, store::Key};
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     pending: HashMap<Key, Timestamp>,
+    /// How many there may be until those that have fired are forgotten.
+    prune_at: usize,
     failures: HashMap<Key, u32>,
 }
 
@@ -26,6 +28,10 @@ impl Timers {
         let at = now + wait;
         if self.pending.get(key).is_some_and(|pending| *pending > now && *pending <= at) {
             return;
+        }
+        if self.pending.len() >= self.prune_at {
+            self.pending.retain(|_, pending| *pending > now);
+            self.prune_at = 2 * self.pending.len() + 64;
         }
         self.pending.insert(key.clone(), at);
         context.again_at(key.clone(), at);

@@ -24,6 +24,8 @@ pub(crate) enum Misfit {
         key: String,
         /// The taint's value.
         value: String,
+        /// Whether it also drives away what runs.
+        no_execute: bool,
     },
 }
 
@@ -41,6 +43,7 @@ pub(crate) fn misfit(pod: &Value, node: &Value) -> Option<Misfit> {
         return Some(Misfit::Taint {
             key: text(&taint["key"]).to_owned(),
             value: text(&taint["value"]).to_owned(),
+            no_execute: taint["effect"] == "NoExecute",
         });
     }
     (!selected(spec, node)).then_some(Misfit::Affinity)
@@ -93,7 +96,7 @@ mod tests {
             pod(json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
                 {"nodeSelectorTerms": [{field: [{"key": key, "operator": "In", "values": [value]}]}]}}}}))
         };
-        let taint = Some(Misfit::Taint { key: "a".into(), value: "b".into() });
+        let taint = Some(Misfit::Taint { key: "a".into(), value: "b".into(), no_execute: false });
         let cases = [
             (plain.clone(), &node, None),
             (plain.clone(), &soft, None),

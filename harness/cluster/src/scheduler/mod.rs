@@ -81,7 +81,9 @@ impl Scheduler {
         match misfit {
             Misfit::Unschedulable => "node(s) were unschedulable".to_owned(),
             Misfit::Affinity => self.deps.wording.node_affinity.to_owned(),
-            Misfit::Taint { key, value } => fill(self.deps.wording.taint, &[("key", key), ("value", value)]),
+            Misfit::Taint { key, value, .. } => {
+                fill(self.deps.wording.taint, &[("key", key), ("value", value)])
+            }
         }
     }
 

@@ -8,6 +8,8 @@
 use std::sync::OnceLock;
 
 mod check;
+mod descriptions;
+pub mod openapi;
 mod protobuf;
 mod quantity;
 mod scalars;
@@ -15,6 +17,7 @@ mod table;
 mod types;
 mod unknown;
 
+pub use openapi::OpenApi;
 pub use protobuf::DecodeError;
 pub use table::{Definition, Field, Schema, TableError};
 pub use types::{Scalar, Type};

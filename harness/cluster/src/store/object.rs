@@ -59,6 +59,12 @@ impl Stored {
         Self { value, revision, bytes: OnceLock::new() }
     }
 
+    /// An object that is not stored: the answer to a dry run.
+    #[must_use]
+    pub fn unstored(value: Value) -> Self {
+        Self { value, revision: 0, bytes: OnceLock::new() }
+    }
+
     /// The object, with `apiVersion` and `kind`.
     #[must_use]
     pub fn value(&self) -> &Value {

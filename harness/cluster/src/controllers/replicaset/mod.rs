@@ -4,7 +4,7 @@ mod status;
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     children::{Children, min_ready},
@@ -52,7 +52,7 @@ impl ReplicaSets {
     /// Stops at the first failure: one refusal usually means that all would be refused.
     fn create(&self, count: usize, set: &Value) -> Result<(), Status> {
         for _ in 0..count {
-            create_pod(&self.deps, set, &json!({}))?;
+            create_pod(&self.deps, set)?;
         }
         Ok(())
     }
@@ -103,15 +103,19 @@ impl Controller for ReplicaSets {
     }
 }
 
-/// Makes a pod for a workload and tells of it; `extra` is merged over what the template gives. In a
-/// namespace that ends nothing is made, and that is no failure.
-pub(crate) fn create_pod(deps: &Deps, owner: &Value, extra: &Value) -> Result<Option<Arc<Stored>>, Status> {
+/// Makes a pod from a workload's template.
+fn create_pod(deps: &Deps, owner: &Value) -> Result<Option<Arc<Stored>>, Status> {
+    let mut pod = pods::from_template(&owner["spec"]["template"], owner);
+    pod["metadata"]["generateName"] = format!("{}-", name(owner)).into();
+    create_pod_from(deps, owner, pod)
+}
+
+/// Makes a pod for a workload and tells of it. In a namespace that ends nothing is made, and that is no
+/// failure.
+pub(crate) fn create_pod_from(deps: &Deps, owner: &Value, pod: Value) -> Result<Option<Arc<Stored>>, Status> {
     if deps.namespace_ends(namespace(owner)) {
         return Ok(None);
     }
-    let mut pod = pods::from_template(&owner["spec"]["template"], owner);
-    pod["metadata"]["generateName"] = format!("{}-", name(owner)).into();
-    json_patch::merge(&mut pod, extra);
     match deps.create("pods", namespace(owner), pod) {
         Ok(pod) => {
             deps.normal(owner, "SuccessfulCreate", &format!("Created pod: {}", pod.meta("name")));

@@ -1,6 +1,9 @@
 //! The controllers together, on a held clock, with a kubelet that only knows good images and bad ones.
 
+mod daemonsets;
 mod deployments;
+mod ends;
+mod statefulsets;
 mod world;
 
 use world::World;

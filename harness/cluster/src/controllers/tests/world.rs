@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{Api, DeleteOptions, User, WriteOptions},
+    api::{Api, ApiOptions, DeleteOptions, User, WriteOptions},
     dialect::Dialect,
     engine::{Context, Controller, Engine, Queue},
     store::{Change, Event, Key, Store, Stored},
@@ -35,11 +35,16 @@ impl World {
     pub(super) async fn start(dialect: &str) -> Self {
         let clock = Clock::held_at(Timestamp::from_second(1_795_380_000).unwrap());
         let store = Arc::new(Store::new(100_000));
-        let api = Arc::new(Api::new(store.clone(), clock.clone()));
+        let options = ApiOptions { admission: true, seed: 7, legacy_tokens: dialect.starts_with("k8s-1.20") };
+        let api = Arc::new(Api::with_options(store.clone(), clock.clone(), options));
         let stop = CancellationToken::new();
         let dialect = Dialect::named(dialect).unwrap();
         let mut controllers = super::super::all(&api, &dialect, 7);
-        controllers.push(Box::new(FakeKubelet { api: api.clone(), starts: HashMap::new() }));
+        controllers.push(Box::new(FakeKubelet {
+            api: api.clone(),
+            starts: HashMap::new(),
+            ends: HashMap::new(),
+        }));
         let start = store.revision();
         tokio::spawn(Engine::new(store, &clock, controllers, stop.clone()).run());
         let world = Self { clock, api, stop, start };
@@ -50,11 +55,11 @@ impl World {
                 "labels": {"kubernetes.io/hostname": node}}, "spec": {}}),
             );
         }
-        world.create(
-            "namespaces",
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NS},
-            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}),
-        );
+        for namespace in ["kube-system", NS] {
+            let metadata = json!({"name": namespace});
+            world
+                .create("namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}));
+        }
         world.settle().await;
         world
     }
@@ -78,22 +83,18 @@ impl World {
 
     pub(super) fn edit(&self, resource: &str, name: &str, change: impl Fn(&mut Value)) {
         let key = Self::key(resource, name);
-        self.api
-            .modify(&Self::user(), resource, &key, None, |object| {
-                let before = object["spec"].clone();
-                change(object);
-                let generation = object["metadata"]["generation"].as_i64().unwrap_or(1);
-                if object["spec"] != before {
-                    object["metadata"]["generation"] = (generation + 1).into();
-                }
-            })
-            .unwrap();
+        self.api.modify(&Self::user(), resource, &key, None, change).unwrap();
     }
 
     pub(super) fn set_image(&self, resource: &str, name: &str, image: &str) {
         self.edit(resource, name, |object| {
             object["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
         });
+    }
+
+    pub(super) fn delete(&self, resource: &str, name: &str, policy: &str) {
+        let options = DeleteOptions { propagation_policy: Some(policy.into()), ..DeleteOptions::default() };
+        self.api.delete(&Self::user(), resource, &Self::key(resource, name), &options).unwrap();
     }
 
     pub(super) fn get(&self, resource: &str, name: &str) -> Option<Value> {
@@ -162,6 +163,7 @@ pub(super) fn template(name: &str, image: &str) -> Value {
 struct FakeKubelet {
     api: Arc<Api>,
     starts: HashMap<Key, Timestamp>,
+    ends: HashMap<Key, Timestamp>,
 }
 
 impl FakeKubelet {
@@ -199,6 +201,35 @@ impl FakeKubelet {
     }
 }
 
+impl FakeKubelet {
+    /// A pod stops half a second after its deletion, and is gone after another half.
+    fn end(&mut self, pod: &Value, key: &Key, context: &Context) {
+        let now = context.clock.now();
+        let half = SignedDuration::from_millis(500);
+        let begun = *self.ends.entry(key.clone()).or_insert_with(|| {
+            context.again_at(key.clone(), now + half);
+            context.again_at(key.clone(), now + 2 * half);
+            now
+        });
+        let user = User::controller("kubelet");
+        if now >= begun + 2 * half {
+            let at_once = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
+            self.api.delete(&user, "pods", key, &at_once).unwrap();
+        } else if now >= begun + half {
+            let ended = if pod["status"]["phase"] == "Running" { "Succeeded" } else { "Failed" };
+            let stopped = self.api.modify(&user, "pods", key, Some("status"), |pod| {
+                pod["status"]["phase"] = ended.into();
+                for condition in pod["status"]["conditions"].as_array_mut().unwrap() {
+                    if condition["type"] == "Ready" {
+                        condition["status"] = "False".into();
+                    }
+                }
+            });
+            stopped.unwrap();
+        }
+    }
+}
+
 impl Controller for FakeKubelet {
     fn name(&self) -> &'static str {
         "kubelet"
@@ -210,6 +241,7 @@ impl Controller for FakeKubelet {
         }
         if event.change == Change::Deleted {
             self.starts.remove(&event.key);
+            self.ends.remove(&event.key);
         }
     }
 
@@ -217,8 +249,7 @@ impl Controller for FakeKubelet {
         let Some(pod) = self.api.store().get("pods", key) else { return };
         let pod = pod.value();
         if pod["metadata"]["deletionTimestamp"].is_string() {
-            let now = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
-            self.api.delete(&User::controller("kubelet"), "pods", key, &now).unwrap();
+            self.end(pod, key, context);
         } else if pod["spec"]["nodeName"].is_string() && pod["status"]["containerStatuses"].is_null() {
             let now = context.clock.now();
             let at = match self.starts.get(key) {

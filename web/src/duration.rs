@@ -1,7 +1,8 @@
 //! Times as people read them. The script in `assets/app.js` writes the same forms while it counts.
 
 /// An age as `kubectl get` writes it: fewer units the older it is.
-pub(crate) fn age(seconds: i64) -> String {
+#[must_use]
+pub fn age(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let pair = |big: i64, unit: char, small: i64, small_unit: char| {
@@ -19,7 +20,8 @@ pub(crate) fn age(seconds: i64) -> String {
 }
 
 /// A stopwatch: `4:07`, `1:04:07`.
-pub(crate) fn stopwatch(seconds: i64) -> String {
+#[must_use]
+pub fn stopwatch(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{rest:02}") } else { format!("{minutes}:{rest:02}") }

@@ -1,0 +1,348 @@
+//! The command line, as types.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{
+    Args as ClapArgs, Parser, Subcommand, ValueEnum,
+    builder::styling::{AnsiColor, Styles},
+};
+use jiff::SignedDuration;
+
+use crate::parse;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXITS: &str =
+    "Exit codes: 0 yes or solved, 1 no or not solved, 2 wrong use, 3 the lab or the machine failed.";
+
+/// A flight simulator for Kubernetes image-pull failures.
+#[derive(Debug, Parser)]
+#[command(name = "pulldrill", version, styles = STYLES, after_help = EXITS, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Common {
+    /// The lab's folder
+    #[arg(long, global = true, env = "PULLDRILL_DIR", default_value = ".pulldrill", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// How data is printed
+    #[arg(short, long, global = true, default_value = "text", value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// Show what the instructor knows; reads the token from the lab's folder
+    #[arg(long, global = true)]
+    pub(crate) as_instructor: bool,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Boot a lab: cluster, registries, drills and page
+    Up(Box<Up>),
+    /// Look whether this machine has what a lab needs
+    Doctor,
+    /// List the scenarios
+    Scenarios,
+    /// Start one more drill
+    Start {
+        /// A scenario, see `pulldrill scenarios`
+        scenario: String,
+    },
+    /// Show the drills
+    Status,
+    /// Say whether a drill is solved and what is missing; all drills when none is named
+    Check {
+        /// A drill, see `pulldrill status`
+        drill: Option<String>,
+    },
+    /// Wait until a drill fails as it should, or is solved; all drills when none is named
+    Wait(Wait),
+    /// Get the next hint; it costs points if the drill is solved
+    Hint {
+        /// A drill, see `pulldrill status`
+        drill: String,
+    },
+    /// Name the cause
+    Diagnose {
+        /// A drill, see `pulldrill status`
+        drill: String,
+        /// One of the causes that `pulldrill status DRILL` lists
+        cause: String,
+    },
+    /// Close a drill and see the answer
+    GiveUp {
+        /// A drill, see `pulldrill status`
+        drill: String,
+    },
+    /// Read what there is to learn from a closed drill
+    Debrief {
+        /// A drill, see `pulldrill status`
+        drill: String,
+    },
+    /// Start a drill anew
+    Reset {
+        /// A drill, see `pulldrill status`
+        drill: String,
+    },
+    /// Look at and change the nodes
+    #[command(subcommand)]
+    Node(Node),
+    /// Look at the registries
+    #[command(subcommand)]
+    Registry(Registry),
+    /// Move images between registries
+    #[command(subcommand)]
+    Image(Image),
+    /// What the `aws ecr` commands do, for the lab's registry
+    #[command(subcommand)]
+    Ecr(Ecr),
+    /// Show the lab clock, or make the world older
+    Clock {
+        #[command(subcommand)]
+        action: Option<ClockAction>,
+    },
+    /// Stop the lab and remove what `up` made
+    Down,
+    /// Run every remedy and every cheat in a lab of its own
+    Selftest(Selftest),
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of `up`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Up {
+    /// Where the page is served: ADDRESS:PORT, ADDRESS or PORT [default: 127.0.0.1:7878, or a free port]
+    #[arg(long, value_name = "ADDR", value_parser = parse::listen)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// What names, versions and numbers are drawn from; the same seed makes the same lab
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Start only this scenario; may be given several times
+    #[arg(long = "scenario", value_name = "ID")]
+    pub(crate) scenarios: Vec<String>,
+    /// A folder of scenarios in place of the built-in ones
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) scenario_dir: Option<PathBuf>,
+    /// Where the cluster lives
+    #[arg(long, default_value = "embedded")]
+    pub(crate) backend: Backend,
+    /// Wording and timing of which kubelet and runtime
+    #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect)]
+    pub(crate) dialect: String,
+    /// Start at zero instead of playing what happened before you came
+    #[arg(long)]
+    pub(crate) no_history: bool,
+    /// Return when the lab is ready and leave it running
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+/// Where the cluster lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// In this process
+    Embedded,
+}
+
+/// Options of `wait`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Wait {
+    /// A drill, see `pulldrill status`
+    pub(crate) drill: Option<String>,
+    /// For what
+    #[arg(long = "for", value_name = "WHAT", default_value = "solved")]
+    pub(crate) until: Until,
+    /// How long at most
+    #[arg(long, value_name = "T", default_value = "10m", value_parser = parse::span)]
+    pub(crate) timeout: SignedDuration,
+}
+
+/// What `wait` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Until {
+    /// The drill is open
+    Symptom,
+    /// The drill is solved
+    Solved,
+}
+
+/// Commands about nodes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Node {
+    /// The rules for what leaves a node
+    #[command(subcommand)]
+    Egress(Egress),
+}
+
+/// Commands about egress rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Egress {
+    /// List the rules, in the order in which they are tried
+    List {
+        /// Only of this node
+        #[arg(long)]
+        node: Option<String>,
+    },
+    /// Put an allowing rule before all others
+    Allow {
+        /// An address, a range or the name of a registry
+        destination: String,
+        /// Only on this node [default: all nodes]
+        #[arg(long)]
+        node: Option<String>,
+        /// Only to this port
+        #[arg(long)]
+        port: Option<u16>,
+        /// Why
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
+    /// Remove a rule
+    Delete {
+        /// The rule's id
+        rule: String,
+        /// Only on this node [default: wherever it is]
+        #[arg(long)]
+        node: Option<String>,
+    },
+}
+
+/// Commands about registries.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Registry {
+    /// What the registries saw
+    Log {
+        /// Only requests after this number
+        #[arg(long, default_value_t = 0, value_name = "SEQ")]
+        since: u64,
+        /// Only the registries of this drill
+        #[arg(long)]
+        drill: Option<String>,
+        /// Only this registry
+        #[arg(long)]
+        host: Option<String>,
+        /// Only this repository
+        #[arg(long)]
+        repository: Option<String>,
+        /// Only this node
+        #[arg(long)]
+        node: Option<String>,
+        /// Only the latest so many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+}
+
+/// Commands about images.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Image {
+    /// Copy an image from registry to registry
+    Copy {
+        /// HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST
+        source: String,
+        /// HOST/REPOSITORY:TAG
+        destination: String,
+        /// As whom it is pushed
+        #[arg(long)]
+        username: Option<String>,
+        /// With which password
+        #[arg(long, requires = "username")]
+        password: Option<String>,
+    },
+}
+
+/// Commands about the ECR-like registry.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ecr {
+    /// Print a fresh password for the user `AWS`
+    GetLoginPassword {
+        /// The registry, when there are several
+        #[arg(long)]
+        host: Option<String>,
+        /// The registry of this region
+        #[arg(long, conflicts_with = "host")]
+        region: Option<String>,
+    },
+}
+
+/// Commands about the clock.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClockAction {
+    /// Make the world older
+    Advance {
+        /// By how much: 30s, 5m, 12h
+        #[arg(value_parser = parse::span)]
+        by: SignedDuration,
+    },
+}
+
+/// Options of `selftest`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Selftest {
+    /// Only this scenario; may be given several times
+    #[arg(long = "scenario", value_name = "ID")]
+    pub(crate) scenarios: Vec<String>,
+    /// The kubectl to use [default: the one on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) kubectl: Option<PathBuf>,
+    /// Which seeds: 7 or 1..3, both ends included
+    #[arg(long, value_name = "SEEDS", default_value = "1..3", value_parser = parse::seeds)]
+    pub(crate) seeds: std::ops::RangeInclusive<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn common_options_may_stand_before_and_after_the_command() {
+        let before = Args::try_parse_from(["pulldrill", "--dir", "x", "-o", "json", "status"]).unwrap();
+        let after = Args::try_parse_from(["pulldrill", "status", "--dir", "x", "-o", "json"]).unwrap();
+        assert_eq!((before.common.dir, before.common.output), (after.common.dir, after.common.output));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_the_code_for_wrong_use() {
+        for words in [
+            &["pulldrill"][..],
+            &["pulldrill", "up", "--seed", "x"],
+            &["pulldrill", "up", "--backend", "moon"],
+            &["pulldrill", "wait", "--for", "lunch"],
+            &["pulldrill", "wait", "--timeout", "soon"],
+            &["pulldrill", "clock", "advance", "-5m"],
+            &["pulldrill", "diagnose", "payments"],
+            &["pulldrill", "image", "copy", "a", "b", "--password", "x"],
+        ] {
+            assert_eq!(Args::try_parse_from(words).unwrap_err().exit_code(), 2, "{words:?}");
+        }
+    }
+}

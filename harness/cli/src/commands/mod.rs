@@ -1,0 +1,87 @@
+//! The commands, one module for each kind.
+
+mod catalogue;
+mod detach;
+mod doctor;
+mod down;
+mod drills;
+mod progress;
+mod show;
+mod tools;
+mod up;
+
+use clap::CommandFactory;
+
+use crate::{
+    args::{Args, Command, Common},
+    client::Client,
+    exit::{Exit, Failure, Outcome},
+    folder::Folder,
+    logging,
+    output::Output,
+};
+
+/// What most commands need.
+struct Ground<'a> {
+    common: &'a Common,
+    out: &'a Output,
+    folder: Folder,
+}
+
+impl Ground<'_> {
+    /// The lab, as a trainee or as the common options say.
+    fn lab(&self) -> Result<Client, Failure> {
+        if self.common.as_instructor { self.instructors_lab() } else { Client::of(&self.folder) }
+    }
+
+    /// The lab with the instructor's token, for what changes the lab for everybody.
+    fn instructors_lab(&self) -> Result<Client, Failure> {
+        Ok(Client::of(&self.folder)?.with_token(self.folder.token()?))
+    }
+}
+
+/// Does what was asked for.
+pub(crate) fn run(args: Args, out: &Output) -> Outcome {
+    logging::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::infrastructure(format!("cannot start the runtime: {error}")))?;
+    let outcome = runtime.block_on(dispatch(args, out));
+    // Whatever still runs has no one left to run for.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(args: Args, out: &Output) -> Outcome {
+    let Args { common, command } = args;
+    let ground = Ground { folder: Folder::new(&common.dir), common: &common, out };
+    match command {
+        Command::Up(up) if up.detach => detach::up(&ground, &up).await,
+        Command::Up(up) => up::up(&ground, &up).await,
+        Command::Doctor => doctor::doctor(&ground),
+        Command::Scenarios => catalogue::scenarios(&ground),
+        Command::Start { scenario } => drills::start(&ground, &scenario).await,
+        Command::Status => drills::status(&ground).await,
+        Command::Check { drill } => drills::check(&ground, drill.as_deref()).await,
+        Command::Wait(wait) => progress::wait(&ground, &wait).await,
+        Command::Hint { drill } => drills::hint(&ground, &drill).await,
+        Command::Diagnose { drill, cause } => drills::diagnose(&ground, &drill, &cause).await,
+        Command::GiveUp { drill } => drills::give_up(&ground, &drill).await,
+        Command::Debrief { drill } => drills::debrief(&ground, &drill).await,
+        Command::Reset { drill } => drills::reset(&ground, &drill).await,
+        Command::Node(node) => tools::node(&ground, &node).await,
+        Command::Registry(registry) => tools::registry(&ground, &registry).await,
+        Command::Image(image) => tools::image(&ground, &image).await,
+        Command::Ecr(ecr) => tools::ecr(&ground, &ecr).await,
+        Command::Clock { action } => tools::clock(&ground, action.as_ref()).await,
+        Command::Down => down::down(&ground).await,
+        Command::Selftest(_) => Err(Failure::usage("not yet")),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "pulldrill", &mut script);
+            out.raw(&script);
+            Ok(Exit::Yes)
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Commands that are tools of the trade: node egress, pull log, image copy, ECR password, clock.
+
+use pulldrill_lab::{
+    request::{CopyRequest, EgressRequest},
+    view::{ClockView, CopyView, EgressView, PullView},
+};
+use pulldrill_web::duration::age;
+use serde_json::{Value, json};
+
+use super::Ground;
+use crate::{
+    args::{ClockAction, Ecr, Egress, Image, Node, Registry},
+    client::{Client, segment},
+    exit::{Exit, Failure, Outcome},
+    folder::Folder,
+    output::table,
+};
+
+pub(super) async fn node(ground: &Ground<'_>, node: &Node) -> Outcome {
+    let Node::Egress(egress) = node;
+    let lab = ground.lab()?;
+    match egress {
+        Egress::List { node } => {
+            let rules = rules(&lab, node.as_deref()).await?;
+            ground.out.data(&rules, |rules| show_rules(rules));
+        }
+        Egress::Allow { destination, node, port, comment } => {
+            let request = EgressRequest {
+                node: node.clone(),
+                destination: destination.clone(),
+                port: *port,
+                comment: comment.clone(),
+            };
+            let rules: Vec<EgressView> = lab.post("egress", &request).await?;
+            ground.out.data(&rules, |rules| show_rules(rules));
+        }
+        Egress::Delete { rule, node } => {
+            let rules = rules(&lab, node.as_deref()).await?;
+            let found: Vec<_> = rules.iter().filter(|known| known.id == *rule).collect();
+            if found.is_empty() {
+                return Err(Failure::usage(format!("there is no egress rule {rule:?}"))
+                    .help("`pulldrill node egress list` shows the rules and their ids"));
+            }
+            let mut deleted = Vec::new();
+            for known in found {
+                let path = format!("egress/{}/{}", segment(&known.node), segment(&known.id));
+                deleted.push(lab.delete::<Value>(&path).await?);
+            }
+            ground
+                .out
+                .data(&deleted, |deleted| format!("rule {rule} removed from {} node(s)", deleted.len()));
+        }
+    }
+    Ok(Exit::Yes)
+}
+
+async fn rules(lab: &Client, node: Option<&str>) -> Result<Vec<EgressView>, Failure> {
+    let query = node.map_or_else(String::new, |node| format!("?node={}", segment(node)));
+    lab.get(&format!("egress{query}")).await
+}
+
+fn show_rules(rules: &[EgressView]) -> String {
+    let rows = rules.iter().map(|rule| {
+        vec![
+            rule.node.clone(),
+            rule.id.clone(),
+            rule.action.clone(),
+            rule.destination.clone(),
+            rule.port.map_or_else(|| "any".into(), |port| port.to_string()),
+            rule.comment.clone(),
+        ]
+    });
+    let head = ["node", "id", "action", "destination", "port", "comment"];
+    if rules.is_empty() { "no rules: everything may leave the nodes".into() } else { table(&head, rows) }
+}
+
+pub(super) async fn registry(ground: &Ground<'_>, registry: &Registry) -> Outcome {
+    let Registry::Log { since, drill, host, repository, node, limit } = registry;
+    let limit = limit.map(|limit| limit.to_string());
+    let since = since.to_string();
+    let query: Vec<_> = [
+        ("since", Some(&since)),
+        ("drill", drill.as_ref()),
+        ("host", host.as_ref()),
+        ("repository", repository.as_ref()),
+        ("node", node.as_ref()),
+        ("limit", limit.as_ref()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(format!("{name}={}", segment(value?))))
+    .collect();
+    let log: Vec<PullView> = ground.lab()?.get(&format!("pull-log?{}", query.join("&"))).await?;
+    ground.out.data(&log, |log| show_log(log));
+    Ok(Exit::Yes)
+}
+
+fn show_log(log: &[PullView]) -> String {
+    let rows = log.iter().map(|entry| {
+        vec![
+            entry.seq.to_string(),
+            entry.at.strftime("%H:%M:%S").to_string(),
+            entry.node.clone().unwrap_or_else(|| entry.address.to_string()),
+            entry.identity.clone().unwrap_or_else(|| "-".into()),
+            entry.host.clone(),
+            entry.method.clone(),
+            entry.path.clone(),
+            entry.status.to_string(),
+            entry.bytes.to_string(),
+        ]
+    });
+    let head = ["seq", "time", "from", "as", "registry", "method", "path", "status", "bytes"];
+    if log.is_empty() { "no such requests".into() } else { table(&head, rows) }
+}
+
+pub(super) async fn image(ground: &Ground<'_>, image: &Image) -> Outcome {
+    let Image::Copy { source, destination, username, password } = image;
+    let request = CopyRequest {
+        source: source.clone(),
+        destination: destination.clone(),
+        username: username.clone(),
+        password: password.clone(),
+    };
+    let copy: CopyView = ground.lab()?.post("image-copy", &request).await?;
+    ground.out.data(&copy, |copy| format!("{} -> {}\n{}", copy.source, copy.destination, copy.digest));
+    Ok(Exit::Yes)
+}
+
+pub(super) async fn ecr(ground: &Ground<'_>, ecr: &Ecr) -> Outcome {
+    let Ecr::GetLoginPassword { host, region } = ecr;
+    let host = match region {
+        Some(region) => Some(host_of(&ground.folder, region)?),
+        None => host.clone(),
+    };
+    let login: Value = ground.lab()?.post("ecr/login-password", &json!({"host": host})).await?;
+    ground.out.data(&login, |login| login["password"].as_str().unwrap_or_default().to_owned());
+    Ok(Exit::Yes)
+}
+
+/// The ECR-like registry of a region, told by its name.
+fn host_of(folder: &Folder, region: &str) -> Result<String, Failure> {
+    let hosts: Vec<_> = folder.info()?.map(|info| info.registries.into_keys().collect()).unwrap_or_default();
+    let part = format!(".ecr.{region}.");
+    hosts.into_iter().find(|host: &String| host.contains(&part)).ok_or_else(|| {
+        Failure::usage(format!("the lab has no ECR registry in the region {region:?}"))
+            .help("`$PULLDRILL_DIR/lab.json` lists the registries")
+    })
+}
+
+pub(super) async fn clock(ground: &Ground<'_>, action: Option<&ClockAction>) -> Outcome {
+    let clock: ClockView = match action {
+        None => ground.lab()?.get("clock").await?,
+        Some(ClockAction::Advance { by }) => {
+            ground.instructors_lab()?.post("clock/advance", &json!({"seconds": by.as_secs()})).await?
+        }
+    };
+    ground.out.data(&clock, |clock| {
+        format!(
+            "{}, advanced by {} in all",
+            clock.shown.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            age(clock.advanced_seconds)
+        )
+    });
+    Ok(Exit::Yes)
+}

@@ -1,0 +1,83 @@
+//! Words of the command line that are more than text: durations and addresses.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
+};
+
+use jiff::SignedDuration;
+
+/// Where the page is served unless told otherwise; another port is taken when this one is not free.
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7878);
+
+/// A span like `30s`, `5m`, `1h30m`.
+pub(crate) fn span(text: &str) -> Result<SignedDuration, String> {
+    let span = text
+        .parse::<SignedDuration>()
+        .map_err(|_| format!("{text:?} is not a duration; write it like 30s, 5m, 12h or 1h30m"))?;
+    if span.is_negative() {
+        return Err(format!("{text:?} is negative; time goes forward only"));
+    }
+    Ok(span)
+}
+
+/// An address to listen on: `127.0.0.1:8080`, `0.0.0.0`, `8080`.
+pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(address);
+    }
+    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+        return Ok(SocketAddr::new(DEFAULT_LISTEN.ip(), port));
+    }
+    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse::<u16>().ok()) {
+        return Ok(SocketAddr::new(DEFAULT_LISTEN.ip(), port));
+    }
+    let ip = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    ip.map(|ip| SocketAddr::new(ip, DEFAULT_LISTEN.port()))
+        .map_err(|_| format!("{text:?} is not an address; write it like 127.0.0.1:8080, 0.0.0.0 or 8080"))
+}
+
+/// Seeds: `7`, or `1..3` with both ends.
+pub(crate) fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    match (first.parse(), last.trim_start_matches('=').parse()) {
+        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+        _ => Err(format!("{text:?} are no seeds; write 7 or 1..3")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_written_as_people_write_them() {
+        for (text, seconds) in [("30s", 30), ("5m", 300), ("12h", 43_200), ("1h30m", 5400), ("0s", 0)] {
+            assert_eq!(span(text).unwrap().as_secs(), seconds, "{text}");
+        }
+        for text in ["", "5", "soon", "-5m"] {
+            assert!(span(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_leave_out_what_is_usual() {
+        assert_eq!(listen("8080").unwrap().to_string(), "127.0.0.1:8080");
+        assert_eq!(listen(":8080").unwrap().to_string(), "127.0.0.1:8080");
+        assert_eq!(listen("localhost:0").unwrap().to_string(), "127.0.0.1:0");
+        assert_eq!(listen("0.0.0.0").unwrap().to_string(), "0.0.0.0:7878");
+        assert_eq!(listen("[::1]:9").unwrap().to_string(), "[::1]:9");
+        for text in ["", "example.org:80", "99999", "1.2.3:4"] {
+            assert!(listen(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn seeds_include_both_ends() {
+        assert_eq!(seeds("1..3").unwrap(), 1..=3);
+        assert_eq!(seeds("7").unwrap(), 7..=7);
+        for text in ["", "3..1", "a..b", "1.."] {
+            assert!(seeds(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the API adds to or refuses about an object because of *other* objects: namespaces and their end,
+//! the service account of a pod, priorities, default tolerations.
+
+use serde_json::{Value, json};
+
+use super::{
+    Api, Status, User,
+    json::{default, default_text, items, items_mut, push, text},
+    names,
+};
+use crate::{resources::Resource, store::Key};
+
+/// Where the credentials of a pod's service account are mounted.
+const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Refuses to create in a namespace that is not there, or that is going.
+pub(super) fn namespace_open(
+    api: &Api,
+    resource: &Resource,
+    namespace: &str,
+    name: &str,
+) -> Result<(), Status> {
+    let found = api.get("namespaces", &Key::new("", namespace))?;
+    if found.value()["metadata"]["deletionTimestamp"].is_null() || resource.store == "events" {
+        return Ok(());
+    }
+    let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    let mut status = Status::forbidden(resource, name, &why);
+    let message = format!("namespace {namespace} is being terminated");
+    status.details["causes"] =
+        json!([{"reason": "NamespaceTerminating", "message": message, "field": "metadata.namespace"}]);
+    Err(status)
+}
+
+/// Changes and checks a new object, after defaulting.
+pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Value) -> Result<(), Status> {
+    let _ = who;
+    if resource.store != "pods" || !object["spec"].is_object() {
+        return Ok(());
+    }
+    priority(api, resource, object)?;
+    tolerations(&mut object["spec"]);
+    if api.options().admission {
+        service_account(api, resource, object)?;
+    }
+    Ok(())
+}
+
+fn priority(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
+    let class = text(&pod["spec"]["priorityClassName"]).to_owned();
+    let value = match class.as_str() {
+        "" => json!(0),
+        "system-node-critical" => json!(2_000_001_000),
+        "system-cluster-critical" => json!(2_000_000_000),
+        name => match api.store().get("priorityclasses.scheduling.k8s.io", &Key::new("", name)) {
+            Some(found) => found.value()["value"].clone(),
+            None => {
+                let pod = text(&pod["metadata"]["name"]);
+                return Err(Status::forbidden(
+                    resource,
+                    pod,
+                    &format!("no PriorityClass with name {name} was found"),
+                ));
+            }
+        },
+    };
+    pod["spec"]["priority"] = value;
+    default_text(&mut pod["spec"], "preemptionPolicy", "PreemptLowerPriority");
+    Ok(())
+}
+
+/// A pod survives the loss of its node for five minutes, unless it says otherwise.
+fn tolerations(spec: &mut Value) {
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let tolerated = items(&spec["tolerations"]).iter().any(|t| {
+            let any = text(&t["key"]).is_empty() && t["operator"] == "Exists";
+            (any || t["key"] == key) && matches!(text(&t["effect"]), "" | "NoExecute")
+        });
+        if !tolerated {
+            let toleration =
+                json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300});
+            push(spec, "tolerations", toleration);
+        }
+    }
+}
+
+fn service_account(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
+    let (namespace, pod_name) =
+        (text(&pod["metadata"]["namespace"]).to_owned(), text(&pod["metadata"]["name"]).to_owned());
+    default_text(&mut pod["spec"], "serviceAccountName", "default");
+    pod["spec"]["serviceAccount"] = pod["spec"]["serviceAccountName"].clone();
+    let name = text(&pod["spec"]["serviceAccountName"]).to_owned();
+    let Some(account) = api.store().get("serviceaccounts", &Key::new(namespace.as_str(), name.as_str()))
+    else {
+        let why = format!(
+            "error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found"
+        );
+        // A name that the server made up is not told: the object never came to be.
+        let shown = if pod["metadata"]["generateName"].is_string() { "" } else { pod_name.as_str() };
+        let generated = text(&pod["metadata"]["generateName"]);
+        let shown = if shown.is_empty() { generated } else { shown };
+        return Err(Status::forbidden(resource, shown, &why));
+    };
+    let account = account.value();
+    if items(&pod["spec"]["imagePullSecrets"]).is_empty() && !items(&account["imagePullSecrets"]).is_empty() {
+        pod["spec"]["imagePullSecrets"] = account["imagePullSecrets"].clone();
+    }
+    let wanted = [&pod["spec"]["automountServiceAccountToken"], &account["automountServiceAccountToken"]];
+    if wanted.into_iter().find_map(Value::as_bool).unwrap_or(true) {
+        mount_token(api, account, &mut pod["spec"]);
+    }
+    Ok(())
+}
+
+/// Gives every container that has nothing there the account's credentials.
+fn mount_token(api: &Api, account: &Value, spec: &mut Value) {
+    let (name, volume) = if api.options().legacy_tokens {
+        let Some(secret) = items(&account["secrets"]).first() else { return };
+        let name = text(&secret["name"]).to_owned();
+        let volume = json!({"name": name, "secret": {"secretName": name, "defaultMode": 420}});
+        (name, volume)
+    } else {
+        let name = format!("kube-api-access-{}", api.draw(|rng| names::suffix(rng, 5)));
+        let sources = json!([
+            {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"downwardAPI": {"items": [{"path": "namespace",
+                "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}}]);
+        let volume = json!({"name": name, "projected": {"defaultMode": 420, "sources": sources}});
+        (name, volume)
+    };
+    let mut mounted = false;
+    for list in ["initContainers", "containers"] {
+        for container in items_mut(spec, list) {
+            if items(&container["volumeMounts"]).iter().any(|m| m["mountPath"] == MOUNT) {
+                continue;
+            }
+            mounted = true;
+            push(container, "volumeMounts", json!({"name": name, "readOnly": true, "mountPath": MOUNT}));
+        }
+    }
+    if mounted {
+        default(spec, "volumes", json!([]));
+        push(spec, "volumes", volume);
+    }
+}

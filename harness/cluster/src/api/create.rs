@@ -1,0 +1,127 @@
+//! Creating objects.
+
+use std::sync::Arc;
+
+use pulldrill_clock::secret;
+use serde_json::{Value, json};
+
+use super::{
+    Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, kinds, names,
+    validate,
+};
+use crate::{
+    resources::Resource,
+    store::{Key, Stored},
+};
+
+impl Api {
+    /// Creates an object. `resource` is the plural name, with the group where there is one
+    /// (`deployments.apps`).
+    ///
+    /// # Errors
+    /// Whatever the API would answer: validation, admission, a taken name.
+    pub fn create(
+        &self,
+        who: &User,
+        resource: &str,
+        namespace: &str,
+        mut object: Value,
+        options: &WriteOptions,
+    ) -> Result<Arc<Stored>, Status> {
+        let resource = self.resource(resource)?;
+        self.name(&resource, namespace, &mut object)?;
+        if self.options().admission && resource.namespaced {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            admission::namespace_open(self, &resource, namespace, name)?;
+        }
+        self.begin_life(&resource, &mut object);
+        defaults::apply(&resource, &mut object);
+        admission::admit(self, who, &resource, &mut object)?;
+        let mut errors = Errors::default();
+        validate::new_object(&resource, &object, &mut errors);
+        self.refuse_invalid(&resource, &object, errors)?;
+        let key = Key::of(&object);
+        if options.dry_run {
+            if self.store().get(&resource.store, &key).is_some() {
+                return Err(Status::exists(&resource, &key.name));
+            }
+            return Ok(Arc::new(Stored::unstored(object)));
+        }
+        self.store().create(&resource.store, key, object).map_err(|e| refused(&resource, e))
+    }
+
+    /// Fills in what the path says, and a generated name.
+    fn name(&self, resource: &Resource, namespace: &str, object: &mut Value) -> Result<(), Status> {
+        if !object.is_object() {
+            return Err(Status::bad_request(format!("{} must be an object", resource.kind)));
+        }
+        object["apiVersion"] = resource.stored_api_version().into();
+        object["kind"] = resource.kind.clone().into();
+        if !object["metadata"].is_object() {
+            object["metadata"] = json!({});
+        }
+        let meta = &mut object["metadata"];
+        if meta["resourceVersion"].as_str().is_some_and(|v| !v.is_empty()) {
+            return Err(Status::internal("resourceVersion should not be set on objects to be created"));
+        }
+        let named = meta["name"].as_str().is_some_and(|n| !n.is_empty());
+        if let Some(base) = meta["generateName"].as_str().filter(|b| !named && !b.is_empty()) {
+            meta["name"] = self.draw(|rng| names::generate(base, rng)).into();
+        }
+        if resource.namespaced {
+            let own = meta["namespace"].as_str().unwrap_or_default();
+            if !own.is_empty() && own != namespace {
+                return Err(Status::bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request",
+                ));
+            }
+            meta["namespace"] = namespace.into();
+        } else if let Some(meta) = meta.as_object_mut() {
+            meta.remove("namespace");
+        }
+        Ok(())
+    }
+
+    /// Identity, time and the empty status of a new object.
+    fn begin_life(&self, resource: &Resource, object: &mut Value) {
+        let stamp = self.stamp();
+        let meta = &mut object["metadata"];
+        meta["uid"] = secret::uid().into();
+        meta["creationTimestamp"] = stamp;
+        if let Some(meta) = meta.as_object_mut() {
+            for field in [
+                "deletionTimestamp",
+                "deletionGracePeriodSeconds",
+                "selfLink",
+                "resourceVersion",
+                "generation",
+            ] {
+                meta.remove(field);
+            }
+            meta.retain(|_, value| !value.is_null());
+        }
+        if kinds::has_generation(&resource.store) {
+            object["metadata"]["generation"] = json!(1);
+        }
+        if resource.subresource("status").is_some() && !kinds::keeps_status_when_new(&resource.store) {
+            match kinds::new_status(&resource.store) {
+                Some(status) => object["status"] = status,
+                None => object["status"] = json!({}),
+            }
+        }
+    }
+
+    /// 422 when there is anything to complain about.
+    pub(super) fn refuse_invalid(
+        &self,
+        resource: &Resource,
+        object: &Value,
+        errors: Errors,
+    ) -> Result<(), Status> {
+        let errors = errors.into_vec();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        Err(Status::invalid(resource, object["metadata"]["name"].as_str().unwrap_or_default(), &errors))
+    }
+}

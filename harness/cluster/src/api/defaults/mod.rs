@@ -1,0 +1,77 @@
+//! What the API fills in where a client says nothing. Admission, which depends on other objects, is not here.
+
+mod pod;
+mod workload;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::json::{default, default_text, items_mut};
+use crate::resources::Resource;
+
+/// Fills in the defaults of an object's kind.
+pub(super) fn apply(resource: &Resource, object: &mut Value) {
+    match resource.store.as_str() {
+        "pods" => pod::pod(object),
+        "deployments.apps" => workload::deployment(object),
+        "replicasets.apps" | "replicationcontrollers" => workload::replica_set(object),
+        "statefulsets.apps" => workload::stateful_set(object),
+        "daemonsets.apps" => workload::daemon_set(object),
+        "jobs.batch" => workload::job(object),
+        "cronjobs.batch" => workload::cron_job(object),
+        "secrets" => secret(object),
+        "namespaces" => namespace(object),
+        "nodes" => default(object, "spec", json!({})),
+        "services" => service(object),
+        "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {
+            role_binding(object);
+        }
+        _ => {}
+    }
+}
+
+fn secret(object: &mut Value) {
+    default_text(object, "type", "Opaque");
+    let Some(plain) = object.as_object_mut().and_then(|o| o.remove("stringData")) else { return };
+    for (key, value) in plain.as_object().into_iter().flatten() {
+        default(object, "data", json!({}));
+        object["data"][key.as_str()] = STANDARD.encode(value.as_str().unwrap_or_default()).into();
+    }
+}
+
+fn namespace(object: &mut Value) {
+    let name = object["metadata"]["name"].clone();
+    default(&mut object["metadata"], "labels", json!({}));
+    object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
+    default(object, "spec", json!({}));
+    default(&mut object["spec"], "finalizers", json!(["kubernetes"]));
+}
+
+fn service(object: &mut Value) {
+    default(object, "spec", json!({}));
+    let spec = &mut object["spec"];
+    default_text(spec, "type", "ClusterIP");
+    default_text(spec, "sessionAffinity", "None");
+    if spec["type"] != "ExternalName" {
+        default(spec, "ipFamilies", json!(["IPv4"]));
+        default_text(spec, "ipFamilyPolicy", "SingleStack");
+        default_text(spec, "internalTrafficPolicy", "Cluster");
+    }
+    for port in items_mut(spec, "ports") {
+        default_text(port, "protocol", "TCP");
+        let number = port["port"].clone();
+        default(port, "targetPort", number);
+    }
+}
+
+fn role_binding(object: &mut Value) {
+    default_text(&mut object["roleRef"], "apiGroup", "rbac.authorization.k8s.io");
+    for subject in items_mut(object, "subjects") {
+        if matches!(subject["kind"].as_str(), Some("User" | "Group")) {
+            default_text(subject, "apiGroup", "rbac.authorization.k8s.io");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

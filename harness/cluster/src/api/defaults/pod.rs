@@ -1,0 +1,125 @@
+//! Defaults of pods and of pod templates.
+
+use serde_json::{Value, json};
+
+use crate::api::json::{default, default_text, fields, items, items_mut, text};
+
+/// Defaults of a pod.
+pub(super) fn pod(object: &mut Value) {
+    spec(&mut object["spec"], false);
+    if object["status"]["qosClass"].is_null() {
+        object["status"]["qosClass"] = qos_class(&object["spec"]).into();
+    }
+}
+
+/// Defaults of the spec of a pod, or of a template.
+pub(super) fn spec(spec: &mut Value, template: bool) {
+    if fields(spec).is_none() {
+        return;
+    }
+    default_text(spec, "restartPolicy", "Always");
+    default_text(spec, "dnsPolicy", "ClusterFirst");
+    default_text(spec, "schedulerName", "default-scheduler");
+    default(spec, "terminationGracePeriodSeconds", 30);
+    default(spec, "securityContext", json!({}));
+    if !template {
+        default(spec, "enableServiceLinks", true);
+    }
+    // The old name of the field goes on being written beside the new one.
+    let account = [&spec["serviceAccountName"], &spec["serviceAccount"]].map(text);
+    let account = account.into_iter().find(|a| !a.is_empty()).map(str::to_owned);
+    if let Some(account) = account {
+        default_text(spec, "serviceAccountName", account.as_str());
+        spec["serviceAccount"] = spec["serviceAccountName"].clone();
+    }
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        items_mut(spec, list).for_each(container);
+    }
+    items_mut(spec, "volumes").for_each(volume);
+}
+
+fn container(container: &mut Value) {
+    let policy = pull_policy(text(&container["image"]));
+    default_text(container, "imagePullPolicy", policy);
+    default_text(container, "terminationMessagePath", "/dev/termination-log");
+    default_text(container, "terminationMessagePolicy", "File");
+    default(container, "resources", json!({}));
+    let limits = container["resources"]["limits"].clone();
+    for (name, limit) in limits.as_object().into_iter().flatten() {
+        default(&mut container["resources"], "requests", json!({}));
+        default(&mut container["resources"]["requests"], name, limit.clone());
+    }
+    for port in items_mut(container, "ports") {
+        default_text(port, "protocol", "TCP");
+    }
+    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        if container[probe].is_object() {
+            let probe = &mut container[probe];
+            for (field, value) in [
+                ("timeoutSeconds", 1),
+                ("periodSeconds", 10),
+                ("successThreshold", 1),
+                ("failureThreshold", 3),
+            ] {
+                default(probe, field, value);
+            }
+            if probe["httpGet"].is_object() {
+                default_text(&mut probe["httpGet"], "path", "/");
+                default_text(&mut probe["httpGet"], "scheme", "HTTP");
+            }
+        }
+    }
+    for variable in items_mut(container, "env") {
+        if variable["valueFrom"]["fieldRef"].is_object() {
+            default_text(&mut variable["valueFrom"]["fieldRef"], "apiVersion", "v1");
+        }
+    }
+}
+
+/// Whether an image is asked for anew at each start: when its tag is absent or `latest`.
+fn pull_policy(image: &str) -> &'static str {
+    if image.contains('@') {
+        return "IfNotPresent";
+    }
+    let last = image.rsplit('/').next().unwrap_or_default();
+    match last.split_once(':') {
+        None | Some((_, "latest")) => "Always",
+        Some(_) => "IfNotPresent",
+    }
+}
+
+fn volume(volume: &mut Value) {
+    let Some(fields) = volume.as_object() else { return };
+    if fields.keys().all(|k| k == "name") {
+        volume["emptyDir"] = json!({});
+    }
+    for (source, mode) in [("secret", 420), ("configMap", 420), ("downwardAPI", 420), ("projected", 420)] {
+        if volume[source].is_object() {
+            default(&mut volume[source], "defaultMode", mode);
+        }
+    }
+    if volume["hostPath"].is_object() {
+        default(&mut volume["hostPath"], "type", "");
+    }
+}
+
+/// How well a pod is protected from others.
+fn qos_class(spec: &Value) -> &'static str {
+    let containers: Vec<&Value> =
+        ["containers", "initContainers"].iter().flat_map(|l| items(&spec[*l])).collect();
+    let resources = |c: &Value, what: &str, name: &str| c["resources"][what].get(name).cloned();
+    let nothing = containers.iter().all(|c| {
+        ["requests", "limits"].iter().all(|w| ["cpu", "memory"].iter().all(|n| resources(c, w, n).is_none()))
+    });
+    let guaranteed = containers.iter().all(|c| {
+        ["cpu", "memory"].iter().all(|n| {
+            let limit = resources(c, "limits", n);
+            limit.is_some() && limit == resources(c, "requests", n)
+        })
+    });
+    match (nothing, guaranteed) {
+        (true, _) => "BestEffort",
+        (_, true) => "Guaranteed",
+        _ => "Burstable",
+    }
+}

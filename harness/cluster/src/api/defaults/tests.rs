@@ -1,0 +1,52 @@
+use serde_json::json;
+
+use super::*;
+use crate::resources::Resources;
+
+fn defaulted(store: &str, mut object: Value) -> Value {
+    apply(&Resources::default().stored(store).unwrap(), &mut object);
+    object
+}
+
+#[test]
+fn the_pull_policy_follows_the_tag() {
+    for (image, policy) in [
+        ("nginx", "Always"),
+        ("nginx:latest", "Always"),
+        ("localhost:5000/nginx", "Always"),
+        ("localhost:5000/nginx:1", "IfNotPresent"),
+        ("nginx@sha256:00", "IfNotPresent"),
+    ] {
+        let pod = defaulted("pods", json!({"spec": {"containers": [{"name": "a", "image": image}]}}));
+        assert_eq!(pod["spec"]["containers"][0]["imagePullPolicy"], policy, "{image}");
+    }
+}
+
+#[test]
+fn a_pod_gets_its_class_and_requests() {
+    let pod = defaulted(
+        "pods",
+        json!({"spec": {"containers": [{"name": "a", "image": "x:1",
+            "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}]}}),
+    );
+    assert_eq!(pod["status"]["qosClass"], "Guaranteed");
+    assert_eq!(pod["spec"]["containers"][0]["resources"]["requests"]["cpu"], "1");
+    assert_eq!(pod["spec"]["restartPolicy"], "Always");
+}
+
+#[test]
+fn plain_strings_become_data_of_a_secret() {
+    let secret = defaulted("secrets", json!({"stringData": {"a": "b"}, "data": {"c": "ZA=="}}));
+    assert_eq!(secret["data"], json!({"a": "Yg==", "c": "ZA=="}));
+    assert_eq!(secret["type"], "Opaque");
+    assert!(secret.get("stringData").is_none());
+}
+
+#[test]
+fn a_deployment_without_a_strategy_rolls() {
+    let made = defaulted("deployments.apps", json!({"spec": {"template": {"spec": {"containers": []}}}}));
+    assert_eq!(made["spec"]["strategy"]["rollingUpdate"]["maxSurge"], "25%");
+    let made = defaulted("deployments.apps", json!({"spec": {"strategy": {"type": "Recreate"}}}));
+    assert_eq!(made["spec"]["strategy"], json!({"type": "Recreate"}));
+    assert_eq!(made["spec"]["replicas"], 1);
+}

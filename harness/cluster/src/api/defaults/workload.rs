@@ -1,0 +1,129 @@
+//! Defaults of Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs.
+
+use serde_json::{Value, json};
+
+use super::pod;
+use crate::api::json::{default, default_text, text};
+
+/// The template inside a workload.
+fn template(spec: &mut Value) {
+    if spec["template"].is_null() {
+        return;
+    }
+    default(&mut spec["template"], "metadata", json!({}));
+    if let Some(meta) = spec["template"]["metadata"].as_object_mut() {
+        meta.retain(|_, value| !value.is_null());
+    }
+    pod::spec(&mut spec["template"]["spec"], true);
+}
+
+pub(super) fn deployment(object: &mut Value) {
+    let spec = &mut object["spec"];
+    default(spec, "replicas", 1);
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "progressDeadlineSeconds", 600);
+    default(spec, "strategy", json!({}));
+    let strategy = &mut spec["strategy"];
+    default_text(strategy, "type", "RollingUpdate");
+    if strategy["type"] == "RollingUpdate" {
+        default(strategy, "rollingUpdate", json!({}));
+        default(&mut strategy["rollingUpdate"], "maxSurge", "25%");
+        default(&mut strategy["rollingUpdate"], "maxUnavailable", "25%");
+    }
+    template(spec);
+}
+
+pub(super) fn replica_set(object: &mut Value) {
+    let labels = object["spec"]["template"]["metadata"]["labels"].clone();
+    if object["kind"] == "ReplicationController" && labels.is_object() {
+        default(&mut object["spec"], "selector", labels);
+    }
+    default(&mut object["spec"], "replicas", 1);
+    template(&mut object["spec"]);
+}
+
+pub(super) fn stateful_set(object: &mut Value) {
+    let spec = &mut object["spec"];
+    default(spec, "replicas", 1);
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "serviceName", "");
+    default_text(spec, "podManagementPolicy", "OrderedReady");
+    default(spec, "updateStrategy", json!({}));
+    default_text(&mut spec["updateStrategy"], "type", "RollingUpdate");
+    if spec["updateStrategy"]["type"] == "RollingUpdate" {
+        default(&mut spec["updateStrategy"], "rollingUpdate", json!({}));
+        default(&mut spec["updateStrategy"]["rollingUpdate"], "partition", 0);
+    }
+    default(
+        spec,
+        "persistentVolumeClaimRetentionPolicy",
+        json!({"whenDeleted": "Retain", "whenScaled": "Retain"}),
+    );
+    template(spec);
+}
+
+pub(super) fn daemon_set(object: &mut Value) {
+    let spec = &mut object["spec"];
+    default(spec, "revisionHistoryLimit", 10);
+    default(spec, "updateStrategy", json!({}));
+    default_text(&mut spec["updateStrategy"], "type", "RollingUpdate");
+    if spec["updateStrategy"]["type"] == "RollingUpdate" {
+        default(&mut spec["updateStrategy"], "rollingUpdate", json!({}));
+        default(&mut spec["updateStrategy"]["rollingUpdate"], "maxSurge", 0);
+        default(&mut spec["updateStrategy"]["rollingUpdate"], "maxUnavailable", 1);
+    }
+    template(spec);
+}
+
+pub(super) fn job(object: &mut Value) {
+    let (uid, name) = (object["metadata"]["uid"].clone(), object["metadata"]["name"].clone());
+    let spec = &mut object["spec"];
+    job_spec(spec);
+    if spec["manualSelector"] == true || text(&uid).is_empty() || spec["selector"].is_object() {
+        return;
+    }
+    spec["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    let labels = &mut spec["template"]["metadata"]["labels"];
+    for (key, value) in [
+        ("batch.kubernetes.io/controller-uid", &uid),
+        ("batch.kubernetes.io/job-name", &name),
+        ("controller-uid", &uid),
+        ("job-name", &name),
+    ] {
+        labels[key] = value.clone();
+    }
+}
+
+fn job_spec(spec: &mut Value) {
+    if spec["completions"].is_null() && spec["parallelism"].is_null() {
+        default(spec, "completions", 1);
+    }
+    default(spec, "parallelism", 1);
+    default(spec, "backoffLimit", 6);
+    default_text(spec, "completionMode", "NonIndexed");
+    default(spec, "suspend", false);
+    default_text(spec, "podReplacementPolicy", "TerminatingOrFailed");
+    default(spec, "manualSelector", false);
+    job_template(spec);
+}
+
+/// A job's template has no default restart policy: the user has to choose one.
+fn job_template(spec: &mut Value) {
+    let chosen = !text(&spec["template"]["spec"]["restartPolicy"]).is_empty();
+    template(spec);
+    if !chosen && spec["template"]["spec"].is_object() {
+        spec["template"]["spec"]["restartPolicy"] = "Always".into();
+    }
+}
+
+pub(super) fn cron_job(object: &mut Value) {
+    let spec = &mut object["spec"];
+    default_text(spec, "concurrencyPolicy", "Allow");
+    default(spec, "suspend", false);
+    default(spec, "successfulJobsHistoryLimit", 3);
+    default(spec, "failedJobsHistoryLimit", 1);
+    default(&mut spec["jobTemplate"], "metadata", json!({}));
+    if !spec["jobTemplate"]["spec"].is_null() {
+        job_template(&mut spec["jobTemplate"]["spec"]);
+    }
+}

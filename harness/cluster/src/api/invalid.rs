@@ -1,0 +1,87 @@
+//! What is wrong with the fields of an object, in the words of the API.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// One complaint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// The path, for example `spec.containers[0].image`.
+    pub field: String,
+    /// The machine-readable reason, for example `FieldValueRequired`.
+    pub reason: &'static str,
+    /// The text without the path.
+    pub message: String,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+impl FieldError {
+    /// As it appears in `details.causes`.
+    #[must_use]
+    pub fn cause(&self) -> Value {
+        json!({"reason": self.reason, "message": self.message, "field": self.field})
+    }
+}
+
+/// All complaints about one object.
+#[derive(Clone, Debug, Default)]
+pub struct Errors(Vec<FieldError>);
+
+impl Errors {
+    fn add(&mut self, field: impl Into<String>, reason: &'static str, message: String) {
+        self.0.push(FieldError { field: field.into(), reason, message });
+    }
+
+    /// A field that must be there.
+    pub fn required(&mut self, field: impl Into<String>, detail: &str) {
+        self.add(field, "FieldValueRequired", with_detail("Required value".into(), detail));
+    }
+
+    /// A field with a value that won't do.
+    pub fn invalid(&mut self, field: impl Into<String>, value: &Value, detail: &str) {
+        self.add(field, "FieldValueInvalid", with_detail(format!("Invalid value: {value}"), detail));
+    }
+
+    /// A field with a value outside a closed set.
+    pub fn unsupported(&mut self, field: impl Into<String>, value: &Value, supported: &[&str]) {
+        let supported: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
+        let message = format!("Unsupported value: {value}: supported values: {}", supported.join(", "));
+        self.add(field, "FieldValueNotSupported", message);
+    }
+
+    /// A field that may not be (changed) here.
+    pub fn forbidden(&mut self, field: impl Into<String>, detail: &str) {
+        self.add(field, "FieldValueForbidden", with_detail("Forbidden".into(), detail));
+    }
+
+    /// A value that may appear only once.
+    pub fn duplicate(&mut self, field: impl Into<String>, value: &Value) {
+        self.add(field, "FieldValueDuplicate", format!("Duplicate value: {value}"));
+    }
+
+    /// A reference to something that is not there.
+    pub fn not_found(&mut self, field: impl Into<String>, value: &Value) {
+        self.add(field, "FieldValueNotFound", format!("Not found: {value}"));
+    }
+
+    /// A value that is too long.
+    pub fn too_long(&mut self, field: impl Into<String>, detail: &str) {
+        self.add(field, "FieldValueTooLong", with_detail("Too long".into(), detail));
+    }
+
+    /// The complaints, in the order in which they were found.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<FieldError> {
+        self.0
+    }
+}
+
+fn with_detail(text: String, detail: &str) -> String {
+    if detail.is_empty() { text } else { format!("{text}: {detail}") }
+}

@@ -1,0 +1,3 @@
+//! Tests of the rules below HTTP.
+
+mod writes;

@@ -1,0 +1,183 @@
+use std::sync::Arc;
+
+use pulldrill_clock::Clock;
+use serde_json::{Value, json};
+
+use crate::{
+    api::{Api, ApiOptions, DeleteOptions, User, WriteOptions},
+    store::{Key, Store},
+};
+
+fn api() -> Api {
+    let clock = Clock::held_at("2026-11-22T12:00:00Z".parse().unwrap());
+    let options = ApiOptions { admission: true, ..ApiOptions::default() };
+    let api = Api::with_options(Arc::new(Store::new(1000)), clock, options);
+    create(&api, "namespaces", "", json!({"metadata": {"name": "ns"}}));
+    create(&api, "serviceaccounts", "ns", json!({"metadata": {"name": "default"}}));
+    api
+}
+
+fn me() -> User {
+    User::controller("test")
+}
+
+fn create(api: &Api, resource: &str, namespace: &str, object: Value) -> Value {
+    api.create(&me(), resource, namespace, object, &WriteOptions::default()).unwrap().value().clone()
+}
+
+fn pod(name: &str) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "x:1"}]}})
+}
+
+#[test]
+fn a_new_object_has_identity_and_defaults() {
+    let api = api();
+    let made = create(
+        &api,
+        "pods",
+        "ns",
+        json!({"metadata": {"generateName": "web-"},
+        "spec": {"containers": [{"name": "c", "image": "x"}]}, "status": {"phase": "Running"}}),
+    );
+    let name = made["metadata"]["name"].as_str().unwrap();
+    assert_eq!(name.len(), "web-".len() + 5);
+    assert_eq!(made["metadata"]["creationTimestamp"], "2026-11-22T12:00:00Z");
+    assert_eq!(made["metadata"]["namespace"], "ns");
+    assert_eq!(made["status"]["phase"], "Pending");
+    assert_eq!(made["spec"]["serviceAccountName"], "default");
+    assert_eq!(made["spec"]["tolerations"].as_array().unwrap().len(), 2);
+    assert_eq!(made["spec"]["containers"][0]["volumeMounts"][0]["readOnly"], true);
+    let refused = api.create(&me(), "pods", "ghost", pod("a"), &WriteOptions::default()).unwrap_err();
+    assert_eq!((refused.code, refused.message.as_str()), (404, "namespaces \"ghost\" not found"));
+}
+
+#[test]
+fn pull_secrets_come_from_the_account_only_when_the_pod_has_none() {
+    let api = api();
+    let key = Key::new("ns", "default");
+    api.modify(&me(), "serviceaccounts", &key, None, |account| {
+        account["imagePullSecrets"] = json!([{"name": "regcred"}]);
+    })
+    .unwrap();
+    assert_eq!(
+        create(&api, "pods", "ns", pod("a"))["spec"]["imagePullSecrets"],
+        json!([{"name": "regcred"}])
+    );
+    let mut own = pod("b");
+    own["spec"]["imagePullSecrets"] = json!([{"name": "mine"}]);
+    assert_eq!(create(&api, "pods", "ns", own)["spec"]["imagePullSecrets"], json!([{"name": "mine"}]));
+    let mut ghost = pod("q");
+    ghost["spec"]["serviceAccountName"] = "ghost".into();
+    let refused = api.create(&me(), "pods", "ns", ghost, &WriteOptions::default()).unwrap_err();
+    assert_eq!(
+        refused.message,
+        "pods \"q\" is forbidden: error looking up service account ns/ghost: serviceaccount \"ghost\" not found"
+    );
+}
+
+#[test]
+fn spec_and_status_are_written_apart_and_generations_count_specs() {
+    let api = api();
+    let key = Key::new("ns", "a");
+    let template =
+        json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "x"}]}});
+    create(
+        &api,
+        "deployments.apps",
+        "ns",
+        json!({"metadata": {"name": "a"},
+        "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": template}}),
+    );
+    let change = |object: &mut Value| {
+        object["spec"]["replicas"] = 3.into();
+        object["status"]["replicas"] = 3.into();
+    };
+    let spec = api.modify(&me(), "deployments.apps", &key, None, change).unwrap();
+    assert_eq!(spec.value()["metadata"]["generation"], 2);
+    assert!(spec.value()["status"]["replicas"].is_null());
+    let status = api.modify(&me(), "deployments.apps", &key, Some("status"), change).unwrap();
+    assert_eq!(status.value()["status"]["replicas"], 3);
+    assert_eq!(status.value()["metadata"]["generation"], 2);
+    let again = api.modify(&me(), "deployments.apps", &key, Some("status"), change).unwrap();
+    assert_eq!(again.revision(), status.revision());
+    let scaled = api
+        .modify(&me(), "deployments.apps", &key, Some("scale"), |d| d["spec"]["replicas"] = 5.into())
+        .unwrap();
+    assert_eq!(scaled.value()["metadata"]["generation"], 3);
+    let stale = spec.value().clone();
+    let refused = api.update(&me(), "deployments.apps", &key, None, &stale, &WriteOptions::default());
+    assert_eq!(refused.unwrap_err().reason, "Conflict");
+    let refused = api.modify(&me(), "deployments.apps", &key, None, |d| {
+        d["spec"]["selector"] = json!({"matchLabels": {"app": "z"}});
+    });
+    let message = refused.unwrap_err().message;
+    assert!(
+        message
+            .contains("spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"z\"}}: field is immutable")
+    );
+}
+
+#[test]
+fn only_the_image_of_a_pod_can_change() {
+    let api = api();
+    create(&api, "pods", "ns", pod("a"));
+    let key = Key::new("ns", "a");
+    let image = |p: &mut Value| p["spec"]["containers"][0]["image"] = "y:2".into();
+    api.modify(&me(), "pods", &key, None, image).unwrap();
+    let refused = api.modify(&me(), "pods", &key, None, |p| p["spec"]["hostname"] = "h".into()).unwrap_err();
+    assert!(refused.message.contains("spec: Forbidden: pod updates may not change fields other than"));
+}
+
+#[test]
+fn pods_on_nodes_get_their_grace_and_finalizers_hold() {
+    let api = api();
+    create(&api, "pods", "ns", pod("a"));
+    let key = Key::new("ns", "a");
+    api.modify(&me(), "pods", &key, Some("binding"), |p| p["spec"]["nodeName"] = "node-1".into()).unwrap();
+    let going = api.delete(&me(), "pods", &key, &DeleteOptions::default()).unwrap();
+    assert_eq!(going.value()["metadata"]["deletionTimestamp"], "2026-11-22T12:00:30Z");
+    assert_eq!(going.value()["metadata"]["deletionGracePeriodSeconds"], 30);
+    let now = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
+    api.delete(&me(), "pods", &key, &now).unwrap();
+    assert!(api.get("pods", &key).is_err());
+    let mut held = pod("b");
+    held["metadata"]["finalizers"] = json!(["example.org/hold"]);
+    create(&api, "pods", "ns", held);
+    let key = Key::new("ns", "b");
+    api.delete(&me(), "pods", &key, &now).unwrap();
+    assert!(api.get("pods", &key).unwrap().value()["metadata"]["deletionTimestamp"].is_string());
+    api.modify(&me(), "pods", &key, None, |p| p["metadata"]["finalizers"] = json!([])).unwrap();
+    assert!(api.get("pods", &key).is_err());
+}
+
+#[test]
+fn a_namespace_goes_when_it_is_finalized_and_takes_nothing_new_meanwhile() {
+    let api = api();
+    let key = Key::new("", "ns");
+    let going = api.delete(&me(), "namespaces", &key, &DeleteOptions::default()).unwrap();
+    assert_eq!(going.value()["status"]["phase"], "Terminating");
+    let refused = api.create(
+        &me(),
+        "configmaps",
+        "ns",
+        json!({"metadata": {"name": "late"}}),
+        &WriteOptions::default(),
+    );
+    assert_eq!(
+        refused.unwrap_err().message,
+        "configmaps \"late\" is forbidden: unable to create new content in namespace ns because it is being terminated"
+    );
+    api.modify(&me(), "namespaces", &key, Some("finalize"), |n| n["spec"]["finalizers"] = json!([])).unwrap();
+    assert!(api.get("namespaces", &key).is_err());
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let api = api();
+    let before = api.store().revision();
+    let dry = WriteOptions { dry_run: true, ..WriteOptions::default() };
+    let made = api.create(&me(), "pods", "ns", pod("a"), &dry).unwrap();
+    assert!(made.value()["metadata"]["uid"].is_string());
+    assert_eq!(api.store().revision(), before);
+    assert!(api.get("pods", &Key::new("ns", "a")).is_err());
+}

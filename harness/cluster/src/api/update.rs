@@ -1,0 +1,233 @@
+//! Changing objects: what a write may touch, what it leaves alone, and when it changes nothing.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, kinds, validate};
+use crate::{
+    resources::Resource,
+    store::{Key, StoreError, Stored},
+};
+
+/// Metadata that belongs to the server.
+const SERVER_METADATA: [&str; 6] = [
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "resourceVersion",
+    "selfLink",
+];
+
+impl Api {
+    /// Replaces an object by another version of it. A `metadata.resourceVersion` in it must be the present
+    /// one. With a subresource (`status`, `scale`, …) only its fields are taken.
+    ///
+    /// # Errors
+    /// Whatever the API would answer.
+    pub fn update(
+        &self,
+        who: &User,
+        resource: &str,
+        key: &Key,
+        subresource: Option<&str>,
+        object: &Value,
+        options: &WriteOptions,
+    ) -> Result<Arc<Stored>, Status> {
+        self.change(who, resource, key, subresource, options, |_| Ok(object.clone()))
+    }
+
+    /// Reads, changes and writes an object, again if somebody else wrote in between. With a subresource
+    /// (`status`, `scale`) only its fields are taken from the result. A change that changes nothing writes
+    /// nothing.
+    ///
+    /// # Errors
+    /// Whatever the API would answer.
+    pub fn modify(
+        &self,
+        who: &User,
+        resource: &str,
+        key: &Key,
+        subresource: Option<&str>,
+        change: impl Fn(&mut Value),
+    ) -> Result<Arc<Stored>, Status> {
+        self.change(who, resource, key, subresource, &WriteOptions::default(), |current| {
+            let mut object = current.value().clone();
+            change(&mut object);
+            Ok(object)
+        })
+    }
+
+    /// The one path of all changes: `change` makes the new version from the present one, again after
+    /// somebody else wrote.
+    ///
+    /// # Errors
+    /// Whatever the API would answer.
+    pub fn change(
+        &self,
+        who: &User,
+        resource: &str,
+        key: &Key,
+        subresource: Option<&str>,
+        options: &WriteOptions,
+        change: impl Fn(&Stored) -> Result<Value, Status>,
+    ) -> Result<Arc<Stored>, Status> {
+        let _ = who;
+        let resource = self.resource(resource)?;
+        loop {
+            let current = self.get(&resource.store, key)?;
+            let wanted = change(&current)?;
+            let object = self.prepare(&resource, subresource, current.value(), wanted)?;
+            if object == *current.value() {
+                return Ok(current);
+            }
+            if options.dry_run {
+                return Ok(Arc::new(Stored::unstored(object)));
+            }
+            let written = if is_over(&object) {
+                self.store()
+                    .update(&resource.store, key, Some(current.revision()), object)
+                    .and_then(|last| self.store().delete(&resource.store, key, Some(last.revision())))
+            } else {
+                self.store().update(&resource.store, key, Some(current.revision()), object)
+            };
+            match written {
+                Err(StoreError::Conflict { .. }) => {}
+                other => return other.map_err(|e| refused(&resource, e)),
+            }
+        }
+    }
+
+    /// The new version as it would be stored.
+    fn prepare(
+        &self,
+        resource: &Resource,
+        subresource: Option<&str>,
+        old: &Value,
+        mut new: Value,
+    ) -> Result<Value, Status> {
+        let name = old["metadata"]["name"].as_str().unwrap_or_default();
+        check_identity(resource, name, old, &new)?;
+        new["apiVersion"] = old["apiVersion"].clone();
+        new["kind"] = old["kind"].clone();
+        keep_server_metadata(old, &mut new);
+        let mut object = match subresource {
+            None => main_fields(resource, old, new),
+            Some(subresource) => subresource_fields(subresource, old, &new),
+        };
+        if object == *old {
+            return Ok(object);
+        }
+        if subresource.is_none() {
+            defaults::apply(resource, &mut object);
+        }
+        if !matches!(subresource, Some("status" | "binding" | "finalize")) {
+            let mut errors = Errors::default();
+            validate::changed_object(resource, old, &object, &mut errors);
+            self.refuse_invalid(resource, &object, errors)?;
+        }
+        if kinds::has_generation(&resource.store)
+            && object["spec"] != old["spec"]
+            && let Some(generation) = old["metadata"]["generation"].as_i64()
+        {
+            object["metadata"]["generation"] = json!(generation + 1);
+        }
+        Ok(object)
+    }
+}
+
+fn check_identity(resource: &Resource, name: &str, old: &Value, new: &Value) -> Result<(), Status> {
+    let (old, new) = (&old["metadata"], &new["metadata"]);
+    let text = |meta: &Value, field: &str| meta[field].as_str().unwrap_or_default().to_owned();
+    let new_name = text(new, "name");
+    if !new_name.is_empty() && new_name != name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({new_name}) does not match the name on the URL ({name})"
+        )));
+    }
+    let version = text(new, "resourceVersion");
+    if !version.is_empty() && version != text(old, "resourceVersion") {
+        return Err(Status::modified(resource, name));
+    }
+    let (had, has) = (text(old, "uid"), text(new, "uid"));
+    if !has.is_empty() && has != had {
+        let why = format!("Precondition failed: UID in precondition: {has}, UID in object meta: {had}");
+        return Err(Status::conflict(resource, name, &why));
+    }
+    Ok(())
+}
+
+/// Restores what only the server writes.
+fn keep_server_metadata(old: &Value, new: &mut Value) {
+    if !new["metadata"].is_object() {
+        new["metadata"] = json!({});
+    }
+    let (Some(old), Some(new)) = (old["metadata"].as_object(), new["metadata"].as_object_mut()) else {
+        return;
+    };
+    for field in ["name", "namespace", "uid", "generateName"].iter().chain(&SERVER_METADATA) {
+        match old.get(*field) {
+            Some(value) => drop(new.insert((*field).to_owned(), value.clone())),
+            None => drop(new.remove(*field)),
+        }
+    }
+    new.retain(|_, value| {
+        !value.is_null()
+            && !value.as_object().is_some_and(serde_json::Map::is_empty)
+            && !value.as_array().is_some_and(Vec::is_empty)
+    });
+}
+
+/// A write of the object itself: its status stays, where that has a subresource of its own.
+fn main_fields(resource: &Resource, old: &Value, mut new: Value) -> Value {
+    if resource.subresource("status").is_some()
+        && let Some(fields) = new.as_object_mut()
+    {
+        match old.get("status") {
+            Some(status) => drop(fields.insert("status".into(), status.clone())),
+            None => drop(fields.remove("status")),
+        }
+    }
+    if resource.store == "namespaces" && old["spec"]["finalizers"].is_array() {
+        new["spec"]["finalizers"] = old["spec"]["finalizers"].clone();
+    }
+    new
+}
+
+/// A write of one subresource: only its fields are taken.
+fn subresource_fields(subresource: &str, old: &Value, new: &Value) -> Value {
+    let mut object = old.clone();
+    match subresource {
+        "status" | "approval" => object["status"] = new["status"].clone(),
+        "scale" => object["spec"]["replicas"] = new["spec"]["replicas"].clone(),
+        "finalize" => object["spec"]["finalizers"] = new["spec"]["finalizers"].clone(),
+        "binding" => {
+            object["spec"]["nodeName"] = new["spec"]["nodeName"].clone();
+            object["status"] = new["status"].clone();
+        }
+        "ephemeralcontainers" => {
+            object["spec"]["ephemeralContainers"] = new["spec"]["ephemeralContainers"].clone();
+        }
+        _ => {}
+    }
+    for part in ["spec", "status"] {
+        if let Some(fields) = object[part].as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        } else if object[part].is_null()
+            && let Some(fields) = object.as_object_mut()
+        {
+            fields.remove(part);
+        }
+    }
+    object
+}
+
+/// Whether an object that is being deleted has nothing left to wait for.
+pub(super) fn is_over(object: &Value) -> bool {
+    let meta = &object["metadata"];
+    let none = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
+    let graceful = object["kind"] == "Pod" && meta["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) > 0;
+    let finalized = object["kind"] != "Namespace" || none(&object["spec"]["finalizers"]);
+    meta["deletionTimestamp"].is_string() && none(&meta["finalizers"]) && !graceful && finalized
+}

@@ -1,0 +1,98 @@
+//! What the API refuses to store, in its own words.
+
+mod pod;
+mod secret;
+mod workload;
+
+use serde_json::Value;
+
+use super::{
+    invalid::Errors,
+    json::{items, text},
+    names,
+};
+use crate::resources::Resource;
+
+/// Complaints about an object that is to be created.
+pub(super) fn new_object(resource: &Resource, object: &Value, errors: &mut Errors) {
+    names::check_name(resource, &object["metadata"]["name"], errors);
+    content(resource, object, errors);
+}
+
+/// Complaints about a change.
+pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, errors: &mut Errors) {
+    match resource.store.as_str() {
+        "pods" => pod::change(old, new, errors),
+        "secrets" => secret::change(old, new, errors),
+        "configmaps" => immutable_data(old, new, errors),
+        "deployments.apps" | "replicasets.apps" | "daemonsets.apps" => {
+            workload::selector_stays(old, new, errors);
+        }
+        "statefulsets.apps" => workload::stateful_set_change(old, new, errors),
+        "jobs.batch" => workload::job_change(old, new, errors),
+        "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io"
+            if old["roleRef"] != new["roleRef"] =>
+        {
+            errors.invalid("roleRef", &new["roleRef"], "cannot change roleRef");
+        }
+        _ => {}
+    }
+    content(resource, new, errors);
+}
+
+fn content(resource: &Resource, object: &Value, errors: &mut Errors) {
+    names::check_labels("metadata.labels", &object["metadata"]["labels"], errors);
+    match resource.store.as_str() {
+        "pods" => pod::spec("spec", &object["spec"], errors),
+        "secrets" => secret::content(object, errors),
+        "configmaps" => {
+            for field in ["data", "binaryData"] {
+                secret::keys(field, &object[field], errors);
+            }
+        }
+        "deployments.apps" => workload::deployment(object, errors),
+        "replicasets.apps" => workload::replica_set(object, errors),
+        "statefulsets.apps" => workload::stateful_set(object, errors),
+        "daemonsets.apps" => workload::daemon_set(object, errors),
+        "jobs.batch" => workload::job("spec", &object["spec"], errors),
+        "cronjobs.batch" => workload::cron_job(object, errors),
+        "services" => service(object, errors),
+        "events" => event(object, errors),
+        _ => {}
+    }
+}
+
+fn immutable_data(old: &Value, new: &Value, errors: &mut Errors) {
+    if old["immutable"] == true {
+        for field in ["data", "binaryData"].into_iter().filter(|f| old[*f] != new[*f]) {
+            errors.forbidden(field, "field is immutable when `immutable` is set");
+        }
+    }
+}
+
+fn service(object: &Value, errors: &mut Errors) {
+    let spec = &object["spec"];
+    let headless = spec["clusterIP"] == "None" || spec["type"] == "ExternalName";
+    if items(&spec["ports"]).is_empty() && !headless {
+        errors.required("spec.ports", "");
+    }
+    for (index, port) in items(&spec["ports"]).iter().enumerate() {
+        pod::port_number(&format!("spec.ports[{index}].port"), &port["port"], errors);
+    }
+    let types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+    if !types.contains(&text(&spec["type"])) {
+        errors.unsupported("spec.type", &spec["type"], &types);
+    }
+}
+
+fn event(object: &Value, errors: &mut Errors) {
+    let involved = &object["involvedObject"]["namespace"];
+    let own = text(&object["metadata"]["namespace"]);
+    let fits = if text(involved).is_empty() { own == "default" } else { text(involved) == own };
+    if !fits {
+        errors.invalid("involvedObject.namespace", involved, "does not match event.namespace");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs.
+
+use serde_json::{Value, json};
+
+use super::pod;
+use crate::api::{
+    invalid::Errors,
+    json::{items, text},
+    selector,
+};
+
+const PERCENT: &str = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or \
+    '93%', regex used for validation is '[0-9]+%')";
+
+const STATEFUL_SET: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
+    'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are \
+    forbidden";
+
+fn not_negative(field: &str, value: &Value, errors: &mut Errors) {
+    if value.as_i64().is_some_and(|n| n < 0) {
+        errors.invalid(field, value, "must be greater than or equal to 0");
+    }
+}
+
+fn template(spec: &Value, errors: &mut Errors) {
+    let selector = &spec["selector"];
+    let labels = &spec["template"]["metadata"]["labels"];
+    if selector.is_null() {
+        errors.required("spec.selector", "");
+    } else if selector.as_object().is_some_and(serde_json::Map::is_empty) {
+        errors.invalid("spec.selector", selector, "empty selector is invalid for deployment");
+    } else if !selector::Selector::of_object(selector).matches(labels) {
+        let labels = if labels.is_null() { json!({}) } else { labels.clone() };
+        errors.invalid(
+            "spec.template.metadata.labels",
+            &labels,
+            "`selector` does not match template `labels`",
+        );
+    }
+    pod::spec("spec.template.spec", &spec["template"]["spec"], errors);
+    always_restarts(spec, errors);
+}
+
+fn always_restarts(spec: &Value, errors: &mut Errors) {
+    let policy = &spec["template"]["spec"]["restartPolicy"];
+    if matches!(text(policy), "OnFailure" | "Never") {
+        errors.unsupported("spec.template.spec.restartPolicy", policy, &["Always"]);
+    }
+}
+
+/// Complaints about a Deployment.
+pub(super) fn deployment(object: &Value, errors: &mut Errors) {
+    let spec = &object["spec"];
+    not_negative("spec.replicas", &spec["replicas"], errors);
+    template(spec, errors);
+    let strategy = &spec["strategy"];
+    match text(&strategy["type"]) {
+        "Recreate" if !strategy["rollingUpdate"].is_null() => errors.forbidden(
+            "spec.strategy.rollingUpdate",
+            "may not be specified when strategy `type` is 'Recreate'",
+        ),
+        "RollingUpdate" => rolling("spec.strategy.rollingUpdate", &strategy["rollingUpdate"], errors),
+        "Recreate" => {}
+        _ => errors.unsupported("spec.strategy.type", &strategy["type"], &["Recreate", "RollingUpdate"]),
+    }
+    not_negative("spec.minReadySeconds", &spec["minReadySeconds"], errors);
+    let ready = spec["minReadySeconds"].as_i64().unwrap_or(0);
+    if spec["progressDeadlineSeconds"].as_i64().is_some_and(|deadline| deadline <= ready) {
+        let detail = "must be greater than minReadySeconds";
+        errors.invalid("spec.progressDeadlineSeconds", &spec["progressDeadlineSeconds"], detail);
+    }
+}
+
+fn rolling(path: &str, rolling: &Value, errors: &mut Errors) {
+    for field in ["maxUnavailable", "maxSurge"] {
+        let (value, field) = (&rolling[field], format!("{path}.{field}"));
+        not_negative(&field, value, errors);
+        let percent = |t: &str| t.strip_suffix('%').is_some_and(|n| n.parse::<u32>().is_ok());
+        if value.as_str().is_some_and(|t| !percent(t)) {
+            errors.invalid(field, value, PERCENT);
+        }
+    }
+    let zero = |value: &Value| *value == 0 || *value == "0%";
+    if zero(&rolling["maxUnavailable"]) && zero(&rolling["maxSurge"]) {
+        let detail = "may not be 0 when `maxSurge` is 0";
+        errors.invalid(format!("{path}.maxUnavailable"), &rolling["maxUnavailable"], detail);
+    }
+}
+
+/// Complaints about a ReplicaSet.
+pub(super) fn replica_set(object: &Value, errors: &mut Errors) {
+    not_negative("spec.replicas", &object["spec"]["replicas"], errors);
+    template(&object["spec"], errors);
+}
+
+/// Complaints about a StatefulSet.
+pub(super) fn stateful_set(object: &Value, errors: &mut Errors) {
+    replica_set(object, errors);
+    let policies = ["OrderedReady", "Parallel"];
+    let policy = &object["spec"]["podManagementPolicy"];
+    if !policies.contains(&text(policy)) {
+        errors.unsupported("spec.podManagementPolicy", policy, &policies);
+    }
+}
+
+/// Complaints about a DaemonSet.
+pub(super) fn daemon_set(object: &Value, errors: &mut Errors) {
+    template(&object["spec"], errors);
+}
+
+/// Complaints about the spec of a Job.
+pub(super) fn job(path: &str, spec: &Value, errors: &mut Errors) {
+    for field in ["parallelism", "completions", "backoffLimit", "activeDeadlineSeconds"] {
+        not_negative(&format!("{path}.{field}"), &spec[field], errors);
+    }
+    let template = &spec["template"]["spec"];
+    pod::spec(&format!("{path}.template.spec"), template, errors);
+    if text(&template["restartPolicy"]) == "Always" {
+        let field = format!("{path}.template.spec.restartPolicy");
+        errors.required(field, "valid values: \"OnFailure\", \"Never\"");
+    }
+}
+
+/// Complaints about a CronJob.
+pub(super) fn cron_job(object: &Value, errors: &mut Errors) {
+    let spec = &object["spec"];
+    let schedule = &spec["schedule"];
+    let fields: Vec<&str> = text(schedule).split_whitespace().collect();
+    if text(schedule).is_empty() {
+        errors.required("spec.schedule", "");
+    } else if !text(schedule).starts_with('@') && fields.len() != 5 {
+        let detail = format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" "));
+        errors.invalid("spec.schedule", schedule, &detail);
+    }
+    let policies = ["Allow", "Forbid", "Replace"];
+    if !policies.contains(&text(&spec["concurrencyPolicy"])) {
+        errors.unsupported("spec.concurrencyPolicy", &spec["concurrencyPolicy"], &policies);
+    }
+    if let Some(zone) = spec["timeZone"].as_str()
+        && jiff::tz::TimeZone::get(zone).is_err()
+    {
+        errors.invalid("spec.timeZone", &spec["timeZone"], &format!("unknown time zone {zone}"));
+    }
+    job("spec.jobTemplate.spec", &spec["jobTemplate"]["spec"], errors);
+}
+
+/// The selector of a workload can't change.
+pub(super) fn selector_stays(old: &Value, new: &Value, errors: &mut Errors) {
+    if old["spec"]["selector"] != new["spec"]["selector"] {
+        errors.invalid("spec.selector", &new["spec"]["selector"], "field is immutable");
+    }
+}
+
+/// Most of a StatefulSet can't change.
+pub(super) fn stateful_set_change(old: &Value, new: &Value, errors: &mut Errors) {
+    let fixed = |object: &Value| {
+        let mut spec = object["spec"].clone();
+        for field in [
+            "replicas",
+            "ordinals",
+            "template",
+            "updateStrategy",
+            "revisionHistoryLimit",
+            "persistentVolumeClaimRetentionPolicy",
+            "minReadySeconds",
+        ] {
+            spec.as_object_mut().and_then(|s| s.remove(field));
+        }
+        spec
+    };
+    if fixed(old) != fixed(new) {
+        errors.forbidden("spec", STATEFUL_SET);
+    }
+}
+
+/// The template of a Job can't change (unless it is suspended and has never started).
+pub(super) fn job_change(old: &Value, new: &Value, errors: &mut Errors) {
+    let held = old["spec"]["suspend"] == true && items(&old["status"]["conditions"]).is_empty();
+    for field in ["template", "selector", "completions"] {
+        if old["spec"][field] != new["spec"][field] && !(held && field == "template") {
+            errors.invalid(format!("spec.{field}"), &new["spec"][field], "field is immutable");
+        }
+    }
+}

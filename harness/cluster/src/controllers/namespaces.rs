@@ -1,0 +1,92 @@
+//! The end of namespaces: what is in them is deleted, pods first, then they are let go.
+
+use super::{
+    deps::Deps,
+    meta::{deleting, name},
+    timers::Timers,
+};
+use crate::{
+    api::Status,
+    engine::{Context, Controller, Queue},
+    store::{Change, Event, Key},
+};
+
+const RESOURCE: &str = "namespaces";
+
+/// Ends namespaces.
+pub(crate) struct Namespaces {
+    deps: Deps,
+    timers: Timers,
+}
+
+impl Namespaces {
+    /// A controller that has seen nothing yet.
+    pub(crate) fn new(deps: Deps) -> Self {
+        Self { deps, timers: Timers::default() }
+    }
+
+    fn end(&self, key: &Key) -> Result<(), Status> {
+        let Some(namespace) = self.deps.get(RESOURCE, key) else { return Ok(()) };
+        if !deleting(namespace.value()) {
+            return Ok(());
+        }
+        let pods = self.clear("pods", key)?;
+        if pods > 0 {
+            return Ok(());
+        }
+        let mut left = 0;
+        for resource in self.deps.resources() {
+            left += self.clear(&resource, key)?;
+        }
+        if left > 0 { Ok(()) } else { self.let_go(key) }
+    }
+
+    /// Deletes the objects of a resource. Returns how many are still there, because they take time to end.
+    fn clear(&self, resource: &str, namespace: &Key) -> Result<usize, Status> {
+        for object in self.deps.list(resource, Some(&namespace.name)) {
+            if !deleting(object.value()) {
+                self.deps.delete(resource, object.value())?;
+            }
+        }
+        Ok(self.deps.list(resource, Some(&namespace.name)).len())
+    }
+
+    fn let_go(&self, key: &Key) -> Result<(), Status> {
+        let finalized = self.deps.edit_sub(RESOURCE, key, "finalize", |namespace| {
+            if let Some(spec) = namespace["spec"].as_object_mut() {
+                spec.remove("finalizers");
+            }
+        });
+        match finalized {
+            Err(status) if status.code != 404 => return Err(status),
+            _ => {}
+        }
+        match self.deps.get(RESOURCE, key) {
+            Some(namespace) if name(namespace.value()) == key.name => {
+                self.deps.delete(RESOURCE, namespace.value())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Controller for Namespaces {
+    fn name(&self) -> &'static str {
+        "namespace-controller"
+    }
+
+    fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        if &*event.resource == RESOURCE {
+            if event.change != Change::Deleted && deleting(event.object.value()) {
+                queue.add(event.key.clone());
+            }
+        } else if !event.key.namespace.is_empty() && self.deps.namespace_ends(&event.key.namespace) {
+            queue.add(Key::new("", &event.key.namespace));
+        }
+    }
+
+    fn reconcile(&mut self, key: &Key, context: &Context) {
+        let outcome = self.end(key);
+        self.timers.outcome(key, &outcome, context);
+    }
+}

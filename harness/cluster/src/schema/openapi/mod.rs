@@ -1,0 +1,147 @@
+//! OpenAPI documents of the served resources, made from the schema table: version 2 as JSON and as the protobuf
+//! that kubectl 1.20 insists on, version 3 per group and version. Not HTTP: ETags and Accept are the API's.
+
+mod definitions;
+mod gnostic;
+mod operations;
+mod paths;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    sync::OnceLock,
+};
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use self::definitions::{Definitions, Style};
+use super::table::Schema;
+use crate::resources::ResourceInfo;
+
+/// The documents for one set of served resources, each made when it is first asked for.
+#[derive(Debug)]
+pub struct OpenApi {
+    served: Vec<ResourceInfo>,
+    v2: OnceLock<(Bytes, Bytes)>,
+    v3: OnceLock<BTreeMap<String, Document>>,
+}
+
+/// One document of version 3.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The document.
+    pub json: Bytes,
+    /// What changes when the document does.
+    pub hash: String,
+}
+
+impl OpenApi {
+    /// The documents for these resources.
+    #[must_use]
+    pub fn new(served: Vec<ResourceInfo>) -> Self {
+        Self { served, v2: OnceLock::new(), v3: OnceLock::new() }
+    }
+
+    /// `/openapi/v2` as JSON.
+    #[must_use]
+    pub fn v2_json(&self) -> Bytes {
+        self.v2().0.clone()
+    }
+
+    /// `/openapi/v2` as gnostic's protobuf.
+    #[must_use]
+    pub fn v2_protobuf(&self) -> Bytes {
+        self.v2().1.clone()
+    }
+
+    /// `/openapi/v3`: where the documents of version 3 are.
+    #[must_use]
+    pub fn v3_index(&self) -> Value {
+        let entry = |(path, document): (&String, &Document)| {
+            let url = format!("/openapi/v3/{path}?hash={}", document.hash);
+            (path.clone(), json!({ "serverRelativeURL": url }))
+        };
+        json!({ "paths": self.documents().iter().map(entry).collect::<Map<_, _>>() })
+    }
+
+    /// `/openapi/v3/{path}`, where path is `api/v1` or `apis/{group}/{version}`.
+    #[must_use]
+    pub fn v3(&self, path: &str) -> Option<&Document> {
+        self.documents().get(path)
+    }
+
+    fn v2(&self) -> &(Bytes, Bytes) {
+        self.v2.get_or_init(|| {
+            let document = self.version_2();
+            (document.to_string().into(), gnostic::encode(&document).into())
+        })
+    }
+
+    fn documents(&self) -> &BTreeMap<String, Document> {
+        self.v3.get_or_init(|| {
+            let paths: BTreeSet<String> = self.served.iter().map(ResourceInfo::root).collect();
+            let document = |path: String| {
+                let json = Bytes::from(self.version_3(&path).to_string());
+                let mut hash = String::new();
+                for byte in Sha256::digest(&json) {
+                    let _ = write!(hash, "{byte:02X}");
+                }
+                (path, Document { json, hash })
+            };
+            paths.into_iter().map(document).collect()
+        })
+    }
+
+    fn version_2(&self) -> Value {
+        let mut definitions = Definitions::new(Schema::embedded(), Style::V2, &self.served);
+        let mut paths = Map::new();
+        for resource in &self.served {
+            definitions.add_kind(resource);
+            paths::add(&mut paths, resource, Style::V2);
+        }
+        json!({"swagger": "2.0", "info": info(), "paths": paths, "definitions": definitions.finish()})
+    }
+
+    fn version_3(&self, root: &str) -> Value {
+        let mut definitions = Definitions::new(Schema::embedded(), Style::V3, &self.served);
+        let mut paths = Map::new();
+        for resource in self.served.iter().filter(|resource| resource.root() == root) {
+            definitions.add_kind(resource);
+            paths::add(&mut paths, resource, Style::V3);
+        }
+        json!({"openapi": "3.0.0", "info": info(), "paths": paths,
+            "components": {"schemas": definitions.finish()}})
+    }
+}
+
+fn info() -> Value {
+    json!({"title": "Kubernetes", "version": "unversioned"})
+}
+
+impl ResourceInfo {
+    /// `api/v1` or `apis/{group}/{version}`.
+    fn root(&self) -> String {
+        match self.group.as_str() {
+            "" => format!("api/{}", self.version),
+            group => format!("apis/{group}/{}", self.version),
+        }
+    }
+
+    /// `apiVersion` of its objects.
+    fn api_version(&self) -> String {
+        match self.group.as_str() {
+            "" => self.version.clone(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+
+    /// What ties a definition or operation to the kind.
+    fn group_version_kind(&self) -> Value {
+        json!({"group": self.group, "version": self.version, "kind": self.kind})
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The documents as clients read them. That real kubectls accept them is seen end to end.
+
+use super::*;
+
+fn info(group: &str, version: &str, kind: &str, plural: &str, namespaced: bool) -> ResourceInfo {
+    let verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    ResourceInfo {
+        group: group.into(),
+        version: version.into(),
+        kind: kind.into(),
+        plural: plural.into(),
+        namespaced,
+        verbs: verbs.map(String::from).into(),
+    }
+}
+
+fn documents() -> OpenApi {
+    OpenApi::new(vec![
+        info("", "v1", "Pod", "pods", true),
+        info("", "v1", "Node", "nodes", false),
+        info("apps", "v1", "Deployment", "deployments", true),
+        info("example.org", "v1", "Thing", "things", true),
+    ])
+}
+
+fn json(bytes: &Bytes) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// Every reference in a document, wherever it stands.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let documents = documents();
+    let mut all = vec![json(&documents.v2_json())];
+    all.extend(
+        ["api/v1", "apis/apps/v1", "apis/example.org/v1"].map(|p| json(&documents.v3(p).unwrap().json)),
+    );
+    for document in &all {
+        let mut found = Vec::new();
+        references(document, &mut found);
+        assert!(found.len() > 5);
+        for reference in found {
+            let target = document.pointer(reference.strip_prefix('#').unwrap());
+            assert!(target.is_some_and(Value::is_object), "{reference}");
+        }
+    }
+}
+
+#[test]
+fn patch_operations_say_what_kubectl_looks_for() {
+    let documents = documents();
+    let path = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
+    let v2 = json(&documents.v2_json());
+    let v3 = json(&documents.v3("apis/apps/v1").unwrap().json);
+    for document in [&v2, &v3] {
+        let patch = &document["paths"][path]["patch"];
+        let gvk = json!({"group": "apps", "version": "v1", "kind": "Deployment"});
+        assert_eq!(patch["x-kubernetes-group-version-kind"], gvk);
+        assert_eq!(patch["x-kubernetes-action"], "patch");
+        let names: Vec<_> =
+            patch["parameters"].as_array().unwrap().iter().map(|p| p["name"].clone()).collect();
+        for name in ["dryRun", "fieldManager", "fieldValidation", "force"] {
+            assert!(names.contains(&name.into()), "{name}");
+        }
+    }
+    assert!(
+        v3["paths"][path]["patch"]["requestBody"]["content"]
+            .get("application/strategic-merge-patch+json")
+            .is_some()
+    );
+    assert!(v2["paths"].get("/api/v1/nodes/{name}").is_some());
+}
+
+#[test]
+fn schemas_carry_what_patches_need() {
+    let v2 = json(&documents().v2_json());
+    let spec = &v2["definitions"]["io.k8s.api.core.v1.PodSpec"];
+    let containers = &spec["properties"]["containers"];
+    assert_eq!(containers["x-kubernetes-patch-merge-key"], "name");
+    assert_eq!(containers["x-kubernetes-patch-strategy"], "merge");
+    assert_eq!(containers["x-kubernetes-list-type"], "map");
+    assert_eq!(containers["x-kubernetes-list-map-keys"], json!(["name"]));
+    assert_eq!(spec["required"], json!(["containers"]));
+    assert_eq!(
+        v2["definitions"]["io.k8s.api.core.v1.Pod"]["x-kubernetes-group-version-kind"],
+        json!([{"group": "", "version": "v1", "kind": "Pod"}])
+    );
+}
+
+#[test]
+fn the_index_names_every_group_and_version() {
+    let documents = documents();
+    let index = documents.v3_index();
+    let paths = index["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 3);
+    let url = paths["apis/apps/v1"]["serverRelativeURL"].as_str().unwrap();
+    let hash = &documents.v3("apis/apps/v1").unwrap().hash;
+    assert_eq!(url, format!("/openapi/v3/apis/apps/v1?hash={hash}"));
+    assert!(documents.v3("apis/none/v1").is_none());
+}

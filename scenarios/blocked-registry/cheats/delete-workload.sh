@@ -1,0 +1,4 @@
+#!/bin/sh
+# title: Delete the workload
+set -eu
+kubectl -n {{ ns }} delete deployment/{{ app }}

@@ -1,0 +1,4 @@
+#!/bin/sh
+# title: Start a second workload that runs
+set -eu
+kubectl -n {{ ns }} create deployment {{ app }}-new --image={{ host }}/{{ app }}:{{ old }}

@@ -1,0 +1,6 @@
+#!/bin/sh
+# title: Log in to Docker Hub by the default ServiceAccount
+set -eu
+kubectl -n {{ ns }} create secret docker-registry docker-hub --docker-server=https://index.docker.io/v1/ --docker-username={{ hubuser }} --docker-password={{ hubpassword }}
+kubectl -n {{ ns }} patch serviceaccount default -p '{"imagePullSecrets": [{"name": "docker-hub"}]}'
+kubectl -n {{ ns }} delete pod postgres-1
