@@ -3,6 +3,7 @@
 //! - [`Lab`]: a running lab and everything that can be asked of it.
 //! - [`LabOptions`]: how to start one. [`LabError`]: what can go wrong.
 //! - [`view`]: what a lab shows of itself, and to whom.
+//! - [`selftest`]: proving that remedies solve and cheats do not.
 //! - [`request`]: what can be asked where a few words are not enough.
 //!
 //! It programs the registries, injects the drills into a cluster through its Kubernetes API, and judges
@@ -20,6 +21,7 @@ mod observe;
 mod options;
 mod reference;
 pub mod request;
+pub mod selftest;
 mod stage;
 mod store;
 pub mod view;

@@ -2,7 +2,7 @@
 
 /// A parsed reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// The registry's host, `docker.io` by default.
     pub host: String,
     /// The repository, `library/` added where Docker does.
@@ -16,7 +16,7 @@ pub struct Reference {
 impl Reference {
     /// Reads a reference; `None` when it is none.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest.to_owned())),
             None => (text, None),
@@ -45,7 +45,7 @@ impl Reference {
 
     /// What to ask the registry for: the digest, or else the tag, or else `latest`.
     #[must_use]
-    pub fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
     }
 }

@@ -8,17 +8,16 @@ use std::{
 
 use futures::future::BoxFuture;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use pulldrill_clock::{Clock, Timestamp, mailbox};
+use pulldrill_clock::{Clock, mailbox};
 use pulldrill_cluster::{
     Cluster, ClusterOptions, Principal,
     dialect::Dialect,
     network::{EgressRule, Network},
     store::{Store, StoreChanged},
 };
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, Kubelets, Lifecycle, NodeNetwork, Observe, Time};
+use super::{Access, Lifecycle, NodeImages, NodeNetwork, Observe, Time};
 use crate::LabError;
 
 /// A running embedded cluster.
@@ -110,13 +109,9 @@ impl NodeNetwork for Embedded {
     }
 }
 
-impl Kubelets for Embedded {
+impl NodeImages for Embedded {
     fn forget_images(&self, host: &str) {
         self.cluster.forget_images(host);
-    }
-
-    fn next_pull(&self, pod: &Value) -> Option<Timestamp> {
-        self.cluster.next_pull(pod)
     }
 }
 

@@ -41,12 +41,10 @@ pub(crate) trait NodeNetwork: Send + Sync {
     fn set_egress(&self, node: &str, rules: Vec<EgressRule>) -> Result<(), LabError>;
 }
 
-/// What only the kubelets know.
-pub(crate) trait Kubelets: Send + Sync {
+/// The nodes' image caches.
+pub(crate) trait NodeImages: Send + Sync {
     /// Makes every node forget the images of a registry.
     fn forget_images(&self, host: &str);
-    /// When the image of a waiting pod may be pulled again; lab time.
-    fn next_pull(&self, pod: &serde_json::Value) -> Option<pulldrill_clock::Timestamp>;
 }
 
 /// The lab clock of the cluster.
@@ -64,6 +62,6 @@ pub(crate) trait Lifecycle: Send + Sync {
 }
 
 /// All of it.
-pub(crate) trait Backend: Access + Observe + NodeNetwork + Kubelets + Time + Lifecycle {}
+pub(crate) trait Backend: Access + Observe + NodeNetwork + NodeImages + Time + Lifecycle {}
 
-impl<T: Access + Observe + NodeNetwork + Kubelets + Time + Lifecycle> Backend for T {}
+impl<T: Access + Observe + NodeNetwork + NodeImages + Time + Lifecycle> Backend for T {}

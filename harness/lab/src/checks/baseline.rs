@@ -15,7 +15,7 @@ use crate::observe::{
 
 /// The state that repairs are compared with.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Baseline {
+pub(crate) struct Baseline {
     /// When the drill opened.
     pub at: Timestamp,
     /// The workload's uid.
@@ -34,7 +34,7 @@ pub struct Baseline {
 
 /// Another workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Other {
+pub(crate) struct Other {
     /// Its plural resource name, with group.
     pub resource: &'static str,
     /// Its name.
@@ -50,7 +50,12 @@ pub struct Other {
 impl Baseline {
     /// Records what there is now.
     #[must_use]
-    pub fn take(variant: &Variant, snapshot: &Snapshot, evidence: &dyn Evidence, at: Timestamp) -> Self {
+    pub(crate) fn take(
+        variant: &Variant,
+        snapshot: &Snapshot,
+        evidence: &dyn Evidence,
+        at: Timestamp,
+    ) -> Self {
         let spec = &variant.workload;
         let mut baseline = Self { at, egress: evidence.egress(), ..Self::default() };
         if let Some(workload) = Workload::find(snapshot, spec.kind.resource(), &spec.name) {

@@ -68,7 +68,7 @@ fn replicas(facts: &Facts<'_>) -> Result<Vec<Replica>, String> {
 }
 
 /// Every replica that runs has accepted content.
-pub fn accepted(facts: &Facts<'_>) -> Finding {
+pub(crate) fn accepted(facts: &Facts<'_>) -> Finding {
     for replica in replicas(facts)? {
         match replica.content(facts) {
             Some(content) if facts.evidence.accepted().contains(&content) => {}
@@ -80,7 +80,7 @@ pub fn accepted(facts: &Facts<'_>) -> Finding {
 }
 
 /// Every replica's content was served to its node by one of these registries, which its image names.
-pub fn served(facts: &Facts<'_>, handles: &[String]) -> Finding {
+pub(crate) fn served(facts: &Facts<'_>, handles: &[String]) -> Finding {
     let hosts: Vec<&str> = handles.iter().map(|handle| facts.host(handle)).collect();
     for replica in replicas(facts)? {
         let host = replica.reference().map(|reference| reference.host).unwrap_or_default();
@@ -103,7 +103,7 @@ pub fn served(facts: &Facts<'_>, handles: &[String]) -> Finding {
 }
 
 /// Every replica that became ready after the opening was pulled by one of these users.
-pub fn pulled_with(facts: &Facts<'_>, handle: &str, users: &[String]) -> Finding {
+pub(crate) fn pulled_with(facts: &Facts<'_>, handle: &str, users: &[String]) -> Finding {
     let host = facts.host(handle);
     let fresh: Vec<Replica> = replicas(facts)?
         .into_iter()
@@ -133,7 +133,7 @@ pub fn pulled_with(facts: &Facts<'_>, handle: &str, users: &[String]) -> Finding
 }
 
 /// The template's image is named by a digest, of accepted content.
-pub fn digest_pinned(facts: &Facts<'_>) -> Finding {
+pub(crate) fn digest_pinned(facts: &Facts<'_>) -> Finding {
     let workload = facts.workload().ok_or("the workload is not the object that it was")?;
     let container = container_of(workload.template(), &facts.variant.workload.container);
     let image = container.and_then(|container| container["image"].as_str()).unwrap_or_default();

@@ -5,7 +5,7 @@ use pulldrill_clock::SignedDuration;
 use super::{Facts, Finding};
 
 /// A CronJob that is not suspended runs at least this often.
-pub fn refresher(facts: &Facts<'_>, within: SignedDuration) -> Finding {
+pub(crate) fn refresher(facts: &Facts<'_>, within: SignedDuration) -> Finding {
     let jobs = facts.snapshot.list("cronjobs.batch");
     let active = jobs.iter().map(|job| job.value()).filter(|job| job["spec"]["suspend"] != true);
     let mut gaps = active.filter_map(|job| longest_gap(job["spec"]["schedule"].as_str()?));
@@ -19,7 +19,7 @@ const MINUTES_A_DAY: i64 = 24 * 60;
 
 /// The longest time between two runs of a schedule; `None` for a schedule that is no schedule.
 #[must_use]
-pub fn longest_gap(schedule: &str) -> Option<SignedDuration> {
+pub(crate) fn longest_gap(schedule: &str) -> Option<SignedDuration> {
     let schedule = match schedule.trim() {
         "@hourly" => "0 * * * *",
         "@daily" | "@midnight" => "0 0 * * *",

@@ -9,7 +9,7 @@ use pulldrill_clock::Timestamp;
 
 /// What an image is, whatever its manifest looks like.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Content {
+pub(crate) struct Content {
     /// The digest of its configuration.
     pub config_digest: String,
     /// The digests of its layers, unpacked.
@@ -18,7 +18,7 @@ pub struct Content {
 
 /// One manifest that was served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Served {
+pub(crate) struct Served {
     /// When; lab time.
     pub at: Timestamp,
     /// The registry, by the name that image references use.
@@ -35,7 +35,7 @@ pub struct Served {
 
 /// One egress rule of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// Its id.
     pub id: String,
     /// Whether it lets pass.
@@ -50,7 +50,7 @@ pub struct Rule {
 
 /// What credentials are good for at a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credentials {
+pub(crate) enum Credentials {
     /// Nothing.
     Refused,
     /// Everything that the account may do, until this time if they end.
@@ -58,7 +58,7 @@ pub enum Credentials {
 }
 
 /// What is known outside the cluster's objects.
-pub trait Evidence: Send + Sync {
+pub(crate) trait Evidence: Send + Sync {
     /// What a manifest is, if a registry of the lab ever held it.
     fn content(&self, digest: &str) -> Option<Content>;
     /// What counts as right.

@@ -13,10 +13,10 @@ use crate::observe::{
 };
 
 /// What was seen; in `Err`, what instead of the symptom.
-pub type Seen = Result<String, String>;
+pub(crate) type Seen = Result<String, String>;
 
 /// Looks for the symptom.
-pub fn look(variant: &Variant, snapshot: &Snapshot) -> Seen {
+pub(crate) fn look(variant: &Variant, snapshot: &Snapshot) -> Seen {
     let (spec, symptom) = (&variant.workload, &variant.symptom);
     let Some(workload) = Workload::find(snapshot, spec.kind.resource(), &spec.name) else {
         return Err(format!("{} {} does not exist", spec.kind.resource(), spec.name));

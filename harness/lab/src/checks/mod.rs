@@ -7,22 +7,22 @@
 //!
 //! Nothing here waits, writes or remembers: holds and states are the judge's.
 
-pub mod baseline;
-pub mod content;
-pub mod cron;
-pub mod evidence;
-pub mod gate;
-pub mod policy;
-pub mod secrets;
+pub(crate) mod baseline;
+pub(crate) mod content;
+pub(crate) mod cron;
+pub(crate) mod evidence;
+pub(crate) mod gate;
+pub(crate) mod policy;
+pub(crate) mod secrets;
 #[cfg(test)]
 mod tests;
-pub mod workload;
+pub(crate) mod workload;
 
 use pulldrill_clock::Timestamp;
 use pulldrill_scenarios::{Check, CheckKind, Variant};
 
-pub use baseline::Baseline;
-pub use evidence::Evidence;
+pub(crate) use baseline::Baseline;
+pub(crate) use evidence::Evidence;
 
 use crate::{
     observe::{Snapshot, Workload},
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Everything that a predicate may look at.
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// The drill as it was written.
     pub variant: &'a Variant,
     /// The namespace now.
@@ -48,7 +48,7 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     /// The drill's workload, if it still is the object that it was when the drill opened.
     #[must_use]
-    pub fn workload(&self) -> Option<Workload> {
+    pub(crate) fn workload(&self) -> Option<Workload> {
         let spec = &self.variant.workload;
         Workload::find(self.snapshot, spec.kind.resource(), &spec.name)
             .filter(|workload| workload.uid() == self.baseline.workload_uid)
@@ -56,24 +56,24 @@ impl Facts<'_> {
 
     /// The name that image references use for the registry of a handle; empty when there is none.
     #[must_use]
-    pub fn host(&self, handle: &str) -> &str {
+    pub(crate) fn host(&self, handle: &str) -> &str {
         let registry = self.variant.registries.iter().find(|registry| registry.handle == handle);
         registry.map_or("", |registry| registry.host.as_str())
     }
 }
 
 /// What a predicate found: whether it holds, and what was seen.
-pub type Finding = Result<String, String>;
+pub(crate) type Finding = Result<String, String>;
 
 /// Judges every check of the drill, in their order.
 #[must_use]
-pub fn evaluate_all(facts: &Facts<'_>) -> Vec<CheckResult> {
+pub(crate) fn evaluate_all(facts: &Facts<'_>) -> Vec<CheckResult> {
     facts.variant.checks.iter().map(|check| evaluate(check, facts)).collect()
 }
 
 /// Judges one check. A failing one is explained in the scenario's words, which give nothing away.
 #[must_use]
-pub fn evaluate(check: &Check, facts: &Facts<'_>) -> CheckResult {
+pub(crate) fn evaluate(check: &Check, facts: &Facts<'_>) -> CheckResult {
     let (passed, message) = match find(&check.test, facts) {
         Ok(seen) => (true, seen),
         Err(_) => (false, check.message.clone()),
@@ -82,7 +82,7 @@ pub fn evaluate(check: &Check, facts: &Facts<'_>) -> CheckResult {
 }
 
 /// Looks whether a predicate holds, and says what it saw; for instructors and logs.
-pub fn find(kind: &CheckKind, facts: &Facts<'_>) -> Finding {
+pub(crate) fn find(kind: &CheckKind, facts: &Facts<'_>) -> Finding {
     match kind {
         CheckKind::Diagnosed => policy::diagnosed(facts),
         CheckKind::WorkloadRunning => workload::running(facts),

@@ -3,7 +3,7 @@
 use super::{Facts, Finding, baseline::pull_policy, evidence::Rule};
 
 /// The diagnosis is right.
-pub fn diagnosed(facts: &Facts<'_>) -> Finding {
+pub(crate) fn diagnosed(facts: &Facts<'_>) -> Finding {
     match &facts.progress.diagnosis {
         Some(diagnosis) if diagnosis.correct => Ok("the diagnosis is right".into()),
         Some(_) => Err("the diagnosis is wrong".into()),
@@ -12,7 +12,7 @@ pub fn diagnosed(facts: &Facts<'_>) -> Finding {
 }
 
 /// The container's pull policy is not looser than it was.
-pub fn kept(facts: &Facts<'_>) -> Finding {
+pub(crate) fn kept(facts: &Facts<'_>) -> Finding {
     let workload = facts.workload().ok_or("the workload is not the object that it was")?;
     let policy = pull_policy(workload.template(), &facts.variant.workload.container);
     let before = facts.baseline.pull_policy.as_str();
@@ -31,7 +31,7 @@ fn strictness(policy: &str) -> u8 {
 }
 
 /// No rule of the baseline is gone, and what was added opens one port to few addresses.
-pub fn egress_minimal(facts: &Facts<'_>, addresses: u32) -> Finding {
+pub(crate) fn egress_minimal(facts: &Facts<'_>, addresses: u32) -> Finding {
     let now = facts.evidence.egress();
     for (node, before) in &facts.baseline.egress {
         let rules = now.get(node).map(Vec::as_slice).unwrap_or_default();

@@ -8,7 +8,7 @@ use super::{Facts, Finding, evidence::Credentials};
 use crate::observe::Snapshot;
 
 /// The default ServiceAccount names a secret that the registry accepts now.
-pub fn on_service_account(facts: &Facts<'_>, handle: &str) -> Finding {
+pub(crate) fn on_service_account(facts: &Facts<'_>, handle: &str) -> Finding {
     let host = facts.host(handle);
     let account =
         facts.snapshot.get("serviceaccounts", "default").ok_or("there is no default ServiceAccount")?;
@@ -24,7 +24,7 @@ pub fn on_service_account(facts: &Facts<'_>, handle: &str) -> Finding {
 }
 
 /// Every secret that the workload uses for the registry is good for `remaining` longer; there is one.
-pub fn fresh(facts: &Facts<'_>, handle: &str, remaining: SignedDuration) -> Finding {
+pub(crate) fn fresh(facts: &Facts<'_>, handle: &str, remaining: SignedDuration) -> Finding {
     let host = facts.host(handle);
     let workload = facts.workload().ok_or("the workload is not the object that it was")?;
     let template = workload.template();

@@ -12,7 +12,7 @@ use crate::observe::{
 };
 
 /// The same object wants enough replicas, and all of them are ready on its present template.
-pub fn running(facts: &Facts<'_>) -> Finding {
+pub(crate) fn running(facts: &Facts<'_>) -> Finding {
     let name = &facts.variant.workload.name;
     let Some(workload) = facts.workload() else {
         return Err(format!("{name} is not the object that it was"));
@@ -46,7 +46,7 @@ fn images(spec: &Value) -> Vec<(&str, &str)> {
 }
 
 /// Every other workload of the scenario is what it was.
-pub fn others_unharmed(facts: &Facts<'_>) -> Finding {
+pub(crate) fn others_unharmed(facts: &Facts<'_>) -> Finding {
     for other in &facts.baseline.others {
         let found = Workload::find(facts.snapshot, other.resource, &other.name);
         let Some(workload) = found.filter(|workload| workload.uid() == other.uid) else {

@@ -33,11 +33,6 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Where it is, absolute.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The database of drill events.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("lab.sqlite")

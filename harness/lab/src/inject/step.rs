@@ -101,8 +101,8 @@ impl Injector {
                 let host = self.stage.host(&variant.drill, registry)?;
                 self.stage.exhaust(&host)
             }
-            Action::BlockEgress { nodes, action, destination, port, comment } => {
-                let rule = rule(*action, destination, *port, comment)?;
+            Action::BlockEgress { id, nodes, action, destination, port, comment } => {
+                let rule = rule(id, *action, destination, *port, comment)?;
                 self.add_rule(nodes, &rule)
             }
         }
@@ -113,8 +113,8 @@ impl Injector {
             if matches!(nodes, NodeSet::Node(name) if *name != node) {
                 continue;
             }
-            let id = crate::egress::free_id(&rules);
-            rules.push(EgressRule { id, ..rule.clone() });
+            rules.retain(|known| known.id != rule.id);
+            rules.push(rule.clone());
             self.backend.set_egress(&node, rules)?;
         }
         Ok(())
@@ -156,6 +156,7 @@ fn patch_of(patch_type: PatchType, text: &str) -> Result<Patch<Value>, LabError>
 }
 
 fn rule(
+    id: &str,
     action: EgressAction,
     destination: &str,
     port: Option<u16>,
@@ -168,7 +169,7 @@ fn rule(
         EgressAction::Drop => Verdict::Drop,
         EgressAction::Reject => Verdict::Reject,
     };
-    Ok(EgressRule { id: String::new(), action, destination, port, comment: comment.to_owned() })
+    Ok(EgressRule { id: id.to_owned(), action, destination, port, comment: comment.to_owned() })
 }
 
 /// A pull secret as `kubectl create secret docker-registry` writes it.

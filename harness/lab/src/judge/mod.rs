@@ -10,8 +10,10 @@ mod task;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pulldrill_clock::{Busy, Clock, Timestamp, mailbox};
 use pulldrill_scenarios::Variant;
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +21,7 @@ use case::Case;
 pub(crate) use case::Gate;
 pub(crate) use notice::POD_DELETED;
 
-use crate::{backend::Backend, stage::Stage, store::Ledger};
+use crate::{backend::Backend, observe::Retries, stage::Stage, store::Ledger};
 
 /// What the judge can be told.
 enum Message {
@@ -41,6 +43,7 @@ enum Message {
 #[derive(Clone)]
 pub(crate) struct Judge {
     messages: mailbox::Sender<Message>,
+    retries: Arc<Mutex<Retries>>,
 }
 
 impl Judge {
@@ -54,8 +57,14 @@ impl Judge {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let clock = backend.clock().clone();
         let (messages, inbox) = mailbox::mailbox(&clock);
-        let task = task::Task::new(backend, stage, ledger, changed, messages.clone());
-        (Self { messages }, task.run(inbox, stop))
+        let retries = Arc::new(Mutex::default());
+        let task = task::Task::new(backend, stage, ledger, changed, messages.clone(), retries.clone());
+        (Self { messages, retries }, task.run(inbox, stop))
+    }
+
+    /// From when on the image of a waiting pod may be pulled again; lab time.
+    pub(crate) fn next_pull(&self, pod: &Value) -> Option<Timestamp> {
+        self.retries.lock().next(pod)
     }
 
     /// Looks for the symptom of a drill from now on.

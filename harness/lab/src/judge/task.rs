@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use parking_lot::Mutex;
 use pulldrill_clock::{Clock, Timestamp, mailbox};
 use pulldrill_cluster::store::{Event, StoreChanged};
 use tokio::sync::watch;
@@ -15,7 +16,7 @@ use crate::{
     LabError,
     backend::Backend,
     checks::{self, Baseline, Facts, gate},
-    observe::{Snapshot, Workload},
+    observe::{Retries, Snapshot, Workload},
     stage::Stage,
     store::{CheckResult, DrillEvent, Ledger, Progress},
     view::DrillState,
@@ -30,6 +31,7 @@ pub(super) struct Task {
     messages: mailbox::Sender<Message>,
     clock: Clock,
     cases: BTreeMap<String, Case>,
+    retries: Arc<Mutex<Retries>>,
     seen: u64,
 }
 
@@ -47,10 +49,11 @@ impl Task {
         ledger: Arc<Ledger>,
         changed: watch::Sender<u64>,
         messages: mailbox::Sender<Message>,
+        retries: Arc<Mutex<Retries>>,
     ) -> Self {
         let clock = backend.clock().clone();
         let seen = backend.objects().revision();
-        Self { backend, stage, ledger, changed, messages, clock, cases: BTreeMap::new(), seen }
+        Self { backend, stage, ledger, changed, messages, clock, cases: BTreeMap::new(), retries, seen }
     }
 
     pub(super) fn run(
@@ -104,6 +107,7 @@ impl Task {
         let mut touched = BTreeSet::new();
         for event in events {
             self.seen = event.revision;
+            self.retries.lock().saw(&event, self.clock.now());
             let drill = self.cases.iter().find(|(_, case)| case.variant.namespace == event.key.namespace);
             let Some(drill) = drill.map(|(drill, _)| drill.clone()) else { continue };
             self.notice(&drill, &event).await?;
@@ -145,11 +149,11 @@ impl Task {
             Message::Forget { drill, done } => {
                 self.stop_hold(&drill);
                 self.cases.remove(&drill);
-                drop(done.send(()));
+                let _nobody_waits = done.send(());
                 Ok(None)
             }
             Message::TemplateChanged { drill, answer } => {
-                drop(answer.send(self.template_changed(&drill)));
+                let _nobody_waits = answer.send(self.template_changed(&drill));
                 Ok(None)
             }
         }
@@ -306,7 +310,7 @@ fn decide(facts: &Facts<'_>) -> Vec<DrillEvent> {
     let results = checks::evaluate_all(facts);
     let all_required_pass = {
         let required = facts.variant.checks.iter().zip(&results).filter(|(check, _)| check.required);
-        required.map(|(_, result)| result.passed).fold(true, |all, passed| all && passed)
+        required.filter(|(_, result)| !result.passed).count() == 0
     };
     let mut events = Vec::new();
     let news = changed(facts.progress, results);

@@ -10,7 +10,7 @@ use crate::{LabError, LabOptions};
 const TRIES: u64 = 64;
 
 /// The catalogue that the options name.
-pub(super) fn catalogue(options: &LabOptions) -> Result<Catalogue, LabError> {
+pub(crate) fn catalogue(options: &LabOptions) -> Result<Catalogue, LabError> {
     let loaded = match &options.scenario_dir {
         Some(path) => Catalogue::load_dir(path),
         None => Catalogue::embedded(),
@@ -67,7 +67,7 @@ fn names(variant: &Variant) -> BTreeSet<String> {
 }
 
 /// Fails for an id that is not in the catalogue.
-pub(super) fn known(catalogue: &Catalogue, id: &str) -> Result<(), LabError> {
+pub(crate) fn known(catalogue: &Catalogue, id: &str) -> Result<(), LabError> {
     catalogue.get(id).map(drop).ok_or_else(|| unknown(catalogue, id))
 }
 

@@ -12,15 +12,17 @@ use std::sync::Arc;
 use pulldrill_clock::{Clock, SignedDuration};
 use tokio::sync::watch;
 
+pub(crate) use choose::{catalogue, known};
 use inner::Inner;
 
 use crate::{
     LabError, LabOptions, egress,
     folder::Folder,
     request::{CopyRequest, EgressRequest, PullQuery},
+    store::Record,
     view::{
         Audience, CopyView, DebriefView, DiagnosisView, DrillView, EgressView, HintView, LabInfo, PullView,
-        ScenarioView, StatusView,
+        RecordView, ScenarioView, StatusView,
     },
 };
 
@@ -217,6 +219,19 @@ impl Lab {
         Ok(self.0.stage.pull_views(query))
     }
 
+    /// Everything that happened to the drills of this run, in order; only for an instructor.
+    ///
+    /// # Errors
+    /// [`LabError::Store`].
+    pub async fn record(&self) -> Result<Vec<RecordView>, LabError> {
+        let view = |record: Record| RecordView {
+            at: self.0.clock.shown(record.at),
+            drill: record.drill,
+            event: serde_json::to_value(record.event).unwrap_or_default(),
+        };
+        Ok(self.0.ledger.read().await?.into_iter().map(view).collect())
+    }
+
     /// Makes the world older.
     ///
     /// # Errors
@@ -234,6 +249,16 @@ impl Lab {
         self.0.clock.advance(by).await;
         self.0.changed.send_modify(|n| *n += 1);
         Ok(self.0.clock_view())
+    }
+
+    /// The drills as they were written.
+    pub(crate) fn variants(&self) -> Vec<Arc<pulldrill_scenarios::Variant>> {
+        self.0.variants()
+    }
+
+    /// Numbers that rise with everything that happens in cluster and registries.
+    pub(crate) fn activity(&self) -> (u64, u64) {
+        (self.0.backend.objects().revision(), self.0.stage.last_pull())
     }
 
     /// Ends everything and removes `lab.json`; returns when it has ended.

@@ -89,7 +89,7 @@ impl Inner {
             .map(|pod| {
                 let mut view = pods::view(pod.value(), shown_now);
                 if pods::is_stuck_on_image(pod.value()) {
-                    let next = self.backend.next_pull(pod.value());
+                    let next = self.judge.next_pull(pod.value());
                     view.next_retry_seconds =
                         next.map(|at| at.duration_since(self.clock.now()).as_secs().max(0));
                 }

@@ -135,7 +135,7 @@ impl Inner {
         let ecr = self.stage.ecr_hosts().into_iter().next();
         let program = self.options.program.as_deref().and_then(std::path::Path::parent);
         let environment = Environment {
-            ecr: ecr.as_ref().map(|host| host.url.as_str()),
+            ecr: ecr.as_ref().and_then(|host| host.api.as_deref()),
             region: ecr.as_ref().and_then(|host| host.region.as_deref()),
             web: self.options.web.as_deref(),
             program_folder: program,

@@ -8,7 +8,7 @@ use crate::view::EventView;
 
 /// The views of all events, the latest last.
 #[must_use]
-pub fn views(snapshot: &Snapshot, shown_now: Timestamp) -> Vec<EventView> {
+pub(crate) fn views(snapshot: &Snapshot, shown_now: Timestamp) -> Vec<EventView> {
     let mut views: Vec<EventView> =
         snapshot.list("events").iter().map(|event| view(event.value(), shown_now)).collect();
     views.sort_by_key(|view| std::cmp::Reverse(view.last_seconds));

@@ -8,7 +8,7 @@ use crate::view::PodView;
 
 /// The view of a pod; `shown_now` is the time that its stamps are compared with.
 #[must_use]
-pub fn view(pod: &Value, shown_now: Timestamp) -> PodView {
+pub(crate) fn view(pod: &Value, shown_now: Timestamp) -> PodView {
     let statuses = list(&pod["status"]["containerStatuses"]);
     let ready = statuses.iter().filter(|status| status["ready"] == true).count();
     let containers = list(&pod["spec"]["containers"]);
@@ -28,7 +28,7 @@ pub fn view(pod: &Value, shown_now: Timestamp) -> PodView {
 
 /// The STATUS column.
 #[must_use]
-pub fn status(pod: &Value) -> String {
+pub(crate) fn status(pod: &Value) -> String {
     if is_leaving(pod).is_some() {
         return "Terminating".into();
     }
@@ -52,7 +52,7 @@ pub fn status(pod: &Value) -> String {
 
 /// The waiting state of the container that the status column is about.
 #[must_use]
-pub fn waiting(pod: &Value) -> Option<&Value> {
+pub(crate) fn waiting(pod: &Value) -> Option<&Value> {
     let init = list(&pod["status"]["initContainerStatuses"]).iter();
     let containers = list(&pod["status"]["containerStatuses"]).iter();
     init.chain(containers).map(|status| &status["state"]["waiting"]).find(|state| state.is_object())
@@ -60,13 +60,13 @@ pub fn waiting(pod: &Value) -> Option<&Value> {
 
 /// The reason why a pod waits, for example `ImagePullBackOff`.
 #[must_use]
-pub fn waiting_reason(pod: &Value) -> &str {
+pub(crate) fn waiting_reason(pod: &Value) -> &str {
     waiting(pod).and_then(|waiting| waiting["reason"].as_str()).unwrap_or_default()
 }
 
 /// Whether a pod waits for an image that could not be pulled.
 #[must_use]
-pub fn is_stuck_on_image(pod: &Value) -> bool {
+pub(crate) fn is_stuck_on_image(pod: &Value) -> bool {
     matches!(
         waiting_reason(pod),
         "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" | "ImageInspectError"
@@ -75,7 +75,7 @@ pub fn is_stuck_on_image(pod: &Value) -> bool {
 
 /// Seconds from a stamp to `now`; 0 when there is no stamp.
 #[must_use]
-pub fn seconds_since(stamp: &Value, now: Timestamp) -> i64 {
+pub(crate) fn seconds_since(stamp: &Value, now: Timestamp) -> i64 {
     let at = stamp.as_str().and_then(|text| text.parse::<Timestamp>().ok());
     at.map_or(0, |at| now.duration_since(at).as_secs().max(0))
 }

@@ -15,7 +15,7 @@ const RESOURCES: &[&str] = &["deployments.apps", "statefulsets.apps", "daemonset
 
 /// A workload as found in a snapshot.
 #[derive(Clone, Debug)]
-pub struct Workload {
+pub(crate) struct Workload {
     resource: &'static str,
     object: Arc<Stored>,
 }
@@ -23,38 +23,32 @@ pub struct Workload {
 impl Workload {
     /// Finds it by resource (`deployments.apps`) and name.
     #[must_use]
-    pub fn find(snapshot: &Snapshot, resource: &str, name: &str) -> Option<Self> {
+    pub(crate) fn find(snapshot: &Snapshot, resource: &str, name: &str) -> Option<Self> {
         let resource = RESOURCES.iter().find(|known| **known == resource)?;
         snapshot.get(resource, name).map(|object| Self { resource, object })
     }
 
     /// The object itself.
     #[must_use]
-    pub fn object(&self) -> &Value {
+    pub(crate) fn object(&self) -> &Value {
         self.object.value()
     }
 
     /// Its plural resource name, with group.
     #[must_use]
-    pub fn resource(&self) -> &'static str {
+    pub(crate) fn resource(&self) -> &'static str {
         self.resource
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.object.meta("name")
     }
 
     /// Its uid.
     #[must_use]
-    pub fn uid(&self) -> &str {
+    pub(crate) fn uid(&self) -> &str {
         uid(self.object())
     }
 
     /// How many replicas it wants.
     #[must_use]
-    pub fn wanted(&self) -> i64 {
+    pub(crate) fn wanted(&self) -> i64 {
         if self.resource == "daemonsets.apps" {
             return self.object()["status"]["desiredNumberScheduled"].as_i64().unwrap_or(0);
         }
@@ -63,20 +57,20 @@ impl Workload {
 
     /// Whether its controller has seen its latest template.
     #[must_use]
-    pub fn observed(&self) -> bool {
+    pub(crate) fn observed(&self) -> bool {
         let generation = self.object()["metadata"]["generation"].as_i64().unwrap_or(0);
         self.object()["status"]["observedGeneration"].as_i64().unwrap_or(0) >= generation
     }
 
     /// The pod template's spec.
     #[must_use]
-    pub fn template(&self) -> &Value {
+    pub(crate) fn template(&self) -> &Value {
         &self.object()["spec"]["template"]["spec"]
     }
 
     /// Every pod of the workload, of old templates too.
     #[must_use]
-    pub fn pods(&self, snapshot: &Snapshot) -> Vec<Arc<Stored>> {
+    pub(crate) fn pods(&self, snapshot: &Snapshot) -> Vec<Arc<Stored>> {
         let owners = match self.resource {
             "deployments.apps" => {
                 self.replica_sets(snapshot).iter().map(|rs| uid(rs.value()).to_owned()).collect()
@@ -89,7 +83,7 @@ impl Workload {
 
     /// The pods of the present template that are not on their way out.
     #[must_use]
-    pub fn current_pods(&self, snapshot: &Snapshot) -> Vec<Arc<Stored>> {
+    pub(crate) fn current_pods(&self, snapshot: &Snapshot) -> Vec<Arc<Stored>> {
         let pods = self.pods(snapshot);
         let is_current = self.current(snapshot);
         pods.into_iter().filter(|pod| is_leaving(pod.value()).is_none() && is_current(pod.value())).collect()
@@ -97,7 +91,7 @@ impl Workload {
 
     /// Whether a pod is of the present template.
     #[must_use]
-    pub fn is_current(&self, snapshot: &Snapshot, pod: &Value) -> bool {
+    pub(crate) fn is_current(&self, snapshot: &Snapshot, pod: &Value) -> bool {
         self.current(snapshot)(pod)
     }
 
@@ -149,20 +143,20 @@ fn template_without_hash(template: &Value) -> Value {
 
 /// Since when an object is being deleted.
 #[must_use]
-pub fn is_leaving(object: &Value) -> Option<&str> {
+pub(crate) fn is_leaving(object: &Value) -> Option<&str> {
     object["metadata"]["deletionTimestamp"].as_str()
 }
 
 /// Whether a pod is ready.
 #[must_use]
-pub fn is_ready(pod: &Value) -> bool {
+pub(crate) fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array();
     conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
 }
 
 /// The status of a container of a pod.
 #[must_use]
-pub fn container_status<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
+pub(crate) fn container_status<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
     let statuses = pod["status"]["containerStatuses"].as_array();
     statuses.into_iter().flatten().find(|status| status["name"] == container)
 }

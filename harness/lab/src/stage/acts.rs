@@ -1,6 +1,7 @@
 //! What can be done with the registries while a drill runs.
 
 use pulldrill_clock::Timestamp;
+use pulldrill_scenarios::{Personality, Variant};
 
 use super::{Host, Stage, failed};
 use crate::{LabError, reference::Reference, request::CopyRequest, view::CopyView};
@@ -10,6 +11,15 @@ impl Stage {
     pub(crate) fn issue_token(&self, host: &Host) -> Result<(String, String), LabError> {
         let token = self.registry.issue_token(&host.endpoint).map_err(failed(&host.name))?;
         Ok((token.username, token.password))
+    }
+
+    /// Ends every token that the drill's registries have issued: as old as the story says, they would be
+    /// over by now.
+    pub(crate) fn end_tokens(&self, variant: &Variant) -> Result<(), LabError> {
+        for spec in variant.registries.iter().filter(|spec| spec.personality == Personality::Ecr) {
+            self.registry.end_tokens(spec.endpoint()).map_err(failed(&spec.host))?;
+        }
+        Ok(())
     }
 
     /// Uses up the quota of the nodes' address, for good.
@@ -36,7 +46,7 @@ impl Stage {
         Ok(CopyView {
             source: request.source.clone(),
             destination: request.destination.clone(),
-            digest: image.manifest_digest.to_string(),
+            digest: image.manifest_digest,
         })
     }
 

@@ -11,7 +11,7 @@ mod pulls;
 mod staged;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -25,7 +25,6 @@ use pulldrill_tls::Authority;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use nat::Nat;
-pub(crate) use proof::Proof;
 pub(crate) use staged::Host;
 use staged::Staged;
 
@@ -74,11 +73,6 @@ impl Stage {
         }
     }
 
-    /// The registries' mechanism.
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
     /// Sets up everything that the drill finds when its history begins.
     pub(crate) async fn set_up(&self, variant: &Variant) -> Result<(), LabError> {
         if let Some(nat) = variant.nat.as_deref().and_then(|nat| nat.parse().ok()) {
@@ -92,7 +86,7 @@ impl Stage {
             if let (Some(token), Some((_, address))) = (&registry.token_host, &info.token_host) {
                 self.connect(&token.name, &token.address, *address)?;
             }
-            staged.hosts.push(Host::new(registry, info.url));
+            staged.hosts.push(Host::new(registry, &info));
         }
         self.drills.write().insert(variant.drill.clone(), staged);
         for registry in &variant.registries {
@@ -203,11 +197,6 @@ impl Stage {
         Ok(())
     }
 
-    /// Where lab time comes from.
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// The names that nodes know.
     pub(crate) fn network(&self) -> &Network {
         &self.network
@@ -216,11 +205,6 @@ impl Stage {
     /// The address that registries see nodes come from.
     pub(crate) fn nat_address(&self) -> IpAddr {
         self.nat.address()
-    }
-
-    /// The builds that count as right for a drill.
-    fn accepted(&self, drill: &str) -> Arc<BTreeSet<crate::checks::evidence::Content>> {
-        self.drills.read().get(drill).map(|staged| staged.accepted.clone()).unwrap_or_default()
     }
 }
 

@@ -28,6 +28,11 @@ impl Stage {
         touched
     }
 
+    /// The number of the latest entry.
+    pub(crate) fn last_pull(&self) -> u64 {
+        self.registry.pull_log().last()
+    }
+
     /// The entries that somebody asks for, the oldest first.
     pub(crate) fn pull_views(&self, query: &PullQuery) -> Vec<PullView> {
         let hosts = self.hosts();

@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) endpoint: String,
     /// Where it is on this machine.
     pub(crate) url: String,
+    /// The URL of the API beside it, on this machine: ECR's.
+    pub(crate) api: Option<String>,
     /// How it answers.
     pub(crate) personality: Personality,
     /// The ECR region.
@@ -35,12 +37,13 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(spec: &Registry, url: String) -> Self {
+    pub(super) fn new(spec: &Registry, info: &registry::HostInfo) -> Self {
         Self {
             handle: spec.handle.clone(),
             name: spec.host.clone(),
             endpoint: spec.endpoint().to_owned(),
-            url,
+            url: info.url.clone(),
+            api: info.token_host.as_ref().map(|(_, address)| format!("https://{address}")),
             personality: spec.personality,
             region: spec.region.clone(),
             trainee: spec.accounts.iter().find(|account| account.trainee).cloned(),

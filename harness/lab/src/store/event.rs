@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// The drill's id.
     pub drill: String,
     /// Lab time.
@@ -17,7 +17,7 @@ pub struct Record {
 
 /// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckResult {
+pub(crate) struct CheckResult {
     /// The check's id.
     pub id: String,
     /// Whether it holds.
@@ -29,7 +29,7 @@ pub struct CheckResult {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-pub enum DrillEvent {
+pub(crate) enum DrillEvent {
     /// A new attempt at the drill begins; what was before counts no longer.
     Injecting {
         /// The scenario.

@@ -11,7 +11,7 @@ use crate::view::DrillState;
 
 /// Where one drill stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Its state.
     pub state: DrillState,
     /// When the symptom was seen; lab time, as all times here.
@@ -36,7 +36,7 @@ pub struct Progress {
 
 /// A hint that was bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hint {
+pub(crate) struct Hint {
     /// Its price.
     pub price: i64,
     /// The words.
@@ -45,7 +45,7 @@ pub struct Hint {
 
 /// A diagnosis that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnosis {
+pub(crate) struct Diagnosis {
     /// The choice.
     pub choice: String,
     /// Its label.
@@ -58,7 +58,7 @@ pub struct Diagnosis {
 
 /// One line of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub(crate) struct Told {
     /// When.
     pub at: Timestamp,
     /// `state`, `check`, `hint`, `diagnosis`, `notice`.
@@ -88,7 +88,7 @@ impl Default for Progress {
 
 impl Progress {
     /// Takes in one more event.
-    pub fn apply(&mut self, at: Timestamp, event: &DrillEvent) {
+    pub(crate) fn apply(&mut self, at: Timestamp, event: &DrillEvent) {
         match event {
             DrillEvent::Injecting { .. } => *self = Self::default(),
             DrillEvent::Injected => self.state = DrillState::WaitingForSymptom,

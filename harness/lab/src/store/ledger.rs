@@ -11,7 +11,7 @@ use crate::LabError;
 
 /// The record of one lab and what it amounts to.
 #[derive(Debug)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// Held from a decision until it has been folded: decisions never overtake each other.
     database: Mutex<Database>,
     progress: RwLock<BTreeMap<String, Progress>>,
@@ -23,7 +23,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LabError::Store`].
-    pub async fn open(
+    pub(crate) async fn open(
         path: Option<PathBuf>,
         started_at: Timestamp,
         seed: u64,
@@ -36,12 +36,12 @@ impl Ledger {
 
     /// Where a drill stands; a drill without events stands at the beginning.
     #[must_use]
-    pub fn progress(&self, drill: &str) -> Progress {
+    pub(crate) fn progress(&self, drill: &str) -> Progress {
         self.progress.read().get(drill).cloned().unwrap_or_default()
     }
 
     /// Looks at a drill without copying its progress.
-    pub fn with<T>(&self, drill: &str, look: impl FnOnce(&Progress) -> T) -> T {
+    pub(crate) fn with<T>(&self, drill: &str, look: impl FnOnce(&Progress) -> T) -> T {
         match self.progress.read().get(drill) {
             Some(progress) => look(progress),
             None => look(&Progress::default()),
@@ -52,7 +52,7 @@ impl Ledger {
     ///
     /// # Errors
     /// What `decide` refused, or [`LabError::Store`]; then nothing has happened.
-    pub async fn change<T>(
+    pub(crate) async fn change<T>(
         &self,
         drill: &str,
         at: Timestamp,
@@ -78,7 +78,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LabError::Store`].
-    pub async fn record(&self, drill: &str, at: Timestamp, event: DrillEvent) -> Result<(), LabError> {
+    pub(crate) async fn record(&self, drill: &str, at: Timestamp, event: DrillEvent) -> Result<(), LabError> {
         self.change(drill, at, |_| Ok((vec![event], ()))).await
     }
 
@@ -86,7 +86,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LabError::Store`].
-    pub async fn read(&self) -> Result<Vec<Record>, LabError> {
+    pub(crate) async fn read(&self) -> Result<Vec<Record>, LabError> {
         self.database.lock().await.read(false).await
     }
 }

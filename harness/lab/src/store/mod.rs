@@ -6,11 +6,11 @@
 //!
 //! It knows nothing of clusters; it never forgets and never changes what has been written.
 
-pub mod event;
-pub mod fold;
+pub(crate) mod event;
+pub(crate) mod fold;
 mod ledger;
 mod sqlite;
 
-pub use event::{CheckResult, DrillEvent, Record};
-pub use fold::Progress;
-pub use ledger::Ledger;
+pub(crate) use event::{CheckResult, DrillEvent, Record};
+pub(crate) use fold::Progress;
+pub(crate) use ledger::Ledger;
