@@ -52,8 +52,12 @@ async fn trainees_may_everything_but_forge_evidence() {
     assert_eq!(trainee.post("/apis/rbac.authorization.k8s.io/v1/clusterroles", &grant).await.code, 201);
     let bound = json!({"metadata": {"name": "all"}, "roleRef": {"kind": "ClusterRole", "name": "all"},
         "subjects": [{"kind": "ServiceAccount", "namespace": "default", "name": "default"}]});
-    assert_eq!(trainee.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &bound).await.code, 201);
-    let token = trainee.post("/api/v1/namespaces/default/serviceaccounts/default/token", &json!({})).await.json();
+    assert_eq!(
+        trainee.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &bound).await.code,
+        201
+    );
+    let token =
+        trainee.post("/api/v1/namespaces/default/serviceaccounts/default/token", &json!({})).await.json();
     let bearer = format!("Bearer {}", token["status"]["token"].as_str().unwrap());
     let account = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let stranger = world.stranger();
@@ -82,16 +86,21 @@ async fn questions_are_answered() {
     let world = World::new().await;
     let trainee = world.client(Principal::Trainee);
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-    let ask = |verb: &str, resource: &str| {
-        json!({"spec": {"resourceAttributes": {"verb": verb, "resource": resource, "namespace": "default"}}})
-    };
+    let ask = |verb: &str, resource: &str| json!({"spec": {"resourceAttributes": {"verb": verb, "resource": resource, "namespace": "default"}}});
     assert_eq!(trainee.post(path, &ask("create", "pods")).await.json()["status"]["allowed"], true);
     let no = trainee.post(path, &ask("create", "events")).await;
     assert_eq!((no.code, no.json()["status"]["allowed"].as_bool()), (201, Some(false)));
     let me = trainee.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", &json!({})).await.json();
     assert_eq!(me["status"]["userInfo"]["username"], "trainee");
     let masks = [("impersonate-user", "bob"), ("content-type", "application/json")];
-    let bob = world.admin().ask(Method::POST, "/api/v1/namespaces/default/configmaps", &masks,
-        config_map("x", &json!({})).to_string()).await;
+    let bob = world
+        .admin()
+        .ask(
+            Method::POST,
+            "/api/v1/namespaces/default/configmaps",
+            &masks,
+            config_map("x", &json!({})).to_string(),
+        )
+        .await;
     assert_eq!(bob.code, 403);
 }

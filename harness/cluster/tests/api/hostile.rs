@@ -15,7 +15,9 @@ const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 #[tokio::test]
 async fn garbage_on_the_port_does_no_harm() {
     let world = World::new().await;
-    for garbage in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], &[0u8; 512], &[0x16, 3, 1, 0xff, 0xff, 1, 2, 3]] {
+    for garbage in
+        [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], &[0u8; 512], &[0x16, 3, 1, 0xff, 0xff, 1, 2, 3]]
+    {
         let mut stream = TcpStream::connect(world.address()).await.unwrap();
         stream.write_all(garbage).await.unwrap();
         stream.shutdown().await.unwrap();
@@ -45,7 +47,9 @@ async fn odd_requests_get_clear_answers() {
     let world = World::new().await;
     let admin = world.admin();
     let deep = "[".repeat(100_000);
-    for body in ["", "null", "[]", "\"x\"", "{}", deep.as_str(), "{\"metadata\": 5}", "{\"metadata\":{\"name\":5}}"] {
+    for body in
+        ["", "null", "[]", "\"x\"", "{}", deep.as_str(), "{\"metadata\": 5}", "{\"metadata\":{\"name\":5}}"]
+    {
         let code = admin.ask(Method::POST, MAPS, &[], body.to_owned()).await.code;
         assert!((400..500).contains(&code), "{code} for {}", &body[..body.len().min(40)]);
     }
@@ -62,7 +66,13 @@ async fn odd_requests_get_clear_answers() {
         assert!((400..500).contains(&code), "{method} {path}: {code}");
     }
     for kind in ["json-patch+json", "merge-patch+json", "strategic-merge-patch+json", "apply-patch+yaml"] {
-        for body in [json!(null), json!([1]), json!("x"), json!({"metadata": null}), json!({"spec": {"template": []}})] {
+        for body in [
+            json!(null),
+            json!([1]),
+            json!("x"),
+            json!({"metadata": null}),
+            json!({"spec": {"template": []}}),
+        ] {
             let path = "/api/v1/namespaces/default?fieldManager=x";
             let code = admin.patch(path, kind, &body).await.code;
             assert!(code < 600, "{kind} {body}: {code}");

@@ -20,7 +20,10 @@ async fn an_object_lives_from_its_creation_to_its_deletion() {
     let admin = world.admin();
     let made = admin.post(MAPS, &config_map("one", &json!({}))).await;
     assert_eq!(made.code, 201);
-    assert_eq!(admin.post(MAPS, &config_map("one", &json!({}))).await.message(), "configmaps \"one\" already exists");
+    assert_eq!(
+        admin.post(MAPS, &config_map("one", &json!({}))).await.message(),
+        "configmaps \"one\" already exists"
+    );
     let one = format!("{MAPS}/one");
     let mut changed = made.json();
     changed["data"]["a"] = "c".into();
@@ -42,7 +45,7 @@ async fn an_object_lives_from_its_creation_to_its_deletion() {
 async fn bodies_come_in_json_yaml_and_without_a_type() {
     let world = World::new().await;
     let admin = world.admin();
-    let yaml = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: y}\ndata: {a: b}\n";
+    let yaml = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: yaml}\ndata: {a: b}\n";
     let made = admin.ask(Method::POST, MAPS, &[("content-type", "application/yaml")], yaml).await;
     assert_eq!(made.code, 201, "{:?}", made.body);
     let plain = config_map("plain", &json!({})).to_string();
@@ -51,7 +54,8 @@ async fn bodies_come_in_json_yaml_and_without_a_type() {
     let broken = admin.ask(Method::POST, MAPS, &[], "{\"kind\":").await;
     assert_eq!(broken.code, 400);
     assert!(broken.message().starts_with("the object provided is unrecognized (must be of type ConfigMap)"));
-    let wrong = admin.post(MAPS, &json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}})).await;
+    let wrong =
+        admin.post(MAPS, &json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}})).await;
     assert!(wrong.message().starts_with("Secret in version \"v1\" cannot be handled as a ConfigMap"));
     assert_eq!(admin.ask(Method::GET, MAPS, &[("accept", "text/html")], "").await.code, 406);
 }
@@ -94,7 +98,8 @@ async fn every_kind_of_patch_and_the_scale() {
     let generation = patched["metadata"]["generation"].as_i64().unwrap();
     let same = admin.patch(&web, "strategic-merge-patch+json", &image).await.json();
     assert_eq!(same["metadata"]["generation"], generation);
-    let add = json!([{"op": "add", "path": "/spec/template/spec/imagePullSecrets", "value": [{"name": "r"}]}]);
+    let add =
+        json!([{"op": "add", "path": "/spec/template/spec/imagePullSecrets", "value": [{"name": "r"}]}]);
     let patched = admin.patch(&web, "json-patch+json", &add).await.json();
     assert_eq!(patched["spec"]["template"]["spec"]["imagePullSecrets"][0]["name"], "r");
     let missing = json!([{"op": "remove", "path": "/spec/nothing"}]);
@@ -107,11 +112,13 @@ async fn every_kind_of_patch_and_the_scale() {
     let status = json!({"status": {"replicas": 77}, "spec": {"paused": true}});
     let untouched = admin.patch(&format!("{web}/status"), "merge-patch+json", &status).await.json();
     assert!(untouched["spec"].get("paused").is_none());
-    let scaled = admin.patch(&format!("{web}/scale"), "merge-patch+json", &json!({"spec": {"replicas": 4}})).await;
+    let scaled =
+        admin.patch(&format!("{web}/scale"), "merge-patch+json", &json!({"spec": {"replicas": 4}})).await;
     assert_eq!((scaled.code, scaled.json()["spec"]["replicas"].as_i64()), (200, Some(4)));
     assert_eq!(scaled.json()["status"]["selector"], "app=web");
     assert_eq!(admin.get(&web).await.json()["spec"]["replicas"], 4);
-    let applied = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ssa"}, "data": {"x": "1"}});
+    let applied =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ssa"}, "data": {"x": "1"}});
     let path = format!("{MAPS}/ssa?fieldManager=me");
     assert_eq!(admin.patch(&path, "apply-patch+yaml", &applied).await.code, 201);
     assert_eq!(admin.patch(&path, "apply-patch+yaml", &applied).await.code, 200);
@@ -186,5 +193,8 @@ async fn both_views_of_events_show_the_same_objects() {
     let made = admin.post(path, &event).await;
     assert_eq!((made.code, made.json()["note"].as_str()), (201, Some("a note")), "{:?}", made.body);
     let old = admin.get("/api/v1/namespaces/default/events/e").await.json();
-    assert_eq!((old["message"].as_str(), old["involvedObject"]["name"].as_str()), (Some("a note"), Some("p")));
+    assert_eq!(
+        (old["message"].as_str(), old["involvedObject"]["name"].as_str()),
+        (Some("a note"), Some("p"))
+    );
 }

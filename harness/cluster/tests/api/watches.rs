@@ -12,7 +12,8 @@ async fn a_watch_tells_what_enters_changes_and_leaves_its_selection() {
     let world = World::new().await;
     let admin = world.admin();
     let start = admin.get(MAPS).await.json()["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
-    let mut watch = admin.watch(&format!("{MAPS}?watch=1&resourceVersion={start}&labelSelector=in%3Dyes")).await;
+    let mut watch =
+        admin.watch(&format!("{MAPS}?watch=1&resourceVersion={start}&labelSelector=in%3Dyes")).await;
     let label = |value: &str| json!({"metadata": {"labels": {"in": value}}});
     admin.post(MAPS, &config_map("x", &json!({"in": "no"}))).await;
     let x = format!("{MAPS}/x");

@@ -87,7 +87,8 @@ impl World {
         let chain = vec![CertificateDer::from_pem_slice(&field("client-certificate-data")).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(&field("client-key-data")).unwrap();
         let roots = roots(&field("certificate-authority-data"));
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();
+        let tls =
+            ClientConfig::builder().with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();
         Client { tls: Arc::new(tls), address: self.address() }
     }
 
