@@ -115,6 +115,8 @@ enum What {
     Started(Box<Todo>, Arc<Image>),
     /// The containers have stopped.
     Stopped,
+    /// What was left of the pod has been cleared away.
+    Removed,
 }
 
 /// One node's kubelet.
@@ -188,7 +190,9 @@ impl Kubelet {
     /// Looks whether a pod is due, and syncs it or sets an alarm.
     fn look(&mut self, key: &Key, context: &Context) {
         let Some(pod) = self.api.store().get("pods", key).filter(|pod| self.is_mine(pod.value())) else {
-            self.pods.remove(key);
+            if let Some(worker) = self.pods.remove(key) {
+                self.lost(&worker);
+            }
             return;
         };
         let now = self.clock.now();
@@ -292,7 +296,8 @@ impl Controller for Kubelet {
         if let Some(mut worker) = self.pods.remove(key) {
             if worker.uid == uid {
                 match (&worker.stage, what) {
-                    (Stage::Stopping, What::Stopped) => self.stopped(&mut worker, key),
+                    (Stage::Stopping, What::Stopped) => self.stopped(&mut worker, key, context),
+                    (Stage::Stopping, What::Removed) => self.removed(&mut worker, key),
                     (Stage::Syncing(_), what) => self.resume(&mut worker, key, what, context),
                     _ => {}
                 }
