@@ -100,7 +100,7 @@ fn unbound(address: SocketAddr, source: io::Error) -> Failure {
 }
 
 /// Ctrl-C and a polite `kill` end the lab; a second one ends the process at once.
-fn stop_on_signals(stop: &CancellationToken) -> Result<(), Failure> {
+pub(super) fn stop_on_signals(stop: &CancellationToken) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::infrastructure(format!("cannot listen for signals: {error}"));
     let mut signals = signals().map_err(failed)?;
     let stop = stop.clone();
