@@ -180,7 +180,8 @@ class Table:
 
     def is_struct(self, type_name):
         """Whether Go's omitempty has no effect on it."""
-        return type_name in OPAQUE or type_name in FOREIGN.values() or (
+        foreign = type_name in FOREIGN.values() and "=" not in type_name
+        return type_name in OPAQUE or foreign or (
             type_name in self.definitions and "items" not in (self.definitions[type_name] or {}))
 
     def all(self):

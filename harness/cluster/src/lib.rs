@@ -9,15 +9,19 @@
 //! - [`resources`]: the table of what is served.
 //! - [`engine`]: the loop in which controllers, scheduler and kubelets run.
 //! - [`dialect`]: the wording and timing of a kubelet and runtime version, as data.
+//! - [`kubelet`]: what makes pods run on a node, or says why they do not.
 //! - [`network`]: names, routes and firewalls as the nodes see them.
+//! - [`puller`]: how a node gets images, over real HTTPS.
 //! - [`controllers`]: Deployments and the other workloads, garbage, namespaces; with the scheduler.
 //! - [`recorder`]: how components write events: aggregated, counted, rate-limited.
 pub mod api;
 pub mod controllers;
 pub mod dialect;
 pub mod engine;
+pub mod kubelet;
 pub mod network;
 pub mod patch;
+pub mod puller;
 pub mod recorder;
 pub mod resources;
 mod scheduler;

@@ -7,6 +7,7 @@
 
 use std::sync::OnceLock;
 
+mod canonical;
 mod check;
 mod descriptions;
 pub mod openapi;

@@ -9,10 +9,11 @@ mod paths;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -113,6 +114,44 @@ impl OpenApi {
         }
         json!({"openapi": "3.0.0", "info": info(), "paths": paths,
             "components": {"schemas": definitions.finish()}})
+    }
+}
+
+impl OpenApi {
+    /// The documents for these resources, made once for as long as the resources stay the same.
+    fn of(served: &[ResourceInfo]) -> Arc<Self> {
+        static LATEST: Mutex<Option<Arc<OpenApi>>> = Mutex::new(None);
+        let mut latest = LATEST.lock();
+        match &*latest {
+            Some(documents) if documents.served == served => documents.clone(),
+            _ => latest.insert(Arc::new(Self::new(served.to_vec()))).clone(),
+        }
+    }
+}
+
+impl Schema {
+    /// `/openapi/v2` as JSON.
+    #[must_use]
+    pub fn openapi_v2_json(&self, served: &[ResourceInfo]) -> Bytes {
+        OpenApi::of(served).v2_json()
+    }
+
+    /// `/openapi/v2` as gnostic's protobuf.
+    #[must_use]
+    pub fn openapi_v2_protobuf(&self, served: &[ResourceInfo]) -> Bytes {
+        OpenApi::of(served).v2_protobuf()
+    }
+
+    /// `/openapi/v3` as JSON.
+    #[must_use]
+    pub fn openapi_v3_index(&self, served: &[ResourceInfo]) -> Bytes {
+        OpenApi::of(served).v3_index().to_string().into()
+    }
+
+    /// `/openapi/v3/{path}` as JSON, where path is `api/v1` or `apis/{group}/{version}`.
+    #[must_use]
+    pub fn openapi_v3(&self, path: &str, served: &[ResourceInfo]) -> Option<Bytes> {
+        OpenApi::of(served).v3(path).map(|document| document.json.clone())
     }
 }
 

@@ -1,0 +1,85 @@
+//! Who may use an image that is on the node already: whoever's credentials pulled it, or could have.
+
+use std::collections::{HashMap, HashSet};
+
+use super::secrets::{Entry, Origin};
+use crate::puller::{Credential, Image, Reference};
+
+/// How an image of one repository came to the node.
+#[derive(Debug, Default)]
+struct Record {
+    anonymous: bool,
+    origins: HashSet<Origin>,
+    credentials: HashSet<Credential>,
+}
+
+/// The pulls of one node, by image and repository.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    records: HashMap<(String, String), Record>,
+}
+
+impl Access {
+    /// Remembers a pull, and with which entry it was made.
+    pub(super) fn pulled(&mut self, reference: &Reference, image: &Image, with: Option<&Entry>) {
+        let record = self.records.entry((image.id.clone(), reference.name())).or_default();
+        match with {
+            None => record.anonymous = true,
+            Some(entry) => {
+                record.origins.insert(entry.origin.clone());
+                record.credentials.insert(entry.credential.clone());
+            }
+        }
+    }
+
+    /// Whether a pod with these entries may use the image without pulling it.
+    pub(super) fn allows(&mut self, reference: &Reference, image: &Image, entries: &[Entry]) -> bool {
+        let Some(record) = self.records.get_mut(&(image.id.clone(), reference.name())) else { return false };
+        if record.anonymous {
+            return true;
+        }
+        let known = entries
+            .iter()
+            .find(|e| record.origins.contains(&e.origin) || record.credentials.contains(&e.credential));
+        if let Some(entry) = known {
+            record.origins.insert(entry.origin.clone());
+        }
+        known.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn entry(name: &str, password: &str) -> Entry {
+        let origin = Origin { namespace: "a".into(), name: name.into(), uid: name.into() };
+        let credential = Credential { username: "u".into(), password: password.into() };
+        Entry { server: "r.example".into(), credential, origin }
+    }
+
+    #[test]
+    fn the_same_secret_or_the_same_password_opens() {
+        let reference = Reference::parse("r.example/app:1").unwrap();
+        let image = Image {
+            id: "sha256:1".into(),
+            reference: reference.to_string(),
+            repo_digest: String::new(),
+            size: 0,
+            labels: BTreeMap::new(),
+            command: Vec::new(),
+            architecture: "amd64".into(),
+        };
+        let mut access = Access::default();
+        assert!(!access.allows(&reference, &image, &[]));
+        access.pulled(&reference, &image, Some(&entry("one", "good")));
+        assert!(!access.allows(&reference, &image, &[]));
+        assert!(!access.allows(&reference, &image, &[entry("two", "bad")]));
+        assert!(access.allows(&reference, &image, &[entry("two", "good")]));
+        assert!(access.allows(&reference, &image, &[entry("one", "rotated")]));
+        access.pulled(&reference, &image, None);
+        assert!(access.allows(&reference, &image, &[]));
+    }
+}

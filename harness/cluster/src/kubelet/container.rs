@@ -1,0 +1,98 @@
+//! One container on a node: what it runs, since when, and how it ends.
+//!
+//! Nothing is executed. An image says with the label `pulldrill.behaviour` whether its containers serve
+//! until they are stopped or do their work and exit.
+
+use std::sync::Arc;
+
+use pulldrill_clock::{SignedDuration, Timestamp};
+
+use crate::puller::Image;
+
+/// The label by which an image says how its containers behave.
+pub(super) const BEHAVIOUR: &str = "pulldrill.behaviour";
+
+/// A container that has been created.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Container {
+    /// `containerd://…`
+    pub(super) id: String,
+    /// What the pod said when it was created.
+    pub(super) spec_image: String,
+    pub(super) image: Arc<Image>,
+    pub(super) started: Timestamp,
+    /// When it is ready, if nothing happens.
+    pub(super) ready_at: Timestamp,
+    /// When it exits by itself.
+    pub(super) exits_at: Option<Timestamp>,
+    pub(super) ended: Option<Ended>,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) code: i32,
+    pub(super) at: Timestamp,
+}
+
+impl Ended {
+    pub(super) fn reason(&self) -> &'static str {
+        if self.code == 0 { "Completed" } else { "Error" }
+    }
+}
+
+/// What is known of a container name: the present container, the one before it, and how many there were.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slot {
+    pub(super) current: Option<Container>,
+    pub(super) last: Option<Container>,
+    pub(super) restarts: u32,
+}
+
+impl Slot {
+    pub(super) fn running(&self) -> Option<&Container> {
+        self.current.as_ref().filter(|c| c.ended.is_none())
+    }
+
+    pub(super) fn ended(&self) -> Option<(&Container, &Ended)> {
+        let current = self.current.as_ref()?;
+        current.ended.as_ref().map(|ended| (current, ended))
+    }
+
+    /// Takes the present container away, to be replaced.
+    pub(super) fn retire(&mut self, now: Timestamp) {
+        if let Some(mut container) = self.current.take() {
+            container.ended.get_or_insert(Ended { code: 0, at: now });
+            self.last = Some(container);
+        }
+    }
+
+    /// Puts a container in place.
+    pub(super) fn start(&mut self, container: Container) {
+        if self.last.is_some() {
+            self.restarts += 1;
+        }
+        self.current = Some(container);
+    }
+
+    /// Ends the container if its time has come. True when it has.
+    pub(super) fn reap(&mut self, now: Timestamp) -> bool {
+        let Some(container) = &mut self.current else { return false };
+        match container.exits_at {
+            Some(at) if container.ended.is_none() && at <= now => {
+                let code = if container.image.architecture == "amd64" { 0 } else { 255 };
+                container.ended = Some(Ended { code, at });
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// When a container of `image`, started at `started`, exits by itself; an init container always does.
+pub(super) fn exit_time(image: &Image, init: bool, started: Timestamp) -> Option<Timestamp> {
+    let exits = init
+        || image.architecture != "amd64"
+        || image.labels.get(BEHAVIOUR).is_some_and(|behaviour| behaviour == "exit");
+    exits.then(|| started + SignedDuration::from_millis(700))
+}

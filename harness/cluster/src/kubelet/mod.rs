@@ -1,0 +1,303 @@
+//! The kubelets: one controller per node that makes its pods run, or says why they don't.
+//!
+//! A kubelet looks at a pod (a *sync*) when the pod is new or changed, when one of its containers has
+//! changed, and again after a while. A sync writes the status, then starts what is missing; see [`sync`]
+//! for its order. Pulls wait in line, one at a time per node. Everything that takes time is lab time.
+//!
+//! What a message says and which fields a status has is the dialect's; how an image is fetched is the
+//! puller's.
+
+mod access;
+mod backoff;
+mod conditions;
+mod container;
+mod images;
+mod keyring;
+mod logs;
+mod node;
+mod secrets;
+mod status;
+mod stop;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::Arc,
+};
+
+use pulldrill_clock::{Clock, seed};
+use pulldrill_tls::TlsError;
+use rand::RngExt;
+use serde_json::Value;
+
+use crate::{
+    api::Api,
+    dialect::Dialect,
+    engine::{Context, Controller, Outcome, Queue},
+    network::Network,
+    puller::{Image, Puller},
+    recorder::Recorder,
+    store::{Event, Key, Stored},
+};
+use access::Access;
+use images::{Job, Pulled};
+pub use logs::{Line, Logs};
+use node::{HEARTBEAT, Node};
+use worker::{Stage, Todo, Worker};
+
+/// What the kubelets of one cluster need.
+#[derive(Clone)]
+pub struct KubeletOptions {
+    /// Where pods are, and statuses go.
+    pub api: Arc<Api>,
+    /// The lab clock.
+    pub clock: Clock,
+    /// For everything that varies.
+    pub seed: u64,
+    /// How they speak.
+    pub dialect: Arc<Dialect>,
+    /// How they reach registries.
+    pub network: Network,
+    /// Whom they trust, PEM.
+    pub authorities: Vec<String>,
+    /// How many pulls a node makes at a time; a kubelet's default is one.
+    pub parallel_pulls: usize,
+    /// Where the containers' lines go.
+    pub logs: Arc<Logs>,
+}
+
+/// The kubelets of `nodes`; each registers its node.
+///
+/// # Errors
+/// [`TlsError`] for an authority that is none.
+pub fn kubelets(options: &KubeletOptions, nodes: &[String]) -> Result<Vec<Box<dyn Controller>>, TlsError> {
+    let authorities: Vec<&str> = options.authorities.iter().map(String::as_str).collect();
+    let tls = pulldrill_tls::client_config(&authorities)?;
+    let mut all: Vec<Box<dyn Controller>> = Vec::new();
+    for (index, name) in nodes.iter().enumerate() {
+        let puller = Puller::new(
+            name,
+            options.network.clone(),
+            options.clock.clone(),
+            options.dialect.clone(),
+            tls.clone(),
+            options.seed,
+        );
+        all.push(Box::new(Kubelet::new(options, name, index, puller)));
+    }
+    Ok(all)
+}
+
+/// What a piece of work brings back.
+struct Done {
+    /// The pod it was for.
+    uid: String,
+    what: What,
+}
+
+/// What a pod's worker waited for.
+enum What {
+    /// The sandbox is there.
+    Sandbox,
+    /// A pull has ended.
+    Pulled(Box<Pulled>),
+    /// A container has started.
+    Started(Box<Todo>, Arc<Image>),
+    /// The containers have stopped.
+    Stopped,
+}
+
+/// One node's kubelet.
+struct Kubelet {
+    api: Arc<Api>,
+    clock: Clock,
+    seed: u64,
+    dialect: Arc<Dialect>,
+    recorder: Recorder,
+    puller: Arc<Puller>,
+    logs: Arc<Logs>,
+    node: Node,
+    pods: HashMap<Key, Worker>,
+    access: Access,
+    /// Pulls that wait, and how many run of how many that may.
+    line: VecDeque<Job>,
+    pulling: usize,
+    parallel: usize,
+    /// Pulls that the present step has asked for.
+    waiting_jobs: Vec<Job>,
+    /// How many sandboxes and workers there have been.
+    addresses: u32,
+    workers: u64,
+    /// At which part of a second the node looks at its containers, and at its timers.
+    relist: i64,
+    ticker: i64,
+    beating: bool,
+}
+
+impl fmt::Debug for Kubelet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kubelet({}, {} pods)", self.node.name, self.pods.len())
+    }
+}
+
+impl Kubelet {
+    fn new(options: &KubeletOptions, name: &str, index: usize, puller: Puller) -> Self {
+        let mut rng = seed::rng(options.seed, &format!("kubelet/{name}"));
+        let node = Node::new(name, index);
+        node.register(&options.api, &options.dialect);
+        let recorder = Recorder::new(
+            options.api.clone(),
+            options.clock.clone(),
+            "kubelet",
+            Some(name.to_owned()),
+            options.dialect.clone(),
+        );
+        Self {
+            api: options.api.clone(),
+            clock: options.clock.clone(),
+            seed: options.seed,
+            dialect: options.dialect.clone(),
+            recorder,
+            puller: Arc::new(puller),
+            logs: options.logs.clone(),
+            node,
+            pods: HashMap::new(),
+            access: Access::default(),
+            line: VecDeque::new(),
+            pulling: 0,
+            parallel: options.parallel_pulls.max(1),
+            waiting_jobs: Vec::new(),
+            addresses: 0,
+            workers: 0,
+            relist: rng.random_range(0..1_000_000_000),
+            ticker: rng.random_range(0..1_000_000_000),
+            beating: false,
+        }
+    }
+
+    /// Looks whether a pod is due, and syncs it or sets an alarm.
+    fn look(&mut self, key: &Key, context: &Context) {
+        let Some(pod) = self.api.store().get("pods", key).filter(|pod| self.is_mine(pod.value())) else {
+            self.pods.remove(key);
+            return;
+        };
+        let now = self.clock.now();
+        let mut worker = match self.pods.remove(key).filter(|w| w.uid == pod.meta("uid")) {
+            Some(worker) => worker,
+            None => self.new_worker(&pod),
+        };
+        if !pod.value()["metadata"]["deletionTimestamp"].is_null() {
+            if matches!(worker.stage, Stage::Idle | Stage::Syncing(_)) {
+                self.stop(&mut worker, key, pod.value(), context);
+            }
+        } else if matches!(worker.stage, Stage::Idle) {
+            let wanted = if worker.dirty {
+                Some(worker.synced.map_or(now, |ended| sync::tick(ended, self.relist)))
+            } else {
+                worker.due
+            };
+            match wanted {
+                Some(at) if at <= now => self.begin(&mut worker, key, &pod, context),
+                _ => {}
+            }
+        }
+        self.set_alarm(&mut worker, key, context);
+        self.pods.insert(key.clone(), worker);
+        self.flush(context);
+    }
+
+    /// Has the pod looked at again when it is due.
+    fn set_alarm(&self, worker: &mut Worker, key: &Key, context: &Context) {
+        if !matches!(worker.stage, Stage::Idle) {
+            return;
+        }
+        let dirty = worker.dirty.then(|| worker.synced.map(|ended| sync::tick(ended, self.relist))).flatten();
+        let Some(at) = [worker.due, dirty].into_iter().flatten().min() else { return };
+        let now = self.clock.now();
+        if worker.alarm.is_none_or(|alarm| alarm <= now || at < alarm) {
+            worker.alarm = Some(at);
+            context.again_at(key.clone(), at);
+        }
+    }
+
+    fn new_worker(&mut self, pod: &Arc<Stored>) -> Worker {
+        self.workers += 1;
+        let name = format!("kubelet/{}/{}/{}", self.node.name, pod.key(), self.workers);
+        Worker::new(pod, seed::rng(self.seed, &name), self.clock.now())
+    }
+
+    /// Puts the pulls in line that a step has asked for, now that its worker is back in its place.
+    fn flush(&mut self, context: &Context) {
+        for job in std::mem::take(&mut self.waiting_jobs) {
+            self.enqueue(job, context);
+        }
+    }
+
+    fn is_mine(&self, pod: &Value) -> bool {
+        pod["spec"]["nodeName"] == self.node.name.as_str()
+    }
+
+    fn beat(&mut self, context: &Context) {
+        if self.beating {
+            self.node.heartbeat(&self.api, &self.dialect, &self.puller.images());
+        }
+        self.beating = true;
+        context.again_at(self.node.key(), self.clock.now() + HEARTBEAT);
+    }
+}
+
+impl Controller for Kubelet {
+    fn name(&self) -> &'static str {
+        "kubelet"
+    }
+
+    fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        match &*event.resource {
+            "pods" if self.is_mine(event.object.value()) => {
+                let changed = match self.pods.get_mut(&event.key) {
+                    Some(worker) => worker.sees(event),
+                    None => true,
+                };
+                if changed {
+                    queue.add(event.key.clone());
+                }
+            }
+            "nodes" if event.key.name == self.node.name && !self.beating => queue.add(self.node.key()),
+            _ => {}
+        }
+    }
+
+    fn reconcile(&mut self, key: &Key, context: &Context) {
+        if key.namespace.is_empty() {
+            self.beat(context);
+        } else {
+            self.look(key, context);
+        }
+    }
+
+    fn finished(&mut self, key: &Key, outcome: Outcome, context: &Context) {
+        let Ok(done) = outcome.downcast::<Done>() else { return };
+        let Done { uid, what } = *done;
+        let ended_pull = matches!(what, What::Pulled(_));
+        if let Some(mut worker) = self.pods.remove(key) {
+            if worker.uid == uid {
+                match (&worker.stage, what) {
+                    (Stage::Stopping, What::Stopped) => self.stopped(&mut worker, key),
+                    (Stage::Syncing(_), what) => self.resume(&mut worker, key, what, context),
+                    _ => {}
+                }
+            }
+            self.pods.insert(key.clone(), worker);
+        }
+        self.flush(context);
+        if ended_pull {
+            self.pulling = self.pulling.saturating_sub(1);
+            self.start_pulls(context);
+        }
+        self.look(key, context);
+    }
+}

@@ -1,0 +1,170 @@
+//! What a node is: its name, its addresses, its Node object and its sign of life.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use pulldrill_clock::{Clock, SignedDuration};
+use serde_json::{Value, json};
+
+use crate::{
+    api::{Api, User, WriteOptions},
+    dialect::Dialect,
+    puller::{Image, words},
+    store::Key,
+};
+
+/// How often a node shows that it lives.
+pub(super) const HEARTBEAT: SignedDuration = SignedDuration::from_mins(10);
+/// Where leases of nodes are.
+const LEASES: &str = "kube-node-lease";
+
+/// One node.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) name: String,
+    /// Its own address.
+    pub(super) address: Ipv4Addr,
+    /// Its number, which its pods' addresses contain.
+    index: u8,
+    pub(super) user: User,
+}
+
+impl Node {
+    pub(super) fn new(name: &str, index: usize) -> Self {
+        let index = u8::try_from(index % 250).unwrap_or_default();
+        let user = User { name: format!("system:node:{name}"), groups: vec!["system:nodes".to_owned()] };
+        Self { name: name.to_owned(), address: Ipv4Addr::new(172, 18, 0, index + 2), index, user }
+    }
+
+    /// The key of the Node object.
+    pub(super) fn key(&self) -> Key {
+        Key::new("", self.name.clone())
+    }
+
+    /// The address of the `n`th pod; they repeat after a while.
+    pub(super) fn pod_address(&self, n: u32) -> String {
+        let host = n % (254 * 16) + 2;
+        let [high, low] = [host / 254, host % 254 + 1];
+        format!("10.{}.{high}.{low}", 244 + u16::from(self.index) % 8)
+    }
+
+    /// Makes the Node object and its Lease, unless they are there.
+    pub(super) fn register(&self, api: &Api, dialect: &Dialect) {
+        let status = self.status(api.clock(), dialect, &[]);
+        let node = json!({
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {
+                "name": self.name,
+                "labels": {
+                    "beta.kubernetes.io/arch": "amd64",
+                    "beta.kubernetes.io/os": "linux",
+                    "kubernetes.io/arch": "amd64",
+                    "kubernetes.io/hostname": self.name,
+                    "kubernetes.io/os": "linux",
+                },
+                "annotations": {
+                    "node.alpha.kubernetes.io/ttl": "0",
+                    "volumes.kubernetes.io/controller-managed-attach-detach": "true",
+                },
+            },
+            "spec": {
+                "podCIDR": format!("10.{}.0.0/20", 244 + u16::from(self.index) % 8),
+                "podCIDRs": [format!("10.{}.0.0/20", 244 + u16::from(self.index) % 8)],
+                "providerID": format!("pulldrill://{}", self.name),
+            },
+            "status": status,
+        });
+        let options = WriteOptions { field_manager: Some("kubelet".to_owned()), ..WriteOptions::default() };
+        if let Err(status) = api.create(&self.user, "nodes", "", node, &options) {
+            tracing::debug!(node = self.name, %status, "node not created");
+        }
+        let lease = json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": self.name, "namespace": LEASES},
+            "spec": {"holderIdentity": self.name, "leaseDurationSeconds": 40, "renewTime": micros(api.clock())},
+        });
+        if let Err(status) = api.create(&self.user, "leases.coordination.k8s.io", LEASES, lease, &options) {
+            tracing::debug!(node = self.name, %status, "lease not created");
+        }
+        let status = self.status(api.clock(), dialect, &[]);
+        let set = |node: &mut Value| node["status"] = status.clone();
+        if let Err(status) = api.modify(&self.user, "nodes", &self.key(), Some("status"), set) {
+            tracing::debug!(node = self.name, %status, "node status not written");
+        }
+    }
+
+    /// Renews the Lease and the conditions' heartbeat times.
+    pub(super) fn heartbeat(&self, api: &Api, dialect: &Dialect, images: &[Arc<Image>]) {
+        let now = micros(api.clock());
+        let lease = Key::new(LEASES, self.name.clone());
+        let renew = |lease: &mut Value| lease["spec"]["renewTime"] = json!(now);
+        let renewed = api.modify(&self.user, "leases.coordination.k8s.io", &lease, None, renew);
+        let written = api.modify(&self.user, "nodes", &self.key(), Some("status"), |node| {
+            let before = node["status"]["conditions"].clone();
+            let mut status = self.status(api.clock(), dialect, images);
+            keep_transition_times(&mut status["conditions"], &before);
+            node["status"] = status;
+        });
+        if let Err(status) = renewed.and(written) {
+            tracing::debug!(node = self.name, %status, "heartbeat not written");
+        }
+    }
+
+    fn status(&self, clock: &Clock, dialect: &Dialect, images: &[Arc<Image>]) -> Value {
+        let now = clock.shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+            json!({"type": kind, "status": status, "reason": reason, "message": message,
+                "lastHeartbeatTime": now, "lastTransitionTime": now})
+        };
+        let images: Vec<Value> = images
+            .iter()
+            .map(|image| json!({"names": [image.repo_digest, image.reference], "sizeBytes": image.size}))
+            .collect();
+        let mut status = json!({
+            "addresses": [
+                {"type": "InternalIP", "address": self.address},
+                {"type": "Hostname", "address": self.name},
+            ],
+            "capacity": {"cpu": "8", "memory": "16384Mi", "pods": "500", "ephemeral-storage": "100Gi"},
+            "allocatable": {"cpu": "8", "memory": "16284Mi", "pods": "500", "ephemeral-storage": "90Gi"},
+            "conditions": [
+                condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+                condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+                condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+                condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+            ],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
+            "nodeInfo": {
+                "architecture": "amd64",
+                "bootID": words::identity(&[&self.name, "boot"]),
+                "containerRuntimeVersion": dialect.node.runtime_version,
+                "kernelVersion": dialect.node.kernel_version,
+                "kubeProxyVersion": dialect.node.kube_proxy_version,
+                "kubeletVersion": dialect.node.kubelet_version,
+                "machineID": words::identity(&[&self.name, "machine"]).replace('-', ""),
+                "operatingSystem": "linux",
+                "osImage": dialect.node.os_image,
+                "systemUUID": words::identity(&[&self.name, "system"]),
+            },
+        });
+        if !images.is_empty() {
+            status["images"] = json!(images);
+        }
+        status
+    }
+}
+
+fn micros(clock: &Clock) -> String {
+    clock.shown_now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+fn keep_transition_times(conditions: &mut Value, before: &Value) {
+    for condition in conditions.as_array_mut().into_iter().flatten() {
+        let mut same = before.as_array().into_iter().flatten();
+        if let Some(old) = same.find(|c| c["type"] == condition["type"] && c["status"] == condition["status"])
+        {
+            condition["lastTransitionTime"] = old["lastTransitionTime"].clone();
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! One look at a pod: status first, then secrets, sandbox, and every container that should run.
+//!
+//! The status is made from what the *previous* sync came to; that is why it lags behind the events.
+
+use std::sync::Arc;
+
+use pulldrill_clock::{SignedDuration, Timestamp};
+use rand::RngExt;
+use serde_json::Value;
+
+use super::{
+    Done, Kubelet, What,
+    container::{Container, exit_time},
+    images::Decision,
+    logs::first_words,
+    secrets,
+    status::View,
+    worker::{Sandbox, Stage, Sync, Todo, Waiting, Worker},
+};
+use crate::{
+    dialect::Text,
+    engine::Context,
+    puller::{Image, words},
+    recorder::Kind,
+    store::{Key, Stored},
+};
+
+/// How long a sandbox takes, in milliseconds.
+const SANDBOX: std::ops::Range<u64> = 250..650;
+/// How long a container takes to start, in milliseconds.
+const START: std::ops::Range<u64> = 60..320;
+/// After how many seconds at least a failed sync is repeated.
+const AFTER_FAILURE: f64 = 10.0;
+/// After how many seconds at least a good one is.
+const AFTER_SUCCESS: f64 = 60.0;
+
+impl Kubelet {
+    /// Begins a sync.
+    pub(super) fn begin(&mut self, worker: &mut Worker, key: &Key, pod: &Arc<Stored>, context: &Context) {
+        let now = self.clock.now();
+        worker.dirty = false;
+        worker.due = None;
+        worker.reap(now);
+        self.write_status(worker, key, worker.sandbox.is_some());
+        let secrets = secrets::of_pod(self.api.store(), pod.value());
+        if !secrets.missing.is_empty() && self.dialect.has(Text::MissingSecrets) {
+            let names = secrets.missing.join(", ");
+            let message = self.dialect.text(Text::MissingSecrets, &[("secrets", &names)]);
+            let reason = "FailedToRetrieveImagePullSecret";
+            self.recorder.event(pod.value(), None, Kind::Warning, reason, &message);
+        }
+        let todo = to_start(worker, pod.value());
+        let sync = Sync { pod: pod.clone(), secrets, todo, failed: false, changed: false };
+        if worker.sandbox.is_none() && !sync.todo.is_empty() {
+            worker.stage = Stage::Syncing(Box::new(sync));
+            self.pause(worker, key, SANDBOX, What::Sandbox, context);
+        } else {
+            self.go_on(worker, key, sync, context);
+        }
+    }
+
+    /// Goes on with a sync after what it waited for.
+    pub(super) fn resume(&mut self, worker: &mut Worker, key: &Key, what: What, context: &Context) {
+        let Stage::Syncing(sync) = std::mem::replace(&mut worker.stage, Stage::Idle) else { return };
+        let mut sync = *sync;
+        match what {
+            What::Sandbox => {
+                self.addresses += 1;
+                worker.sandbox = Some(Sandbox { address: self.node.pod_address(self.addresses) });
+                sync.changed = true;
+                self.write_status(worker, key, false);
+            }
+            What::Pulled(pulled) => {
+                let decision = self.pulled(worker, &sync, &pulled);
+                if self.decided(worker, key, &mut sync, pulled.job.todo, decision, context) {
+                    worker.stage = Stage::Syncing(Box::new(sync));
+                    return;
+                }
+            }
+            What::Started(todo, image) => {
+                self.started(worker, &sync, &todo, image);
+                sync.changed = true;
+            }
+            What::Stopped => {}
+        }
+        self.go_on(worker, key, sync, context);
+    }
+
+    /// Takes one container after the other until one makes the sync wait, or none is left.
+    fn go_on(&mut self, worker: &mut Worker, key: &Key, mut sync: Sync, context: &Context) {
+        while let Some(todo) = sync.todo.pop() {
+            self.replace(worker, &mut sync, &todo);
+            let decision = self.ensure(worker, key, &sync, &todo);
+            if self.decided(worker, key, &mut sync, todo, decision, context) {
+                worker.stage = Stage::Syncing(Box::new(sync));
+                return;
+            }
+        }
+        self.end(worker, &sync);
+    }
+
+    /// Acts on a decision about an image. True when the sync has to wait.
+    fn decided(
+        &mut self,
+        worker: &mut Worker,
+        key: &Key,
+        sync: &mut Sync,
+        todo: Todo,
+        decision: Decision,
+        context: &Context,
+    ) -> bool {
+        match decision {
+            Decision::Pull(job) => {
+                self.waiting_jobs.push(*job);
+                true
+            }
+            Decision::Refused(waiting) => {
+                self.refuse(worker, sync, &todo, waiting);
+                false
+            }
+            Decision::Present(image) => {
+                let message = self.dialect.text(Text::Created, &[("container", &todo.name)]);
+                let path = todo.field_path();
+                self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Created", &message);
+                self.pause(worker, key, START, What::Started(Box::new(todo), image), context);
+                true
+            }
+        }
+    }
+
+    fn refuse(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo, waiting: Waiting) {
+        let message = self.dialect.text(Text::ContainerError, &[("reason", &waiting.reason)]);
+        let path = todo.field_path();
+        self.recorder.event(sync.pod.value(), Some(&path), Kind::Warning, "Failed", &message);
+        worker.waiting.insert(todo.name.clone(), waiting);
+        sync.failed = true;
+    }
+
+    /// Stops a running container whose image is no longer what the pod says.
+    fn replace(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo) {
+        if worker.slot(&todo.name).running().is_some() {
+            let message = self.dialect.text(Text::KillingChanged, &[("container", &todo.name)]);
+            let path = todo.field_path();
+            self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Killing", &message);
+            worker.slot(&todo.name).retire(self.clock.now());
+            sync.changed = true;
+        }
+    }
+
+    fn started(&self, worker: &mut Worker, sync: &Sync, todo: &Todo, image: Arc<Image>) {
+        let now = self.clock.now();
+        let message = self.dialect.text(Text::Started, &[("container", &todo.name)]);
+        let path = todo.field_path();
+        self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Started", &message);
+        worker.waiting.remove(&todo.name);
+        let number = worker.slot(&todo.name).restarts.to_string();
+        let exits_at = exit_time(&image, todo.init, now);
+        self.logs.begin(
+            &worker.uid,
+            &todo.name,
+            now,
+            first_words(&image, &todo.arguments, exits_at.is_some()),
+        );
+        worker.slots.entry(todo.name.clone()).or_default().start(Container {
+            id: format!("containerd://{}", words::hex_id(&[&worker.uid, &todo.name, &number])),
+            spec_image: todo.image.clone(),
+            image,
+            started: now,
+            ready_at: now + SignedDuration::from_secs(todo.ready_after),
+            exits_at,
+            ended: None,
+        });
+    }
+
+    /// Ends a sync and sets the time of the next one.
+    fn end(&self, worker: &mut Worker, sync: &Sync) {
+        let now = self.clock.now();
+        worker.stage = Stage::Idle;
+        worker.synced = Some(now);
+        let watches_secrets = self.dialect.has(Text::MissingSecrets)
+            && sync.pod.value()["spec"]["imagePullSecrets"].as_array().is_some_and(|s| !s.is_empty());
+        let jitter = 1.0 + 0.5 * worker.rng.random::<f64>();
+        worker.due = if sync.changed {
+            Some(tick(now, self.relist))
+        } else if sync.failed {
+            Some(tick(now + seconds(AFTER_FAILURE * jitter), self.ticker))
+        } else if watches_secrets {
+            Some(tick(now + seconds(AFTER_SUCCESS * jitter), self.ticker))
+        } else {
+            None
+        };
+        if let Some(change) = worker.next_change(now).map(|at| tick(at, self.relist)) {
+            worker.due = Some(worker.due.map_or(change, |due| due.min(change)));
+        }
+    }
+
+    /// Writes what is known now, if that differs from what is stored.
+    pub(super) fn write_status(&self, worker: &Worker, key: &Key, address: bool) {
+        let host = self.node.address.to_string();
+        let view = View { worker, clock: &self.clock, dialect: &self.dialect, host: &host, address };
+        let written = self.api.modify(&self.node.user, "pods", key, Some("status"), |pod| {
+            if pod["metadata"]["uid"] == worker.uid.as_str() {
+                pod["status"] = view.status(pod);
+            }
+        });
+        if let Err(status) = written {
+            tracing::debug!(%key, %status, "pod status not written");
+        }
+    }
+
+    /// Waits in lab time, and then goes on with `what`.
+    pub(super) fn pause(
+        &self,
+        worker: &mut Worker,
+        key: &Key,
+        milliseconds: std::ops::Range<u64>,
+        what: What,
+        context: &Context,
+    ) {
+        let nanos = worker.rng.random_range(milliseconds.start * 1_000_000..milliseconds.end * 1_000_000);
+        let until = self.clock.now() + SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or_default());
+        let (clock, uid) = (self.clock.clone(), worker.uid.clone());
+        context.start(key.clone(), move |busy| async move {
+            let busy = clock.sleep_until(busy, until).await;
+            (Box::new(Done { uid, what }) as crate::engine::Outcome, busy)
+        });
+    }
+}
+
+/// The next tick after `now` of a clock that ticks every second at an offset of `phase` nanoseconds.
+pub(super) fn tick(now: Timestamp, phase: i64) -> Timestamp {
+    const SECOND: i128 = 1_000_000_000;
+    let since = (now.as_nanosecond() - i128::from(phase)).rem_euclid(SECOND);
+    let wait = i64::try_from(SECOND - since).unwrap_or(1_000_000_000);
+    now + SignedDuration::from_nanos(wait)
+}
+
+fn seconds(seconds: f64) -> SignedDuration {
+    SignedDuration::try_from_secs_f64(seconds).unwrap_or(SignedDuration::ZERO)
+}
+
+/// The containers to be started now, the next one last. Init containers go one by one, and first.
+fn to_start(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
+    let spec = &pod["spec"];
+    for container in spec["initContainers"].as_array().into_iter().flatten() {
+        let todo = Todo::of(container, true);
+        let slot = worker.slot(&todo.name);
+        match slot.ended() {
+            Some((_, ended)) if ended.code == 0 => {}
+            Some(_) => return Vec::new(),
+            None if slot.running().is_some() => return Vec::new(),
+            None => return vec![todo],
+        }
+    }
+    let containers = spec["containers"].as_array().into_iter().flatten();
+    let mut all: Vec<Todo> = containers
+        .map(|container| Todo::of(container, false))
+        .filter(|todo| match &worker.slot(&todo.name).current {
+            None => true,
+            Some(current) => current.ended.is_none() && current.spec_image != todo.image,
+        })
+        .collect();
+    all.reverse();
+    all
+}
+
+impl Todo {
+    fn of(container: &Value, init: bool) -> Self {
+        let text = |field: &str| container[field].as_str().unwrap_or_default().to_owned();
+        let list = |field: &str| -> Vec<String> {
+            let all = container[field].as_array().into_iter().flatten();
+            all.filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        };
+        Self {
+            name: text("name"),
+            image: text("image"),
+            policy: text("imagePullPolicy"),
+            ready_after: container["readinessProbe"]["initialDelaySeconds"].as_i64().unwrap_or_default(),
+            init,
+            arguments: [list("command"), list("args")].concat(),
+        }
+    }
+}

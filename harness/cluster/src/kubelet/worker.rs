@@ -1,0 +1,152 @@
+//! What a kubelet knows of one pod.
+
+use std::{collections::HashMap, sync::Arc};
+
+use pulldrill_clock::{Timestamp, seed};
+use serde_json::Value;
+
+use super::{backoff::Backoff, container::Slot, secrets::PullSecrets};
+use crate::store::{Change, Event, Stored};
+
+/// A pod's sandbox.
+#[derive(Clone, Debug)]
+pub(super) struct Sandbox {
+    pub(super) address: String,
+}
+
+/// What a pod's worker is doing.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Nothing, until the next sync.
+    Idle,
+    /// It syncs, and waits for something.
+    Syncing(Box<Sync>),
+    /// It stops the containers.
+    Stopping,
+    /// The pod is over and done with.
+    Gone,
+}
+
+/// A sync that is under way.
+#[derive(Debug)]
+pub(super) struct Sync {
+    /// The pod as it was when the sync began.
+    pub(super) pod: Arc<Stored>,
+    pub(super) secrets: PullSecrets,
+    /// The containers still to be looked at, the next one last.
+    pub(super) todo: Vec<Todo>,
+    /// Whether a start has failed.
+    pub(super) failed: bool,
+    /// Whether sandbox or containers have changed, so that another look follows.
+    pub(super) changed: bool,
+}
+
+/// A container to be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Todo {
+    pub(super) name: String,
+    pub(super) image: String,
+    pub(super) policy: String,
+    /// Seconds until its readiness probe first asks.
+    pub(super) ready_after: i64,
+    pub(super) init: bool,
+    /// Command and arguments, where the pod gives them.
+    pub(super) arguments: Vec<String>,
+}
+
+impl Todo {
+    /// The part of the pod that events about this container name.
+    pub(super) fn field_path(&self) -> String {
+        let list = if self.init { "initContainers" } else { "containers" };
+        format!("spec.{list}{{{}}}", self.name)
+    }
+}
+
+/// Why a container waits, as the last attempt to start it left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+/// What a kubelet knows of one pod.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) uid: String,
+    pub(super) rng: seed::Rng,
+    pub(super) stage: Stage,
+    /// When to sync next.
+    pub(super) due: Option<Timestamp>,
+    /// When it will be looked at at the latest.
+    pub(super) alarm: Option<Timestamp>,
+    /// The pod as last seen.
+    pub(super) pod: Arc<Stored>,
+    /// Whether the pod was changed by somebody else.
+    pub(super) dirty: bool,
+    /// When the last sync ended.
+    pub(super) synced: Option<Timestamp>,
+    /// When the kubelet first saw the pod.
+    pub(super) since: Timestamp,
+    pub(super) sandbox: Option<Sandbox>,
+    pub(super) slots: HashMap<String, Slot>,
+    /// What the last attempts to start each container came to; the next sync's status shows it.
+    pub(super) waiting: HashMap<String, Waiting>,
+    /// By image, as the pod writes it.
+    pub(super) backoff: HashMap<String, Backoff>,
+    /// By image: what the last pull said.
+    pub(super) last_errors: HashMap<String, String>,
+}
+
+impl Worker {
+    pub(super) fn new(pod: &Arc<Stored>, rng: seed::Rng, now: Timestamp) -> Self {
+        Self {
+            uid: pod.meta("uid").to_owned(),
+            alarm: None,
+            pod: pod.clone(),
+            rng,
+            stage: Stage::Idle,
+            due: None,
+            dirty: true,
+            synced: None,
+            since: now,
+            sandbox: None,
+            slots: HashMap::new(),
+            waiting: HashMap::new(),
+            backoff: HashMap::new(),
+            last_errors: HashMap::new(),
+        }
+    }
+
+    pub(super) fn is_syncing(&self) -> bool {
+        matches!(self.stage, Stage::Syncing(_))
+    }
+
+    /// Takes in an event of the pod. True when the pod is to be looked at: a changed status alone is no
+    /// reason.
+    pub(super) fn sees(&mut self, event: &Event) -> bool {
+        let (before, now) = (self.pod.value(), event.object.value());
+        let gone = event.change == Change::Deleted || event.object.meta("uid") != self.uid;
+        let deleting = |pod: &Value| !pod["metadata"]["deletionTimestamp"].is_null();
+        let same_meta = ["labels", "annotations"].iter().all(|f| before["metadata"][f] == now["metadata"][f]);
+        let changed = before["spec"] != now["spec"] || !same_meta || deleting(before) != deleting(now);
+        self.pod = event.object.clone();
+        self.dirty |= changed;
+        changed || gone
+    }
+
+    pub(super) fn slot(&mut self, name: &str) -> &mut Slot {
+        self.slots.entry(name.to_owned()).or_default()
+    }
+
+    /// Ends what has come to its end by itself. True when anything has.
+    pub(super) fn reap(&mut self, now: Timestamp) -> bool {
+        let ended = self.slots.values_mut().filter_map(|slot| slot.reap(now).then_some(()));
+        ended.count() > 0
+    }
+
+    /// When something next happens to a container by itself.
+    pub(super) fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let running = self.slots.values().filter_map(Slot::running);
+        running.flat_map(|c| c.exits_at.into_iter().chain([c.ready_at])).filter(|at| *at > now).min()
+    }
+}

@@ -1,0 +1,96 @@
+//! What one node has stored: blobs by digest, images by reference.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::Reference;
+
+/// An image on a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// The runtime's id of it: the digest of its configuration.
+    pub id: String,
+    /// The reference it was pulled by, normalised.
+    pub reference: String,
+    /// Repository and digest of what was pulled: `registry.example/app@sha256:…`.
+    pub repo_digest: String,
+    /// The size of its content as stored, in bytes.
+    pub size: u64,
+    /// The labels of its configuration.
+    pub labels: BTreeMap<String, String>,
+    /// Entry point and arguments of its configuration.
+    pub command: Vec<String>,
+    /// The architecture it was built for.
+    pub architecture: String,
+}
+
+/// One piece of content. What is only ever counted has no bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Blob {
+    pub(super) size: u64,
+    pub(super) bytes: Option<Bytes>,
+}
+
+/// The store.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    blobs: HashMap<String, Blob>,
+    images: HashMap<String, Arc<Image>>,
+}
+
+impl Content {
+    pub(super) fn blob(&self, digest: &str) -> Option<&Blob> {
+        self.blobs.get(digest)
+    }
+
+    /// Keeps a finished pull: all its content at once, as a failed pull leaves nothing behind.
+    pub(super) fn keep(&mut self, reference: &Reference, image: Arc<Image>, blobs: HashMap<String, Blob>) {
+        self.blobs.extend(blobs);
+        self.images.insert(image.repo_digest.clone(), image.clone());
+        self.images.insert(reference.to_string(), image);
+    }
+
+    pub(super) fn image(&self, reference: &Reference) -> Option<Arc<Image>> {
+        self.images.get(&reference.to_string()).cloned()
+    }
+
+    /// All images, each once, in the order of their references.
+    pub(super) fn images(&self) -> Vec<Arc<Image>> {
+        let mut by_reference: BTreeMap<&str, &Arc<Image>> = BTreeMap::new();
+        for image in self.images.values() {
+            by_reference.insert(&image.reference, image);
+        }
+        by_reference.into_values().cloned().collect()
+    }
+}
+
+/// Reads an image's configuration.
+pub(super) fn describe(
+    reference: &Reference,
+    target: &str,
+    config_digest: &str,
+    size: u64,
+    config: &Value,
+) -> Image {
+    let strings = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+    };
+    let settings = &config["config"];
+    let labels = settings["Labels"].as_object().into_iter().flatten();
+    let mut command = strings(&settings["Entrypoint"]);
+    command.extend(strings(&settings["Cmd"]));
+    Image {
+        id: config_digest.to_owned(),
+        reference: reference.to_string(),
+        repo_digest: format!("{}@{target}", reference.name()),
+        size,
+        labels: labels.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect(),
+        command,
+        architecture: config["architecture"].as_str().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,124 @@
+//! Pulling images as the container runtime does: over real HTTPS, in its order of requests, with its words
+//! when that fails.
+//!
+//! One [`Puller`] is one node's runtime with its store of content. When to pull, and with whose
+//! credentials, is the kubelet's business.
+
+mod authorizer;
+mod challenge;
+mod content;
+mod descriptor;
+mod error;
+#[cfg(test)]
+pub(crate) mod fake;
+mod reference;
+mod session;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod transport;
+pub(crate) mod words;
+
+use std::{fmt, sync::Arc};
+
+use parking_lot::Mutex;
+use pulldrill_clock::{Busy, Clock, SignedDuration, seed};
+use rand::RngExt;
+use rustls::ClientConfig;
+
+use crate::{dialect::Dialect, network::Network};
+pub use content::Image;
+pub use error::{Code, PullError};
+pub use reference::{Reference, ReferenceError};
+
+/// How long names, routes and handshakes take, in milliseconds of lab time.
+const SETUP: std::ops::Range<u64> = 120..480;
+/// How long unpacking takes, in milliseconds of lab time.
+const UNPACK: std::ops::Range<u64> = 180..1300;
+/// How fast content flows, in bytes a millisecond.
+const BYTES_PER_MS: u64 = 40_000;
+
+/// A user name and a password (or token).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Credential {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({})", self.username)
+    }
+}
+
+/// One node's way of getting images, and what it has.
+pub struct Puller {
+    client: session::Client,
+    content: Mutex<content::Content>,
+    rng: Mutex<seed::Rng>,
+}
+
+impl fmt::Debug for Puller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Puller({})", self.client.node)
+    }
+}
+
+impl Puller {
+    /// The runtime of `node`, with an empty store.
+    #[must_use]
+    pub fn new(
+        node: &str,
+        network: Network,
+        clock: Clock,
+        dialect: Arc<Dialect>,
+        tls: Arc<ClientConfig>,
+        seed: u64,
+    ) -> Self {
+        let rng = Mutex::new(seed::rng(seed, &format!("puller/{node}")));
+        let client = session::Client { node: node.to_owned(), network, clock, dialect, tls };
+        Self { client, content: Mutex::default(), rng }
+    }
+
+    /// The image that the node has under a reference.
+    #[must_use]
+    pub fn image(&self, reference: &Reference) -> Option<Arc<Image>> {
+        self.content.lock().image(reference)
+    }
+
+    /// The images that the node has.
+    #[must_use]
+    pub fn images(&self) -> Vec<Arc<Image>> {
+        self.content.lock().images()
+    }
+
+    /// Pulls an image with one credential or none. The token is held all along, but for waits in lab time.
+    pub async fn pull(
+        &self,
+        reference: &Reference,
+        credential: Option<Credential>,
+        busy: Busy,
+    ) -> (Result<Arc<Image>, PullError>, Busy) {
+        let (setup, unpack) = {
+            let mut rng = self.rng.lock();
+            (some_time(&mut rng, SETUP), some_time(&mut rng, UNPACK))
+        };
+        let session = session::Session::new(&self.client, busy);
+        let mut pull = steps::Pull::new(session, reference, credential, &self.content);
+        pull.session.pause(setup).await;
+        let result = pull.run().await;
+        if let Ok(image) = &result {
+            let flow = i64::try_from(image.size / BYTES_PER_MS).unwrap_or(i64::MAX / 1_000_000);
+            pull.session.pause(unpack + SignedDuration::from_millis(flow)).await;
+        }
+        (result, pull.session.into_busy())
+    }
+}
+
+/// A duration with all its digits, as measured ones have.
+fn some_time(rng: &mut seed::Rng, milliseconds: std::ops::Range<u64>) -> SignedDuration {
+    let nanos = rng.random_range(milliseconds.start * 1_000_000..milliseconds.end * 1_000_000);
+    SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or_default())
+}
