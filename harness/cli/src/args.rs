@@ -102,6 +102,8 @@ pub(crate) enum Command {
         /// A drill, see `pulldrill status`
         drill: String,
     },
+    /// Show everything that happened to the drills, for the instructor
+    Record,
     /// Look at and change the nodes
     #[command(subcommand)]
     Node(Node),
