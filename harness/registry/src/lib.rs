@@ -1,1 +1,36 @@
-//! Placeholder.
+//! An OCI registry with the manners of the well-known ones, and a log of everything it serves.
+//!
+//! One [`Registry`] serves any number of hosts, each on a TLS listener of its own, each with a personality
+//! (plain distribution, Docker Hub, ECR, Harbor, Artifact Registry), accounts, quotas and faults. Quotas and
+//! tokens follow the lab clock; sockets are on real time.
+//!
+//! - [`registry`]: what the owner can do. [`spec`]: what the owner says about a host. [`client`]: who is behind
+//!   a connection. [`pull_log`]: what was served. [`fault`]: misbehaving on purpose. [`image`]: content.
+//! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
+//!   `quota`, `credentials`, `content`, `name` are what their names say.
+//!
+//! It knows nothing of Kubernetes or drills.
+
+pub mod client;
+mod content;
+mod credentials;
+pub mod error;
+mod failure;
+pub mod fault;
+mod host;
+pub mod image;
+mod name;
+mod personality;
+pub mod pull_log;
+mod quota;
+pub mod registry;
+mod server;
+pub mod spec;
+
+pub use client::{Client, Clients, Direct};
+pub use error::RegistryError;
+pub use fault::{Fault, FaultRule};
+pub use image::{Content, ImageRef, ImageSpec};
+pub use pull_log::{Entry, PullLog, Served};
+pub use registry::{Registry, RegistryOptions};
+pub use spec::{Access, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo};

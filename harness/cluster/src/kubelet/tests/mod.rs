@@ -1,0 +1,6 @@
+//! Pods on a node with a registry beside it: what events and statuses come of it, and when.
+
+mod failing;
+mod running;
+mod secrets;
+mod world;

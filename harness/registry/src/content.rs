@@ -1,0 +1,138 @@
+//! What is stored: blobs and manifests by digest, shared by all hosts, and per repository which of them it
+//! has, under which tags. In memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use pulldrill_clock::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    image::Content,
+    name::digest,
+    spec::{Access, RepositorySpec},
+};
+
+/// How much is stored at most, so that a client cannot use up the machine.
+const MOST: usize = 2 << 30;
+
+/// Everything ever stored, by digest. Nothing is forgotten: what a tag pointed at once stays evidence.
+#[derive(Default)]
+pub(crate) struct Blobs(RwLock<Stored>);
+
+#[derive(Default)]
+struct Stored {
+    by_digest: HashMap<String, Bytes>,
+    total: usize,
+}
+
+/// There is no room for more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Full;
+
+impl Blobs {
+    /// Stores some bytes and gives their digest.
+    pub(crate) fn put(&self, bytes: Bytes) -> Result<String, Full> {
+        let digest = digest(&bytes);
+        let mut stored = self.0.write();
+        if !stored.by_digest.contains_key(&digest) {
+            if stored.total + bytes.len() > MOST {
+                return Err(Full);
+            }
+            stored.total += bytes.len();
+            stored.by_digest.insert(digest.clone(), bytes);
+        }
+        Ok(digest)
+    }
+
+    /// The bytes of a digest.
+    pub(crate) fn get(&self, digest: &str) -> Option<Bytes> {
+        self.0.read().by_digest.get(digest).cloned()
+    }
+
+    fn json(&self, digest: &str) -> Option<Value> {
+        serde_json::from_slice(&self.get(digest)?).ok()
+    }
+
+    /// What an image contains; of an index, its image for linux/amd64 or else the first.
+    pub(crate) fn content_of(&self, digest: &str) -> Option<Content> {
+        let mut manifest = self.json(digest)?;
+        if let Some(entries) = manifest["manifests"].as_array() {
+            let usual = entries
+                .iter()
+                .find(|e| e["platform"]["os"] == "linux" && e["platform"]["architecture"] == "amd64");
+            manifest = self.json(usual.or_else(|| entries.first())?["digest"].as_str()?)?;
+        }
+        let config_digest = manifest["config"]["digest"].as_str()?.to_owned();
+        let config = self.json(&config_digest)?;
+        let layers = config["rootfs"]["diff_ids"].as_array()?;
+        let diff_ids = layers.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        Some(Content { config_digest, diff_ids })
+    }
+}
+
+/// A manifest in a repository.
+#[derive(Debug, Clone)]
+pub(crate) struct Manifest {
+    pub(crate) media: String,
+    /// The manifest itself and what it refers to.
+    pub(crate) size: u64,
+    /// Lab time.
+    pub(crate) pushed_at: Timestamp,
+    pub(crate) subject: Option<String>,
+    pub(crate) artifact_type: Option<String>,
+    pub(crate) annotations: Value,
+}
+
+impl Manifest {
+    /// Reads what a registry needs to know of a manifest.
+    pub(crate) fn read(media: String, body: &Value, length: usize, pushed_at: Timestamp) -> Self {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let layers = body["layers"].as_array().into_iter().flatten();
+        let parts = layers.chain([&body["config"]]).filter_map(|part| part["size"].as_u64());
+        Self {
+            media,
+            size: parts.fold(length as u64, u64::saturating_add),
+            pushed_at,
+            subject: text(&body["subject"]["digest"]),
+            artifact_type: text(&body["artifactType"]).or_else(|| text(&body["config"]["mediaType"])),
+            annotations: body["annotations"].clone(),
+        }
+    }
+}
+
+/// A repository.
+#[derive(Debug, Clone)]
+pub(crate) struct Repository {
+    pub(crate) pull: Access,
+    pub(crate) push: Access,
+    pub(crate) created_at: Timestamp,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) manifests: BTreeMap<String, Manifest>,
+    pub(crate) blobs: BTreeSet<String>,
+}
+
+impl Repository {
+    pub(crate) fn new(spec: &RepositorySpec, created_at: Timestamp) -> Self {
+        Self {
+            pull: spec.pull.clone(),
+            push: spec.push.clone(),
+            created_at,
+            tags: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            blobs: BTreeSet::new(),
+        }
+    }
+
+    /// The digest that a tag or digest stands for here.
+    pub(crate) fn resolve(&self, reference: &str) -> Option<&str> {
+        let digest = self.tags.get(reference).map_or(reference, String::as_str);
+        self.manifests.get_key_value(digest).map(|(digest, _)| digest.as_str())
+    }
+
+    /// The tags of a manifest.
+    pub(crate) fn tags_of(&self, digest: &str) -> Vec<&str> {
+        self.tags.iter().filter(|(_, to)| *to == digest).map(|(tag, _)| tag.as_str()).collect()
+    }
+}

@@ -1,0 +1,78 @@
+//! What can go wrong when the registry is programmed from inside the process. What clients are told is
+//! [`crate::failure`]'s.
+
+use thiserror::Error;
+
+/// Why the registry could not do what its owner asked.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// No host of that name.
+    #[error("there is no registry host {0:?}")]
+    NoHost(String),
+    /// The name is taken.
+    #[error("there is already a registry host {0:?}")]
+    HostExists(String),
+    /// Not in the table of personalities.
+    #[error("there is no registry personality {name:?}; there are: {known}")]
+    NoPersonality {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Not in the data file of limits.
+    #[error("there is no profile of limits {name:?}; there are: {known}")]
+    NoLimits {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Not an acceptable repository name or tag.
+    #[error("{0:?} is not a repository name or tag")]
+    BadName(String),
+    /// There is nothing under that reference.
+    #[error("{host}/{repository} has no {reference:?}")]
+    NotFound {
+        /// The host.
+        host: String,
+        /// The repository.
+        repository: String,
+        /// The tag or digest.
+        reference: String,
+    },
+    /// The user may not do that there.
+    #[error("{user} may not {action} {host}/{repository}")]
+    Denied {
+        /// Who.
+        user: String,
+        /// `pull` or `push`.
+        action: &'static str,
+        /// The host.
+        host: String,
+        /// The repository.
+        repository: String,
+    },
+    /// A host that issues no tokens of this kind.
+    #[error("{0:?} does not issue registry tokens; only hosts with the ecr personality do")]
+    NoTokens(String),
+    /// No place to listen.
+    #[error("cannot listen for {host}: {source}")]
+    Listen {
+        /// For which host.
+        host: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// No certificate.
+    #[error(transparent)]
+    Tls(#[from] pulldrill_tls::TlsError),
+    /// The content could not be made.
+    #[error("cannot build the image {build:?}: {source}")]
+    Build {
+        /// From what.
+        build: String,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,141 @@
+//! Refusals: what kinds there are, and how one becomes an HTTP answer in a personality's own words.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use crate::personality::{Personality, Words};
+
+/// Why a request is refused. How that reads is a matter of personality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No credentials, and they are needed.
+    Unauthenticated,
+    /// The same for `/v2/` itself.
+    UnauthenticatedBase,
+    /// Credentials that nobody has.
+    BadCredentials,
+    /// A token that was good once.
+    Expired,
+    /// Good credentials of somebody who may not do this.
+    NotAllowed,
+    /// The token service refuses the credentials.
+    TokenRefused,
+    /// The token service gives nobody a token for that.
+    TokenForbidden,
+    /// The token service does not give this user a token for that.
+    TokenForbiddenToUser,
+    ManifestUnknown,
+    RevisionUnknown,
+    RepositoryUnknown,
+    ManifestNotAcceptable,
+    IndexNotAcceptable,
+    BlobUnknown,
+    UploadUnknown,
+    UploadInvalid,
+    DigestInvalid,
+    SizeInvalid,
+    TooLarge,
+    NameInvalid,
+    TagInvalid,
+    ManifestInvalid,
+    ManifestBlobUnknown,
+    PageInvalid,
+    Unsupported,
+    TooMany,
+    TooManyOfUser,
+    NoSuchPage,
+    Broken,
+}
+
+/// A refusal, with what it is about beyond what the request itself says.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    pub(crate) digest: String,
+}
+
+impl From<Kind> for Failure {
+    fn from(kind: Kind) -> Self {
+        Self { kind, digest: String::new() }
+    }
+}
+
+/// What the placeholders of a personality's texts stand for.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) pairs: Vec<(&'static str, String)>,
+}
+
+impl Terms {
+    /// Replaces every `{name}`; `quote` makes the value fit for where it goes.
+    fn fill(&self, text: &str, quote: impl Fn(&str) -> String) -> String {
+        let mut filled = String::with_capacity(text.len() + 64);
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let known = after.split_once('}').and_then(|(name, tail)| {
+                self.pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (value, tail))
+            });
+            if let Some((value, tail)) = known {
+                filled.push_str(&quote(value));
+                rest = tail;
+            } else {
+                filled.push('{');
+                rest = after;
+            }
+        }
+        filled + rest
+    }
+}
+
+/// The answer to a refused request.
+pub(crate) fn answer(personality: &Personality, kind: Kind, terms: &Terms) -> Response<Full<Bytes>> {
+    let words = personality.words(kind);
+    let (body, content_type) = if words.code.is_empty() {
+        (terms.fill(words.message, str::to_owned), "text/plain; charset=utf-8")
+    } else {
+        (errors(&words, terms), personality.content_type)
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if !words.challenge.is_empty()
+        && let Ok(challenge) = HeaderValue::from_str(&terms.fill(words.challenge, str::to_owned))
+    {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The JSON body: code, message and, where there is one, the detail.
+fn errors(words: &Words, terms: &Terms) -> String {
+    let message = terms.fill(words.message, str::to_owned);
+    let mut error = json!({ "code": words.code, "message": message });
+    if !words.detail.is_empty() {
+        let escaped = |value: &str| Value::from(value).to_string().trim_matches('"').to_owned();
+        let detail = serde_json::from_str(&terms.fill(words.detail, escaped)).unwrap_or(Value::Null);
+        error["detail"] = detail;
+    }
+    json!({ "errors": [error] }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_filled_and_quoted() {
+        let terms =
+            Terms { pairs: vec![("repository", "a\"b{reference}".into()), ("reference", "1".into())] };
+        assert_eq!(terms.fill("{x}{repository}:{reference}{", str::to_owned), "{x}a\"b{reference}:1{");
+        let plain = Personality::named("distribution").unwrap();
+        let response = answer(plain, Kind::RepositoryUnknown, &terms);
+        assert_eq!(response.status(), 404);
+        let body = errors(&plain.words(Kind::RepositoryUnknown), &terms);
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["errors"][0]["detail"]["name"], "a\"b{reference}");
+    }
+}

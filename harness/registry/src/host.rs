@@ -1,0 +1,207 @@
+//! One registry host: its state, and the questions that both its listeners and its owner ask.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use parking_lot::{Mutex, RwLock};
+use pulldrill_clock::{Clock, SignedDuration, Timestamp, secret};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    HostSpec, RegistryError, TokenInfo,
+    content::Repository,
+    credentials::{Grant, Token, Tokens, same},
+    fault::Faults,
+    personality::{Personality, Scheme, Unlisted},
+    quota::{self, Limits, Payer, Usage},
+    server::uploads::Uploads,
+    spec::{Access, Account, RepositorySpec},
+};
+
+/// The only user name that tokens issued as passwords go with.
+pub(crate) const ISSUED_USER: &str = "AWS";
+
+/// One host.
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) personality: &'static Personality,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    /// The separate host of its tokens.
+    pub(crate) token_name: Option<String>,
+    pub(crate) address: SocketAddr,
+    pub(crate) token_address: Option<SocketAddr>,
+    pub(crate) limits: Limits,
+    pub(crate) accounts: RwLock<Vec<Account>>,
+    pub(crate) repositories: RwLock<BTreeMap<String, Repository>>,
+    pub(crate) uploads: Mutex<Uploads>,
+    pub(crate) tokens: Mutex<Tokens>,
+    pub(crate) usage: Mutex<Usage>,
+    pub(crate) faults: Faults,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Host {
+    pub(crate) fn new(
+        spec: HostSpec,
+        (address, token_address): (SocketAddr, Option<SocketAddr>),
+        seed: u64,
+        clock: &Clock,
+        stop: CancellationToken,
+    ) -> Result<Self, RegistryError> {
+        let personality = personality(&spec)?;
+        let profile = spec.limits.as_deref().unwrap_or(personality.limits);
+        let limits = quota::profile(profile)
+            .map_err(|known| RegistryError::NoLimits { name: profile.to_owned(), known })?;
+        let (account, region) = account_and_region(&spec);
+        let host = Self {
+            personality,
+            token_name: token_name(&spec)?,
+            account,
+            region,
+            address,
+            token_address,
+            limits,
+            accounts: RwLock::new(spec.accounts),
+            repositories: RwLock::default(),
+            uploads: Mutex::default(),
+            tokens: Mutex::default(),
+            usage: Mutex::default(),
+            faults: Faults::new(seed, &spec.name),
+            stop,
+            name: spec.name,
+        };
+        for repository in &spec.repositories {
+            host.set_repository(repository, clock.now());
+        }
+        Ok(host)
+    }
+
+    /// Makes a repository, or changes who may use it.
+    pub(crate) fn set_repository(&self, spec: &RepositorySpec, now: Timestamp) {
+        let mut repositories = self.repositories.write();
+        let repository = repositories.entry(spec.name.clone()).or_insert_with(|| Repository::new(spec, now));
+        repository.pull = spec.pull.clone();
+        repository.push = spec.push.clone();
+    }
+
+    /// Whether these are a known user's.
+    pub(crate) fn knows(&self, username: &str, password: &str) -> bool {
+        let accounts = self.accounts.read();
+        let mut known = false;
+        for account in accounts.iter() {
+            known |= account.username == username && same(&account.password, password);
+        }
+        known
+    }
+
+    /// Whether this user may do this to that repository, there or not.
+    pub(crate) fn may(&self, user: Option<&str>, action: &str, repository: &str) -> bool {
+        if let Some(repository) = self.repositories.read().get(repository) {
+            let access = if action == "pull" { &repository.pull } else { &repository.push };
+            return access.allows(user);
+        }
+        match self.personality.unlisted {
+            Unlisted::Open => self.outsiders().allows(user),
+            Unlisted::Hidden => {
+                let own = repository.split_once('/').map(|(namespace, _)| namespace);
+                user.is_some() && own == user
+            }
+        }
+    }
+
+    /// Who may use what nobody has set up.
+    fn outsiders(&self) -> Access {
+        let closed = self.personality.always_challenges || !self.accounts.read().is_empty();
+        if closed { Access::Authenticated } else { Access::Anonymous }
+    }
+
+    /// Makes a repository because somebody pushes to it. False when this host does not do that.
+    pub(crate) fn ensure_repository(&self, name: &str, user: Option<&str>, now: Timestamp) -> bool {
+        let mut repositories = self.repositories.write();
+        if !repositories.contains_key(name) {
+            if !self.personality.creates_on_push {
+                return false;
+            }
+            let push = user.map_or(Access::Anonymous, |user| Access::Users(vec![user.to_owned()]));
+            let spec = RepositorySpec { name: name.to_owned(), pull: self.outsiders(), push };
+            repositories.insert(name.to_owned(), Repository::new(&spec, now));
+        }
+        true
+    }
+
+    /// Whose quota a request is on.
+    pub(crate) fn payer(&self, user: Option<&str>, address: std::net::IpAddr) -> Payer {
+        Payer::new(user, address)
+    }
+
+    /// Issues a bearer token; gives its text.
+    pub(crate) fn grant(
+        &self,
+        user: Option<&str>,
+        grants: Vec<Grant>,
+        refresh: bool,
+        now: Timestamp,
+    ) -> String {
+        let seconds = if refresh { 365 * 24 * 3600 } else { self.limits.token_seconds };
+        let expires_at = now + SignedDuration::from_secs(seconds.into());
+        let text = secret::token();
+        let token = Token { user: user.map(str::to_owned), grants, expires_at, refresh };
+        self.tokens.lock().insert(text.clone(), token);
+        text
+    }
+
+    /// Issues a token that is used as a password.
+    pub(crate) fn issue(&self, now: Timestamp) -> Result<TokenInfo, RegistryError> {
+        if self.personality.scheme != Scheme::IssuedPassword {
+            return Err(RegistryError::NoTokens(self.name.clone()));
+        }
+        let password = self.grant(Some(ISSUED_USER), Vec::new(), false, now);
+        let expires_at = now + SignedDuration::from_secs(self.limits.token_seconds.into());
+        Ok(TokenInfo { username: ISSUED_USER.to_owned(), password, expires_at })
+    }
+
+    /// Until when a user name and password are good: nothing when they are not, no end when they have none.
+    pub(crate) fn credentials(
+        &self,
+        username: &str,
+        password: &str,
+        now: Timestamp,
+    ) -> Option<Option<Timestamp>> {
+        if self.knows(username, password) {
+            return Some(None);
+        }
+        let tokens = self.tokens.lock();
+        let token = tokens.get(password).filter(|token| token.user.as_deref() == Some(username))?;
+        let issued = self.personality.scheme == Scheme::IssuedPassword;
+        (issued && now < token.expires_at).then_some(Some(token.expires_at))
+    }
+}
+
+/// The personality that is asked for.
+pub(crate) fn personality(spec: &HostSpec) -> Result<&'static Personality, RegistryError> {
+    Personality::named(&spec.personality).ok_or_else(|| RegistryError::NoPersonality {
+        name: spec.personality.clone(),
+        known: Personality::names(),
+    })
+}
+
+/// The name of the separate host for tokens, if this personality has one.
+pub(crate) fn token_name(spec: &HostSpec) -> Result<Option<String>, RegistryError> {
+    let own = match personality(spec)?.scheme {
+        Scheme::Bearer { host: Some(host), .. } => host.to_owned(),
+        Scheme::IssuedPassword => format!("api.ecr.{}.amazonaws.com", account_and_region(spec).1),
+        _ => return Ok(None),
+    };
+    Ok(Some(spec.auth_host.clone().unwrap_or(own)))
+}
+
+/// The ECR account and region, as said or as the name has them (`ACCOUNT.dkr.ecr.REGION.…`).
+fn account_and_region(spec: &HostSpec) -> (String, String) {
+    let parts: Vec<&str> = spec.name.split('.').collect();
+    let (account, region) = match parts.as_slice() {
+        [account, "dkr", "ecr", region, ..] => (*account, *region),
+        _ => ("000000000000", "us-east-1"),
+    };
+    let account = spec.account.clone().unwrap_or_else(|| account.to_owned());
+    (account, spec.region.clone().unwrap_or_else(|| region.to_owned()))
+}

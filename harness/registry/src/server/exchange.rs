@@ -1,0 +1,295 @@
+//! One request from its head to its entry in the pull log.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use pulldrill_clock::{Timestamp, real};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Answer, Outcome, Role, auth, blobs, ecr_api, lists, manifests, route::Route, token_service, uploads,
+};
+use crate::{
+    Client, Entry, Fault,
+    failure::{self, Failure, Kind, Terms},
+    host::Host,
+    personality::Scheme,
+    quota::{Payer, Standing},
+    registry::Shared,
+};
+
+/// How long the next piece of a request's body may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request and what has been found out about it.
+pub(crate) struct Exchange<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) host: &'a Host,
+    pub(crate) role: Role,
+    pub(crate) client: Client,
+    pub(crate) now: Timestamp,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    /// As whom, once the credentials have turned out to be good.
+    pub(crate) user: Option<String>,
+    /// What was served or stored.
+    pub(crate) digest: Option<String>,
+}
+
+impl Exchange<'_> {
+    /// The first value of a parameter.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn header(&self, name: impl AsRef<str>) -> Option<&str> {
+        self.headers.get(name.as_ref()).and_then(|value| value.to_str().ok())
+    }
+
+    /// The `Host` header without its port, and whether the client came by this machine's address.
+    fn came_locally(&self) -> bool {
+        let given = self.header(header::HOST).unwrap_or_default();
+        let name = given.rsplit_once(':').map_or(given, |(name, _)| name);
+        matches!(name, "127.0.0.1" | "localhost")
+    }
+
+    /// A host of this registry as this client reaches it.
+    pub(crate) fn way_to(&self, name: &str, address: SocketAddr) -> String {
+        if self.came_locally() { address.to_string() } else { name.to_owned() }
+    }
+
+    /// Where this client gets tokens.
+    fn realm(&self) -> String {
+        let Scheme::Bearer { path, .. } = self.host.personality.scheme else { return String::new() };
+        let own = self.way_to(&self.host.name, self.host.address);
+        let host = match (&self.host.token_name, self.host.token_address) {
+            (Some(name), Some(address)) => self.way_to(name, address),
+            _ => own,
+        };
+        format!("https://{host}{path}")
+    }
+
+    /// The right that this method needs.
+    pub(crate) fn action(&self) -> &'static str {
+        match self.method {
+            Method::GET | Method::HEAD => "pull",
+            Method::DELETE => "delete",
+            _ => "push",
+        }
+    }
+
+    /// What the personality's texts may speak of.
+    fn terms(&self, route: Option<&Route>, digest: &str) -> Terms {
+        let repository = route.and_then(Route::repository).unwrap_or_default();
+        let action = if self.action() == "push" { "pull,push" } else { self.action() };
+        let text = |text: &str| text.to_owned();
+        Terms {
+            pairs: vec![
+                ("repository", text(repository)),
+                ("project", text(repository.split('/').next().unwrap_or_default())),
+                ("reference", text(route.and_then(Route::reference).unwrap_or_default())),
+                ("digest", text(digest)),
+                ("action", text(action)),
+                ("method", self.method.to_string()),
+                ("host", self.way_to(&self.host.name, self.host.address)),
+                ("realm", self.realm()),
+                ("user", self.user.clone().unwrap_or_default()),
+                ("account", self.host.account.clone()),
+                ("region", self.host.region.clone()),
+            ],
+        }
+    }
+
+    /// A refusal in the host's words.
+    pub(crate) fn refuse(&self, route: Option<&Route>, failure: &Failure) -> Answer {
+        failure::answer(self.host.personality, failure.kind, &self.terms(route, &failure.digest))
+    }
+
+    /// Whose quota this request is on.
+    pub(crate) fn payer(&self) -> Payer {
+        self.host.payer(self.user.as_deref(), self.client.address)
+    }
+
+    /// How that payer stands.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        self.host.usage.lock().standing(&self.host.limits, &self.payer(), self.now)
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn exchange(
+    shared: &Arc<Shared>,
+    host: &Arc<Host>,
+    role: Role,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Answer {
+    let (head, body) = request.into_parts();
+    let query = head.uri.query().unwrap_or_default();
+    let mut exchange = Exchange {
+        shared,
+        host,
+        role,
+        client: shared.clients.client(peer),
+        now: shared.clock.now(),
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        headers: head.headers,
+        user: None,
+        digest: None,
+    };
+    let route = Route::read(&exchange.path);
+    let outcome = answer(&mut exchange, route.clone(), body).await;
+    let known = route.ok();
+    let mut answer = outcome.unwrap_or_else(|failure| exchange.refuse(known.as_ref(), &failure));
+    common_headers(&exchange, known.as_ref(), answer.headers_mut());
+    let bytes = if exchange.method == Method::HEAD { 0 } else { answer.body().size_hint().lower() };
+    let name = match (&exchange.host.token_name, role) {
+        (Some(name), Role::Tokens) => name.clone(),
+        _ => host.name.clone(),
+    };
+    let user_agent = exchange.header(header::USER_AGENT).map(str::to_owned);
+    shared.log.append(Entry {
+        seq: 0,
+        at: exchange.now,
+        host: name,
+        client: exchange.client,
+        identity: exchange.user,
+        method: exchange.method.to_string(),
+        path: exchange.path,
+        repository: known.as_ref().and_then(Route::repository).map(str::to_owned),
+        reference: known.as_ref().and_then(Route::reference).map(str::to_owned),
+        digest: exchange.digest,
+        status: answer.status().as_u16(),
+        bytes,
+        user_agent,
+    });
+    answer
+}
+
+async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: Incoming) -> Outcome {
+    let known = route.as_ref().ok();
+    let repository = known.and_then(Route::repository);
+    let reference = known.and_then(Route::reference);
+    let fault = exchange.host.faults.strike(exchange.method.as_str(), repository, reference);
+    if let Some(Fault::Status { status, body, content_type }) = &fault {
+        return Ok(with_status(*status, body.clone(), content_type));
+    }
+    if ecr_api::is_for(exchange) {
+        return ecr_api::answer(exchange, body).await;
+    }
+    if token_service::is_for(exchange) {
+        return token_service::answer(exchange, body).await;
+    }
+    if exchange.role == Role::Tokens {
+        return Err(Kind::NoSuchPage.into());
+    }
+    let revoked = fault == Some(Fault::RevokedTokens);
+    let who = auth::identify(exchange, revoked)?;
+    exchange.user = who.user().map(str::to_owned);
+    let route = route?;
+    auth::authorise(exchange, &who, &route)?;
+    match route {
+        Route::Base => Ok(with_status(200, "{}", "application/json")),
+        Route::Catalog => lists::catalog(exchange, &who),
+        Route::Tags { repository } => lists::tags(exchange, &repository),
+        Route::Referrers { repository, digest } => lists::referrers(exchange, &repository, &digest),
+        Route::Manifest { repository, reference } => {
+            manifests::answer(exchange, &repository, &reference, body).await
+        }
+        Route::Blob { repository, digest } => blobs::answer(exchange, &repository, &digest),
+        Route::Uploads { repository } => uploads::start(exchange, &who, &repository, body).await,
+        Route::Upload { repository, id } => uploads::go_on(exchange, &repository, &id, body).await,
+    }
+}
+
+/// What every answer of this host carries.
+fn common_headers(exchange: &Exchange<'_>, route: Option<&Route>, headers: &mut HeaderMap) {
+    let personality = exchange.host.personality;
+    if exchange.role == Role::Tokens {
+        return;
+    }
+    for (name, value) in personality.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if !personality.shows_quota {
+        return;
+    }
+    let source = match exchange.payer() {
+        Payer::Address(_) => exchange.client.address.to_string(),
+        Payer::User(user) => user_id(&user),
+    };
+    let mut set = |name: &'static str, value: String| {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("docker-ratelimit-source", source);
+    let counted = matches!(route, Some(Route::Manifest { .. })) && exchange.action() == "pull";
+    if let Some(Standing { quota, remaining }) = exchange.standing().filter(|_| counted) {
+        set("ratelimit-limit", format!("{};w={}", quota.limit, quota.window_seconds));
+        set("ratelimit-remaining", format!("{remaining};w={}", quota.window_seconds));
+    }
+}
+
+/// A stable id in the form of a UUID that stands for a user.
+fn user_id(user: &str) -> String {
+    let hex: String = Sha256::digest(user.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// A plain answer.
+pub(crate) fn with_status(status: u16, body: impl Into<Bytes>, content_type: &str) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Ok(value) = HeaderValue::from_str(content_type) {
+        answer.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    answer
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: u16, headers: &[(&'static str, &str)]) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::new()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    add_headers(&mut answer, headers);
+    answer
+}
+
+/// Adds headers; values that no header can carry are left out.
+pub(crate) fn add_headers(answer: &mut Answer, headers: &[(&'static str, &str)]) {
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            answer.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+pub(crate) async fn read_body(mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Kind::TooLarge.into());
+    }
+    let mut read = BytesMut::new();
+    loop {
+        match real::timeout(PATIENCE, body.frame()).await {
+            Some(None) => return Ok(read.freeze()),
+            Some(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    if read.len() + data.len() > limit {
+                        return Err(Kind::TooLarge.into());
+                    }
+                    read.extend_from_slice(&data);
+                }
+            }
+            Some(Some(Err(_))) | None => return Err(Kind::SizeInvalid.into()),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Sockets and TLS. Limits on real time keep clients that say nothing, or say it slowly, from piling up.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use http::Response;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pulldrill_clock::real;
+use pulldrill_tls::Authority;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+use super::exchange;
+use crate::{RegistryError, host::Host, registry::Shared};
+
+/// How long a TLS handshake, or the head of a request, may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections of one listener at a time.
+const CONNECTIONS: usize = 2_048;
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The registry itself.
+    Registry,
+    /// The separate host for tokens.
+    Tokens,
+}
+
+/// A bound socket with its certificate.
+pub(crate) struct Listener {
+    pub(crate) address: SocketAddr,
+    socket: TcpListener,
+    tls: TlsAcceptor,
+}
+
+impl Listener {
+    /// Binds a free port of 127.0.0.1, with a certificate for these names and for this machine.
+    pub(crate) async fn bind<'a>(
+        authority: &Authority,
+        names: impl Iterator<Item = &'a str> + Send,
+    ) -> Result<Self, RegistryError> {
+        let mut all: Vec<String> = Vec::new();
+        for name in names.chain(["localhost"]) {
+            let bare = name.split_once(':').map_or(name, |(bare, _)| bare);
+            if !all.iter().any(|known| known == bare) {
+                all.push(bare.to_owned());
+            }
+        }
+        let identity = authority.server(&all, &[[127, 0, 0, 1].into()])?;
+        let tls = TlsAcceptor::from(identity.server_config(None)?);
+        let fail = |source| RegistryError::Listen { host: all[0].clone(), source };
+        let socket = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(fail)?;
+        let address = socket.local_addr().map_err(fail)?;
+        Ok(Self { address, socket, tls })
+    }
+
+    /// Accepts connections until the host stops.
+    pub(crate) fn serve(self, shared: Arc<Shared>, host: Arc<Host>, role: Role, tasks: &TaskTracker) {
+        let tracker = tasks.clone();
+        tasks.spawn(async move {
+            let room = Arc::new(Semaphore::new(CONNECTIONS));
+            loop {
+                let accepted = tokio::select! {
+                    () = host.stop.cancelled() => return,
+                    accepted = self.socket.accept() => accepted,
+                };
+                let Ok((stream, peer)) = accepted else {
+                    // Out of file descriptors, most likely: wait for some to come back.
+                    real::sleep(Duration::from_millis(50)).await;
+                    continue;
+                };
+                let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+                let (shared, host, tls) = (shared.clone(), host.clone(), self.tls.clone());
+                tracker.spawn(async move {
+                    let stop = host.stop.clone();
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = connection(shared, host, role, tls, stream, peer) => {}
+                    }
+                    drop(permit);
+                });
+            }
+        });
+    }
+}
+
+async fn connection(
+    shared: Arc<Shared>,
+    host: Arc<Host>,
+    role: Role,
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let _only_slower = stream.set_nodelay(true);
+    let Some(Ok(stream)) = real::timeout(PATIENCE, tls.accept(stream)).await else {
+        tracing::debug!(host = host.name, %peer, "no TLS handshake");
+        return;
+    };
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (shared, host) = (shared.clone(), host.clone());
+        async move {
+            let answer: Response<_> = exchange::exchange(&shared, &host, role, peer, request).await;
+            Ok::<_, std::convert::Infallible>(answer)
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}

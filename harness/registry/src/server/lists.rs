@@ -1,0 +1,97 @@
+//! Lists: tags, repositories, referrers.
+
+use std::fmt::Write as _;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    Outcome,
+    auth::Who,
+    exchange::{Exchange, add_headers, with_status},
+};
+use crate::{failure::Kind, image::OCI_INDEX};
+
+const JSON: &str = "application/json";
+
+/// One page of sorted names: after `last`, at most `n`.
+fn page(
+    exchange: &Exchange<'_>,
+    names: impl Iterator<Item = String>,
+) -> Result<(Vec<String>, Option<String>), Kind> {
+    if !matches!(exchange.method, Method::GET | Method::HEAD) {
+        return Err(Kind::Unsupported);
+    }
+    let last = exchange.parameter("last").unwrap_or_default();
+    let mut names: Vec<String> = names.filter(|name| name.as_str() > last).collect();
+    let Some(n) = exchange.parameter("n") else { return Ok((names, None)) };
+    let n: usize = n.parse().map_err(|_| Kind::PageInvalid)?;
+    let more = names.len() > n && n > 0;
+    names.truncate(n);
+    let next = names.last().filter(|_| more).map(|last| {
+        let mut link = format!("<{}?last=", exchange.path);
+        let _always_fits = write!(link, "{}&n={n}>; rel=\"next\"", last.replace('/', "%2F"));
+        link
+    });
+    Ok((names, next))
+}
+
+fn answer(body: &Value, next: Option<String>) -> super::Answer {
+    let mut answer = with_status(200, body.to_string(), JSON);
+    if let Some(next) = next {
+        add_headers(&mut answer, &[("link", &next)]);
+    }
+    answer
+}
+
+/// The tags of a repository.
+pub(crate) fn tags(exchange: &Exchange<'_>, repository: &str) -> Outcome {
+    let repositories = exchange.host.repositories.read();
+    let place = repositories.get(repository).ok_or(Kind::RepositoryUnknown)?;
+    let (tags, next) = page(exchange, place.tags.keys().cloned())?;
+    Ok(answer(&json!({ "name": repository, "tags": tags }), next))
+}
+
+/// The repositories that the client may see.
+pub(crate) fn catalog(exchange: &Exchange<'_>, who: &Who) -> Outcome {
+    let names: Vec<String> = exchange.host.repositories.read().keys().cloned().collect();
+    let seen = names.into_iter().filter(|name| match who {
+        Who::Bearer { user, .. } => exchange.host.may(user.as_deref(), "pull", name),
+        other => other.may(exchange.host, "pull", name),
+    });
+    let (repositories, next) = page(exchange, seen)?;
+    Ok(answer(&json!({ "repositories": repositories }), next))
+}
+
+/// The manifests whose subject is that digest.
+pub(crate) fn referrers(exchange: &Exchange<'_>, repository: &str, digest: &str) -> Outcome {
+    if !matches!(exchange.method, Method::GET | Method::HEAD) {
+        return Err(Kind::Unsupported.into());
+    }
+    let wanted = exchange.parameter("artifactType");
+    let repositories = exchange.host.repositories.read();
+    let manifests = repositories.get(repository).into_iter().flat_map(|place| &place.manifests);
+    let of_subject = manifests.filter(|(_, manifest)| {
+        manifest.subject.as_deref() == Some(digest)
+            && wanted.is_none_or(|wanted| manifest.artifact_type.as_deref() == Some(wanted))
+    });
+    let entries: Vec<Value> = of_subject
+        .map(|(digest, manifest)| {
+            let length = exchange.shared.blobs.get(digest).map_or(0, |body| body.len());
+            let mut entry = json!({
+                "mediaType": manifest.media, "digest": digest, "size": length,
+                "artifactType": manifest.artifact_type,
+            });
+            if manifest.annotations.is_object() {
+                entry["annotations"] = manifest.annotations.clone();
+            }
+            entry
+        })
+        .collect();
+    let body = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
+    let mut answer = with_status(200, body.to_string(), OCI_INDEX);
+    if wanted.is_some() {
+        add_headers(&mut answer, &[("oci-filters-applied", "artifactType")]);
+    }
+    Ok(answer)
+}

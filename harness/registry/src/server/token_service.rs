@@ -1,0 +1,154 @@
+//! The token service of hosts that want bearer tokens: Docker Hub's on a host of its own, the others' on
+//! the registry host.
+
+use http::{Method, header};
+use hyper::body::Incoming;
+use serde_json::json;
+
+use super::{
+    Outcome, Role, auth,
+    exchange::{Exchange, read_body, with_status},
+    route::Route,
+};
+use crate::{
+    credentials::Grant,
+    failure::{Failure, Kind},
+    personality::{Door, Scheme},
+};
+
+/// The longest form.
+const LONGEST_FORM: usize = 64 * 1024;
+const JSON: &str = "application/json";
+
+/// Whether a request is for the token service.
+pub(crate) fn is_for(exchange: &Exchange<'_>) -> bool {
+    let Scheme::Bearer { host, path, .. } = exchange.host.personality.scheme else { return false };
+    exchange.path == path && (host.is_none() || exchange.role == Role::Tokens)
+}
+
+/// What is asked of the token service.
+struct Wish {
+    credentials: Option<(String, String)>,
+    refresh: Option<String>,
+    wants_refresh: bool,
+    service: String,
+    scopes: Vec<String>,
+}
+
+/// Answers a request for a token.
+pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: Incoming) -> Outcome {
+    let Scheme::Bearer { service, door, .. } = exchange.host.personality.scheme else {
+        return Err(Kind::NoSuchPage.into());
+    };
+    let wish = match (exchange.method.clone(), door) {
+        (Method::GET | Method::HEAD, _) => by_query(exchange),
+        (Method::POST, Door::Hub) => by_form(&read_body(body, LONGEST_FORM).await?),
+        (Method::POST, Door::Google) => return Err(Kind::NoSuchPage.into()),
+        _ => return Err(Kind::Unsupported.into()),
+    };
+    if door == Door::Harbor && wish.service != service {
+        let message = format!("Unable to handle service: {}", wish.service);
+        let body = json!({ "errors": [{ "code": "BAD_REQUEST", "message": message }] });
+        return Ok(with_status(400, body.to_string(), JSON));
+    }
+    match user(exchange, &wish) {
+        Ok(user) => exchange.user = user,
+        Err(()) if door == Door::Harbor && !wish.scopes.is_empty() => {
+            return Ok(token(exchange, &wish, Vec::new()));
+        }
+        Err(()) => return refused(door),
+    }
+    if door == Door::Harbor && wish.scopes.is_empty() && exchange.user.is_none() {
+        return Ok(with_status(401, "", JSON));
+    }
+    let grants: Vec<Grant> = wish.scopes.iter().filter_map(|scope| grant(exchange, scope)).collect();
+    if door == Door::Google
+        && let Some(nothing) = grants.iter().find(|grant| grant.actions.is_empty())
+    {
+        let kind = if exchange.user.is_none() { Kind::TokenForbidden } else { Kind::TokenForbiddenToUser };
+        let route = Route::Tags { repository: nothing.repository.clone() };
+        return Ok(exchange.refuse(Some(&route), &Failure::from(kind)));
+    }
+    Ok(token(exchange, &wish, grants))
+}
+
+fn by_query(exchange: &Exchange<'_>) -> Wish {
+    let scopes = exchange.query.iter().filter(|(key, _)| key == "scope");
+    Wish {
+        credentials: exchange.header(header::AUTHORIZATION).map(|header| {
+            // A header that cannot be read is a wrong password, not a missing one.
+            auth::basic(header).unwrap_or_default()
+        }),
+        refresh: None,
+        wants_refresh: exchange.parameter("offline_token") == Some("true"),
+        service: exchange.parameter("service").unwrap_or_default().to_owned(),
+        scopes: scopes.flat_map(|(_, scope)| scope.split(' ')).map(str::to_owned).collect(),
+    }
+}
+
+fn by_form(body: &[u8]) -> Wish {
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(body).into_owned().collect();
+    let get = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let refresh = get("refresh_token").filter(|_| get("grant_type").as_deref() == Some("refresh_token"));
+    let credentials = match &refresh {
+        Some(_) => None,
+        None => Some((get("username").unwrap_or_default(), get("password").unwrap_or_default())),
+    };
+    Wish {
+        credentials,
+        refresh,
+        wants_refresh: get("access_type").as_deref() == Some("offline"),
+        service: get("service").unwrap_or_default(),
+        scopes: get("scope").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+/// The user behind a wish; an error for wrong credentials.
+fn user(exchange: &Exchange<'_>, wish: &Wish) -> Result<Option<String>, ()> {
+    if let Some(text) = &wish.refresh {
+        let tokens = exchange.host.tokens.lock();
+        let token = tokens.get(text).filter(|token| token.refresh && exchange.now < token.expires_at);
+        return token.map(|token| token.user.clone()).ok_or(());
+    }
+    match &wish.credentials {
+        None => Ok(None),
+        Some((user, password)) if exchange.host.knows(user, password) => Ok(Some(user.clone())),
+        Some(_) => Err(()),
+    }
+}
+
+fn refused(door: Door) -> Outcome {
+    match door {
+        Door::Google => Err(Kind::TokenRefused.into()),
+        Door::Hub => {
+            Ok(with_status(401, json!({ "details": "incorrect username or password" }).to_string(), JSON))
+        }
+        Door::Harbor => Ok(with_status(401, "", JSON)),
+    }
+}
+
+/// What of `repository:NAME:ACTION,…` the user may do.
+fn grant(exchange: &Exchange<'_>, scope: &str) -> Option<Grant> {
+    let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
+    let wanted = actions.split(',').flat_map(|action| match action {
+        "*" => vec!["pull", "push", "delete"],
+        one => vec![one],
+    });
+    let allowed = wanted.filter(|action| exchange.host.may(exchange.user.as_deref(), action, name));
+    Some(Grant { repository: name.to_owned(), actions: allowed.map(str::to_owned).collect() })
+}
+
+fn token(exchange: &Exchange<'_>, wish: &Wish, grants: Vec<Grant>) -> super::Answer {
+    let host = exchange.host;
+    let user = exchange.user.as_deref();
+    let text = host.grant(user, grants, false, exchange.now);
+    let issued_at = exchange.shared.clock.shown(exchange.now);
+    let mut body = json!({
+        "token": text, "access_token": text, "expires_in": host.limits.token_seconds,
+        "issued_at": issued_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
+    if wish.wants_refresh && user.is_some() {
+        body["refresh_token"] = host.grant(user, Vec::new(), true, exchange.now).into();
+    }
+    with_status(200, body.to_string(), JSON)
+}

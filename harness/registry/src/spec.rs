@@ -1,0 +1,110 @@
+//! What the owner of the registry says about a host: plain data, no behaviour but questions about it.
+
+use std::net::SocketAddr;
+
+use pulldrill_clock::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A registry host to be.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct HostSpec {
+    /// Its name, as clients connect to it (`registry-1.docker.io`).
+    pub name: String,
+    /// How it answers: a name of the table in [`crate::personality`].
+    pub personality: String,
+    /// Who can log in.
+    pub accounts: Vec<Account>,
+    /// What there is from the start, and who may use it.
+    pub repositories: Vec<RepositorySpec>,
+    /// A profile of limits; without one, the personality's own.
+    pub limits: Option<String>,
+    /// The ECR region; without one it is read from the name.
+    pub region: Option<String>,
+    /// The ECR account number; without one it is read from the name.
+    pub account: Option<String>,
+    /// The name of the separate host that issues tokens; without one, the personality's own.
+    pub auth_host: Option<String>,
+}
+
+/// Someone who can log in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// A repository and who may use it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositorySpec {
+    /// The path inside the host.
+    pub name: String,
+    /// Who may pull.
+    pub pull: Access,
+    /// Who may push and delete.
+    pub push: Access,
+}
+
+/// Who may do something. Nobody is `Users` of an empty list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Everybody, without a log-in.
+    Anonymous,
+    /// Everybody who has logged in.
+    Authenticated,
+    /// These users.
+    Users(Vec<String>),
+}
+
+impl Access {
+    /// Whether this user (or nobody in particular) may.
+    #[must_use]
+    pub fn allows(&self, user: Option<&str>) -> bool {
+        match (self, user) {
+            (Self::Anonymous, _) | (Self::Authenticated, Some(_)) => true,
+            (Self::Users(users), Some(user)) => users.iter().any(|known| known == user),
+            _ => false,
+        }
+    }
+}
+
+/// A host that is being served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostInfo {
+    /// Its name.
+    pub name: String,
+    /// Where it is on this machine, as a URL.
+    pub url: String,
+    /// The same as an address.
+    pub address: SocketAddr,
+    /// The separate host that issues its tokens (Docker Hub's, or ECR's JSON API), where there is one.
+    pub token_host: Option<(String, SocketAddr)>,
+}
+
+/// A token with which to log in at an ECR-like host.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// Always `AWS`.
+    pub username: String,
+    /// The secret.
+    pub password: String,
+    /// Until when it is good, in lab time.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for TokenInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenInfo").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
