@@ -1,5 +1,6 @@
 //! Properties that hold for any input: nothing from outside makes the decoder or the patches panic, and patches
 //! keep the laws of their kind.
+#![allow(clippy::unwrap_used, reason = "what these tests read is part of them")]
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::{collection::vec, prelude::*, sample::Index};

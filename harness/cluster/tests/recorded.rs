@@ -1,5 +1,6 @@
 //! What real kubectls sent to a real API server, and what came of it: patches with the object before and after,
 //! and protobuf bodies beside the JSON that an older kubectl sends for the same command.
+#![allow(clippy::unwrap_used, reason = "what these tests read is part of them")]
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use pulldrill_cluster::{patch, schema::Schema};

@@ -44,16 +44,15 @@ impl Apply<'_> {
         applied: &Map<String, Value>,
         path: &str,
     ) -> Result<Map<String, Value>, String> {
-        for (name, value) in applied {
+        // A null stands for nothing applied, such as a creationTimestamp that a client writes along.
+        for (name, value) in applied.iter().filter(|(_, value)| !value.is_null()) {
             let path = format!("{path}.{name}");
             let merged = match self.schema.field(definition, name) {
                 Some(field) => self.field(field, object.remove(name), value, &path)?,
                 None if definition.is_kind && (name == "apiVersion" || name == "kind") => value.clone(),
                 None => return Err(format!("{path}: field not declared in schema")),
             };
-            if !merged.is_null() {
-                object.insert(name.clone(), merged);
-            }
+            object.insert(name.clone(), merged);
         }
         Ok(object)
     }
@@ -204,6 +203,14 @@ mod tests {
             {"name": "b", "image": "z"}], "tolerations": [{"key": "b"}]})
         );
         assert_eq!(apply(Schema::embedded(), &merged, &applied).unwrap(), merged);
+    }
+
+    #[test]
+    fn nulls_apply_nothing() {
+        let stored = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "creationTimestamp": "2026-01-01T00:00:00Z"}});
+        let applied =
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "creationTimestamp": null}});
+        assert_eq!(apply(Schema::embedded(), &stored, &applied).unwrap(), stored);
     }
 
     #[test]
