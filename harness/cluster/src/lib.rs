@@ -13,8 +13,10 @@
 //! - [`network`]: names, routes and firewalls as the nodes see them.
 //! - [`puller`]: how a node gets images, over real HTTPS.
 //! - [`controllers`]: Deployments and the other workloads, garbage, namespaces; with the scheduler.
+//! - [`Cluster`]: all of it, started with one call.
 //! - [`recorder`]: how components write events: aggregated, counted, rate-limited.
 pub mod api;
+mod cluster;
 pub mod controllers;
 pub mod dialect;
 pub mod engine;
@@ -27,3 +29,5 @@ pub mod resources;
 mod scheduler;
 pub mod schema;
 pub mod store;
+
+pub use cluster::{Cluster, ClusterError, ClusterOptions, Principal};

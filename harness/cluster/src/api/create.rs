@@ -6,8 +6,8 @@ use pulldrill_clock::secret;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, kinds, names,
-    validate,
+    Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, json::is_nothing,
+    kinds, names, validate,
 };
 use crate::{
     resources::Resource,
@@ -98,7 +98,7 @@ impl Api {
             ] {
                 meta.remove(field);
             }
-            meta.retain(|_, value| !value.is_null());
+            meta.retain(|_, value| !is_nothing(value));
         }
         if kinds::has_generation(&resource.store) {
             object["metadata"]["generation"] = json!(1);

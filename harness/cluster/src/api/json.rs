@@ -53,3 +53,13 @@ pub(super) fn push(object: &mut Value, field: &str, value: Value) {
         list.push(value);
     }
 }
+
+/// Whether a value says nothing: null, or an object or list without content.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    }
+}

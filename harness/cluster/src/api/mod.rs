@@ -2,25 +2,35 @@
 //!
 //! - [`Api`] is the core that controllers and HTTP requests share: one module per verb, with defaults,
 //!   validation and admission beside them.
+//! - [`http`] is the one generic path of all requests; `print` makes tables for them.
+//! - [`Access`] knows who is who, and who may what.
 
+mod access;
 mod admission;
+mod convert;
 mod core;
 mod create;
 mod defaults;
 mod delete;
+pub mod http;
 mod invalid;
 mod json;
 mod kinds;
+mod logs;
 mod names;
+mod print;
 mod quantity;
 mod selector;
 mod status;
 mod update;
 mod user;
 mod validate;
+mod warnings;
 
+pub use access::{Access, Attributes};
 pub use core::{Api, ApiOptions, DeleteOptions, WriteOptions};
 pub use invalid::{Errors, FieldError};
+pub use logs::{LogLine, LogSource};
 pub use selector::{FieldSelector, Selector};
 pub use status::Status;
 pub use user::User;

@@ -78,6 +78,24 @@ impl Selector {
     }
 }
 
+/// Labels as a selector shows them: `a=b,c=d`.
+pub(super) fn labels_text(labels: &Value) -> String {
+    let pairs = labels.as_object().into_iter().flatten().map(|(key, value)| format!("{key}={}", text(value)));
+    pairs.collect::<Vec<_>>().join(",")
+}
+
+/// An expression as a selector shows it: `a in (b,c)`.
+pub(super) fn expression_text(expression: &Value) -> String {
+    let key = text(&expression["key"]);
+    let values = items(&expression["values"]).iter().map(text).collect::<Vec<_>>().join(",");
+    match text(&expression["operator"]) {
+        "In" => format!("{key} in ({values})"),
+        "NotIn" => format!("{key} notin ({values})"),
+        "Exists" => key.to_owned(),
+        _ => format!("!{key}"),
+    }
+}
+
 /// Splits at commas that are not inside parentheses.
 fn split(query: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut start) = (Vec::new(), 0usize, 0);

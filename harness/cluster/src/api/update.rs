@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, kinds, validate};
+use super::{
+    Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, json::is_nothing, kinds,
+    validate,
+};
 use crate::{
     resources::Resource,
     store::{Key, StoreError, Stored},
@@ -172,11 +175,7 @@ fn keep_server_metadata(old: &Value, new: &mut Value) {
             None => drop(new.remove(*field)),
         }
     }
-    new.retain(|_, value| {
-        !value.is_null()
-            && !value.as_object().is_some_and(serde_json::Map::is_empty)
-            && !value.as_array().is_some_and(Vec::is_empty)
-    });
+    new.retain(|_, value| !is_nothing(value));
 }
 
 /// A write of the object itself: its status stays, where that has a subresource of its own.

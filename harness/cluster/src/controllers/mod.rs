@@ -5,12 +5,14 @@
 //! The scheduler and the kubelets are parts of their own; [`all`] includes the former, not the latter.
 
 mod children;
+mod cronjob;
 mod daemonset;
 mod deployment;
 pub(crate) mod deps;
 mod event_expiry;
 mod garbage;
 mod hash;
+mod job;
 pub(crate) mod json;
 pub(crate) mod meta;
 mod namespaces;
@@ -19,8 +21,10 @@ mod replicaset;
 mod revisions;
 pub(crate) mod selector;
 mod service_account;
+mod services;
 mod statefulset;
 pub(crate) mod timers;
+mod tokens;
 pub(crate) mod wording;
 
 use std::sync::Arc;
@@ -33,7 +37,7 @@ use crate::{api::Api, dialect::Dialect, engine::Controller, scheduler::Scheduler
 #[must_use]
 pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Controller>> {
     let deps = |name| Deps::new(api, dialect, name);
-    vec![
+    let mut all: Vec<Box<dyn Controller>> = vec![
         Box::new(service_account::DefaultAccounts::new(deps("service-account-controller"))),
         Box::new(service_account::RootCertificates::new(deps("root-ca-cert-publisher"))),
         Box::new(namespaces::Namespaces::new(deps("namespace-controller"))),
@@ -43,8 +47,16 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Con
         Box::new(replicaset::ReplicaSets::new(deps("replicaset-controller"))),
         Box::new(statefulset::StatefulSets::new(deps("statefulset-controller"))),
         Box::new(daemonset::DaemonSets::new(deps("daemonset-controller"))),
+        Box::new(job::Jobs::new(deps("job-controller"))),
+        Box::new(cronjob::CronJobs::new(deps("cronjob-controller"))),
+        Box::new(services::Services::new(deps("endpoint-controller"))),
         Box::new(Scheduler::new(Deps::scheduler(api, dialect, "default-scheduler"), seed)),
-    ]
+    ];
+    if wording::Wording::of(&dialect.id).token_secrets {
+        // Before anything that makes pods: they mount the token.
+        all.insert(1, Box::new(tokens::Tokens::new(deps("tokens-controller"))));
+    }
+    all
 }
 
 #[cfg(test)]

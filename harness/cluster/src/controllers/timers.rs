@@ -16,10 +16,13 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Looks at `key` again when `shown` is what clients are shown as the time.
+    /// Looks at `key` again when `shown` is what clients are shown as the time; not at all if that is past,
+    /// so that nobody waits for a moment that has come in a circle.
     pub(crate) fn at_shown(&mut self, key: &Key, shown: Timestamp, context: &Context) {
-        let wait = shown.duration_since(context.clock.shown_now()).max(SignedDuration::ZERO);
-        self.after(key, wait, context);
+        let wait = shown.duration_since(context.clock.shown_now());
+        if wait.is_positive() {
+            self.after(key, wait, context);
+        }
     }
 
     /// Looks at `key` again after `wait` of lab time, unless a look is pending that comes no later.

@@ -3,6 +3,8 @@
 mod daemonsets;
 mod deployments;
 mod ends;
+mod jobs;
+mod services;
 mod statefulsets;
 mod world;
 

@@ -159,7 +159,8 @@ pub(super) fn template(name: &str, image: &str) -> Value {
     json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "c", "image": image}]}})
 }
 
-/// Runs pods a second after they get a node, one after the other; an image that ends in `bad` never comes.
+/// Runs pods a second after they get a node, one after the other; an image tagged `bad` never comes,
+/// one tagged `done` or `fail` ends at once.
 struct FakeKubelet {
     api: Arc<Api>,
     starts: HashMap<Key, Timestamp>,
@@ -170,23 +171,15 @@ impl FakeKubelet {
     fn start(&self, pod: &Value, now: Timestamp) {
         let time = super::super::json::stamp(now);
         let image = pod["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
-        let bad = image.ends_with("bad");
-        let done = image.ends_with("done");
-        let state = if bad {
-            json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}})
-        } else if done {
-            json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": time}})
-        } else {
-            json!({"running": {"startedAt": time}})
+        let ended = |code: i64| json!({"terminated": {"exitCode": code, "finishedAt": time}});
+        let (phase, ready, state) = match image.rsplit(':').next() {
+            Some("bad") => {
+                ("Pending", "False", json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))
+            }
+            Some("done") => ("Succeeded", "False", ended(0)),
+            Some("fail") => ("Failed", "False", ended(1)),
+            _ => ("Running", "True", json!({"running": {"startedAt": time}})),
         };
-        let phase = if bad {
-            "Pending"
-        } else if done {
-            "Succeeded"
-        } else {
-            "Running"
-        };
-        let ready = if bad || done { "False" } else { "True" };
         let key = Key::of(pod);
         let written = self.api.modify(&User::controller("kubelet"), "pods", &key, Some("status"), |pod| {
             let conditions = pod["status"]["conditions"].as_array_mut().unwrap();

@@ -1,0 +1,36 @@
+//! A cluster of two nodes on a port of its own, for trying clients by hand.
+//!
+//! `cargo run -p pulldrill-cluster --example serve -- DIR [DIALECT]` writes `admin.kubeconfig` and
+//! `trainee.kubeconfig` into DIR and runs until its standard input ends. Its nodes reach no registry.
+
+use std::{io::Read, net::TcpListener, path::PathBuf};
+
+use pulldrill_clock::Clock;
+use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect, network::Network};
+use tokio_util::sync::CancellationToken;
+
+type Failure = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let dir = PathBuf::from(arguments.next().ok_or("usage: serve DIR [DIALECT]")?);
+    let dialect = arguments.next().unwrap_or_else(|| "k8s-1.36-containerd-2.1".into());
+    let stop = CancellationToken::new();
+    let cluster = Cluster::start(ClusterOptions {
+        listener: TcpListener::bind("127.0.0.1:0")?,
+        clock: Clock::live(),
+        seed: 1,
+        dialect: Dialect::named(&dialect).ok_or("no such dialect")?,
+        nodes: vec!["node-1".into(), "node-2".into()],
+        network: Network::default(),
+        registry_authorities: Vec::new(),
+        stop: stop.clone(),
+    })
+    .await?;
+    std::fs::write(dir.join("admin.kubeconfig"), cluster.kubeconfig(Principal::Admin))?;
+    std::fs::write(dir.join("trainee.kubeconfig"), cluster.kubeconfig(Principal::Trainee))?;
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
+    stop.cancel();
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Reading the body of a request: size limit, content types, and the kind that it must have.
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use crate::{api::Status, schema::Schema};
+
+/// How much a request may bring.
+const LIMIT: usize = 3 * 1024 * 1024;
+
+/// Reads a whole body.
+///
+/// # Errors
+/// 413, or 400 for a body that breaks off.
+pub(super) async fn read(body: Incoming) -> Result<Bytes, Status> {
+    match Limited::new(body, LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("Request entity too large: limit is {LIMIT}");
+            Err(Status::new(413, "RequestEntityTooLarge", message))
+        }
+        Err(error) => Err(Status::bad_request(format!("the body of the request could not be read: {error}"))),
+    }
+}
+
+/// The media type of a body, without parameters; empty when the client does not say.
+pub(super) fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+/// Decodes an object in JSON, YAML or protobuf.
+///
+/// # Errors
+/// 400 for a broken body, 415 for another type.
+pub(super) fn decode(media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
+    match media {
+        "" | "application/json" => json(body, expected),
+        "application/yaml" | "text/yaml" | "application/x-yaml" => yaml(body, expected),
+        "application/vnd.kubernetes.protobuf" => {
+            Schema::embedded().decode_protobuf(body).map_err(|error| Status::bad_request(error.to_string()))
+        }
+        _ => Err(unsupported()),
+    }
+}
+
+/// 415.
+pub(super) fn unsupported() -> Status {
+    let message = "the body of the request was in an unknown format - accepted media types include: \
+                   application/json, application/yaml, application/vnd.kubernetes.protobuf";
+    Status::new(415, "UnsupportedMediaType", message)
+}
+
+/// Decodes JSON.
+pub(super) fn json(body: &[u8], expected: &str) -> Result<Value, Status> {
+    serde_json::from_slice(body).map_err(|error| {
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {expected}): couldn't get version/kind; \
+             json parse error: {error}"
+        ))
+    })
+}
+
+/// Decodes YAML (of which JSON is a part).
+pub(super) fn yaml(body: &[u8], expected: &str) -> Result<Value, Status> {
+    let text = String::from_utf8_lossy(body);
+    serde_saphyr::from_str(&text).map_err(|error| {
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {expected}): couldn't get version/kind; \
+             yaml parse error: {error}"
+        ))
+    })
+}

@@ -1,0 +1,80 @@
+//! Taking connections: TLS, who is at the other end, HTTP/1.1, and an orderly end.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pulldrill_clock::real;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::{Server, dispatch, slow::Impatient};
+use crate::api::User;
+
+/// How long a client may take for the TLS handshake, and for the head of a request.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long open requests may take to end after the server was stopped.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Serves until stopped.
+pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, server: Server) {
+    let acceptor = TlsAcceptor::from(tls);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = server.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _peer)) => {
+                tokio::spawn(connection(stream, acceptor.clone(), server.clone()));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: waiting is all that helps.
+                tracing::warn!(%error, "cannot accept a connection");
+                real::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, server: Server) {
+    let _best_effort = stream.set_nodelay(true);
+    let handshake = tokio::select! {
+        done = real::timeout(PATIENCE, acceptor.accept(stream)) => done,
+        () = server.stop.cancelled() => return,
+    };
+    let stream = match handshake {
+        Some(Ok(stream)) => stream,
+        Some(Err(error)) => {
+            tracing::debug!(%error, "TLS handshake failed");
+            return;
+        }
+        None => return,
+    };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let user = certificate.and_then(|certificate| User::of_certificate(certificate));
+    let stop = server.stop.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (server, user) = (server.clone(), user.clone());
+        async move { Ok::<_, Infallible>(dispatch::handle(&server, user, request).await) }
+    });
+    let io = TokioIo::new(Impatient::new(stream));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(io, service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            real::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}

@@ -1,0 +1,261 @@
+//! Reading many objects: selectors, revisions, pages.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Value, json};
+
+use super::{
+    Reply, Server, dispatch::Asked, negotiate, negotiate::Form, options::Query, reply, route::Target,
+    transform, transform::Writer,
+};
+use crate::{
+    api::{Errors, FieldSelector, Selector, Status, convert},
+    store::{Key, StoreError, Stored},
+};
+
+/// Which objects a list or a watch is about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    labels: Selector,
+    fields: FieldSelector,
+    namespace: Option<String>,
+    name: Option<String>,
+}
+
+impl Filter {
+    /// What the path and the query say.
+    ///
+    /// # Errors
+    /// 400 for a broken selector.
+    pub(super) fn of(target: &Target, query: &Query) -> Result<Self, Status> {
+        Ok(Self {
+            labels: Selector::parse(query.text("labelSelector"))?,
+            fields: FieldSelector::parse(query.text("fieldSelector"), &target.resource)?,
+            namespace: target.namespace.clone(),
+            name: target.name.clone(),
+        })
+    }
+
+    /// Whether an object is meant.
+    pub(super) fn matches(&self, object: &Value) -> bool {
+        let meta = &object["metadata"];
+        let is = |wanted: &Option<String>, field: &str| wanted.as_ref().is_none_or(|w| meta[field] == **w);
+        is(&self.name, "name")
+            && is(&self.namespace, "namespace")
+            && self.labels.matches(&meta["labels"])
+            && self.fields.matches(object)
+    }
+
+    fn is_selective(&self) -> bool {
+        !self.labels.is_empty() || !self.fields.is_empty()
+    }
+}
+
+/// `GET` of a collection.
+pub(super) fn list(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let form = negotiate::form(&asked.headers)?;
+    let filter = Filter::of(target, &asked.query)?;
+    let page = Page::of(&asked.query)?;
+    check_match(&asked.query)?;
+    let (objects, revision) = read(server, target, &page, &asked.query)?;
+    let mut objects: Vec<_> = objects.into_iter().filter(|o| filter.matches(o.value())).collect();
+    if let Some(after) = &page.after {
+        objects.retain(|o| o.key() > *after);
+    }
+    let mut meta = json!({"resourceVersion": revision.to_string()});
+    if let Some(limit) = page.limit.filter(|limit| *limit < objects.len()) {
+        let rest = objects.len() - limit;
+        objects.truncate(limit);
+        if let Some(last) = objects.last() {
+            meta["continue"] = token(revision, &last.key()).into();
+        }
+        if !filter.is_selective() {
+            meta["remainingItemCount"] = rest.into();
+        }
+    }
+    let writer = Writer::new(server, target, form, &asked.query);
+    Ok(write(&writer, target, &meta, &objects))
+}
+
+fn write(writer: &Writer<'_>, target: &Target, meta: &Value, objects: &[Arc<Stored>]) -> Reply {
+    let resource = &target.resource;
+    let converted: Vec<_> =
+        objects.iter().map(|o| convert::outgoing(resource, &target.version, o.value())).collect();
+    match writer.form {
+        Form::Table(version) => {
+            reply::json(200, &writer.table(version, meta, converted.iter().map(|o| &**o), true))
+        }
+        Form::Metadata(version) => {
+            let items: Vec<Value> = converted.iter().map(|o| transform::metadata(version, o)).collect();
+            let kind = "PartialObjectMetadataList";
+            reply::json(200, &json!({"kind": kind, "apiVersion": version, "metadata": meta, "items": items}))
+        }
+        Form::Object => {
+            let list = List {
+                kind: format!("{}List", resource.kind),
+                api_version: resource.api_version(&target.version),
+                metadata: meta,
+                items: converted.iter().map(|o| Item(o)).collect(),
+            };
+            reply::json(200, &list)
+        }
+    }
+}
+
+/// A list in its usual order of fields.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'a> {
+    kind: String,
+    api_version: String,
+    metadata: &'a Value,
+    items: Vec<Item<'a>>,
+}
+
+/// An object in a list: without what the list says for all.
+struct Item<'a>(&'a Value);
+
+impl Serialize for Item<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in self.0.as_object().into_iter().flatten() {
+            if key != "kind" && key != "apiVersion" {
+                map.serialize_entry(key, value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Default)]
+struct Page {
+    limit: Option<usize>,
+    /// The revision and the last key of the page before.
+    revision: Option<u64>,
+    after: Option<Key>,
+}
+
+impl Page {
+    fn of(query: &Query) -> Result<Self, Status> {
+        let limit = query.number("limit")?.filter(|limit| *limit > 0);
+        // A list from the cache is always whole.
+        let whole = query.text("resourceVersion") == "0";
+        let limit = limit.filter(|_| !whole).map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let text = query.text("continue");
+        if text.is_empty() {
+            return Ok(Self { limit, ..Self::default() });
+        }
+        if !matches!(query.text("resourceVersion"), "" | "0") {
+            let message = "specifying resource version is not allowed when using continue";
+            return Err(Status::bad_request(message));
+        }
+        let (revision, after) = read_token(text)?;
+        Ok(Self { limit, revision: Some(revision), after: Some(after) })
+    }
+}
+
+fn token(revision: u64, last: &Key) -> String {
+    let start = format!("{}/{}", last.namespace, last.name);
+    URL_SAFE_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": revision, "start": start}).to_string())
+}
+
+fn read_token(text: &str) -> Result<(u64, Key), Status> {
+    let bad = |why: String| Status::bad_request(format!("invalid continue token: {why}"));
+    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|e| bad(e.to_string()))?;
+    let token: Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+    let revision = token["rv"].as_u64().ok_or_else(|| bad("no revision in it".into()))?;
+    let (namespace, name) = token["start"]
+        .as_str()
+        .and_then(|s| s.split_once('/'))
+        .ok_or_else(|| bad("no start in it".into()))?;
+    Ok((revision, Key::new(namespace, name)))
+}
+
+/// A revision in a query. Empty means none.
+pub(super) fn revision(query: &Query) -> Result<Option<u64>, Status> {
+    let text = query.text("resourceVersion");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        Status::bad_request(format!(
+            "invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing \
+             {text:?}: invalid syntax"
+        ))
+    })
+}
+
+/// The objects, before selectors, and the revision that they are of.
+fn read(
+    server: &Server,
+    target: &Target,
+    page: &Page,
+    query: &Query,
+) -> Result<(Vec<Arc<Stored>>, u64), Status> {
+    let store = server.api.store();
+    let (name, namespace) = (target.resource.store.as_str(), target.namespace.as_deref());
+    let at = |revision: u64, message: &str| {
+        let objects = store.list_at(name, namespace, revision).map_err(|error| match error {
+            StoreError::Compacted(_) => Status::expired(message),
+            other => Status::internal(other.to_string()),
+        })?;
+        Ok((objects, revision))
+    };
+    if let Some(revision) = page.revision {
+        let message = "The provided continue parameter is too old to display a consistent list result. You can \
+                       start a new list without the continue parameter.";
+        return at(revision, message);
+    }
+    if let Some(wanted) = revision(query)?.filter(|r| *r > 0) {
+        let current = store.revision();
+        if wanted > current {
+            return Err(too_large(wanted, current));
+        }
+        if query.text("resourceVersionMatch") == "Exact" {
+            return at(wanted, "The resourceVersion for the provided list is too old.");
+        }
+    }
+    Ok(store.list(name, namespace))
+}
+
+fn too_large(wanted: u64, current: u64) -> Status {
+    let message = format!("Timeout: Too large resource version: {wanted}, current: {current}");
+    let mut status = Status::new(504, "Timeout", message);
+    status.details = json!({"causes": [{"reason": "ResourceVersionTooLarge",
+        "message": "Too large resource version"}], "retryAfterSeconds": 1});
+    status
+}
+
+/// The rules about `resourceVersionMatch` on lists.
+fn check_match(query: &Query) -> Result<(), Status> {
+    let (version, how) = (query.text("resourceVersion"), query.text("resourceVersionMatch"));
+    let mut errors = Errors::default();
+    match how {
+        "" => {}
+        "Exact" | "NotOlderThan" if version.is_empty() => errors.forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden unless resourceVersion is provided",
+        ),
+        "Exact" if version == "0" => errors.forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+        ),
+        "Exact" | "NotOlderThan" => {}
+        other => {
+            errors.unsupported("resourceVersionMatch", &other.into(), &["Exact", "NotOlderThan", ""]);
+        }
+    }
+    invalid_list_options(errors)
+}
+
+/// 422 on the options of a list or watch.
+pub(super) fn invalid_list_options(errors: Errors) -> Result<(), Status> {
+    let errors = errors.into_vec();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid_kind("meta.k8s.io", "ListOptions", "", &errors))
+}

@@ -1,0 +1,74 @@
+//! Answers: JSON objects, texts, streams, errors.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures::Stream;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use serde::Serialize;
+
+use crate::api::Status;
+
+/// The body of an answer.
+pub(in crate::api) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// An answer.
+pub(in crate::api) type Reply = Response<Body>;
+
+/// An answer of bytes.
+pub(super) fn bytes(code: u16, content_type: &str, content: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(content.into()).boxed_unsync());
+    *reply.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Ok(value) = HeaderValue::from_str(content_type) {
+        reply.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    reply
+}
+
+/// An answer in JSON.
+pub(super) fn json(code: u16, content: &impl Serialize) -> Reply {
+    match serde_json::to_vec(content) {
+        Ok(mut text) => {
+            text.push(b'\n');
+            bytes(code, "application/json", text)
+        }
+        Err(error) => refuse(&Status::internal(error.to_string())),
+    }
+}
+
+/// An answer of plain text.
+pub(super) fn text(code: u16, content: impl Into<Bytes>) -> Reply {
+    bytes(code, "text/plain; charset=utf-8", content)
+}
+
+/// The answer for a failure.
+pub(super) fn refuse(status: &Status) -> Reply {
+    json(status.code, &status.to_object())
+}
+
+/// An answer whose body comes piece by piece.
+pub(super) fn stream(
+    content_type: &'static str,
+    pieces: impl Stream<Item = Bytes> + Send + 'static,
+) -> Reply {
+    use futures::StreamExt;
+    let frames = pieces.map(|piece| Ok(Frame::data(piece)));
+    let mut reply = Response::new(BodyExt::boxed_unsync(StreamBody::new(frames)));
+    let headers = reply.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    reply
+}
+
+/// Adds warnings, each in a header of its own.
+pub(super) fn warn(reply: &mut Reply, warnings: &[String]) {
+    for warning in warnings {
+        let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{escaped}\"")) {
+            reply.headers_mut().append(header::WARNING, value);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The paths that are not about objects: version, health, OpenAPI.
+
+use http::{HeaderValue, header};
+use serde_json::{Value, json};
+
+use super::{Reply, Server, discovery::cached, dispatch::Asked, negotiate, reply};
+use crate::{api::Status, schema::Schema};
+
+/// The media types of the OpenAPI v2 document in protobuf, as new and old clients spell them.
+const OPENAPI_V2: [&str; 2] = [
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+];
+
+/// Answers for a path outside the groups.
+pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
+    let path = asked.path.trim_end_matches('/');
+    match path {
+        "" => Ok(reply::json(200, &json!({"paths": paths(server)}))),
+        "/version" => Ok(reply::json(200, &*server.version)),
+        "/healthz" | "/livez" | "/readyz" => Ok(reply::text(200, health(asked, path))),
+        "/openapi/v2" => openapi_v2(server, asked),
+        "/openapi/v3" => {
+            let index = Schema::embedded().openapi_v3_index(&server.api.resources().infos());
+            Ok(cached(asked, "application/json", index))
+        }
+        _ if path.starts_with("/openapi/v3/") => openapi_v3(server, asked, &path["/openapi/v3/".len()..]),
+        _ if path.starts_with("/api/") || path.starts_with("/apis/") => {
+            let depth = path.split('/').filter(|s| !s.is_empty()).count();
+            // An unknown group is no path at all; an unknown version of one is a missing resource.
+            if path.starts_with("/apis/") && depth == 2 {
+                Ok(no_such_page())
+            } else {
+                Err(Status::no_such_path())
+            }
+        }
+        _ => Ok(no_such_page()),
+    }
+}
+
+fn no_such_page() -> Reply {
+    reply::text(404, "404 page not found\n")
+}
+
+fn health(asked: &Asked, path: &str) -> String {
+    if asked.query.get("verbose").is_some() {
+        format!("[+]ping ok\n[+]log ok\n{} check passed\n", path.trim_start_matches('/'))
+    } else {
+        "ok".to_owned()
+    }
+}
+
+fn paths(server: &Server) -> Vec<String> {
+    let mut paths: Vec<String> = [
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/healthz",
+        "/livez",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/readyz",
+        "/version",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for resource in server.api.resources().all().iter().filter(|r| !r.group.is_empty()) {
+        paths.push(format!("/apis/{}", resource.group));
+        paths.extend(resource.versions.iter().map(|v| format!("/apis/{}/{v}", resource.group)));
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+fn openapi_v2(server: &Server, asked: &Asked) -> Result<Reply, Status> {
+    let infos = server.api.resources().infos();
+    let alternatives = negotiate::alternatives(&asked.headers);
+    for alternative in &alternatives {
+        if OPENAPI_V2.iter().any(|media| alternative.is(media)) {
+            // Old servers name no type at all, and old clients want none.
+            let media = if server.legacy() { "application/octet-stream" } else { OPENAPI_V2[1] };
+            return Ok(cached(asked, media, Schema::embedded().openapi_v2_protobuf(&infos)));
+        }
+        if alternative.is_json() {
+            return Ok(cached(asked, "application/json", Schema::embedded().openapi_v2_json(&infos)));
+        }
+    }
+    if alternatives.is_empty() {
+        return Ok(cached(asked, "application/json", Schema::embedded().openapi_v2_json(&infos)));
+    }
+    Err(Status::not_acceptable())
+}
+
+fn openapi_v3(server: &Server, asked: &Asked, group_version: &str) -> Result<Reply, Status> {
+    let infos = server.api.resources().infos();
+    let schema = Schema::embedded();
+    let index: Value = serde_json::from_slice(&schema.openapi_v3_index(&infos)).unwrap_or_default();
+    let Some(right) = index["paths"][group_version]["serverRelativeURL"].as_str() else {
+        return Ok(no_such_page());
+    };
+    let hash = asked.query.text("hash");
+    if !hash.is_empty() && !right.ends_with(&format!("hash={hash}")) {
+        let mut moved = reply::text(301, "");
+        if let Ok(location) = HeaderValue::from_str(right) {
+            moved.headers_mut().insert(header::LOCATION, location);
+        }
+        return Ok(moved);
+    }
+    match schema.openapi_v3(group_version, &infos) {
+        Some(document) => Ok(cached(asked, "application/json", document)),
+        None => Ok(no_such_page()),
+    }
+}

@@ -1,0 +1,172 @@
+//! Subresources that are more than a part of their object.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    Reply, Server, body,
+    dispatch::Asked,
+    log,
+    options::delete_options,
+    patch::{Kind, failed},
+    reply, reviews,
+    route::Target,
+    write::write_options,
+};
+use crate::{
+    api::{
+        Selector, Status,
+        json::{self as fields, items, text},
+    },
+    store::Stored,
+};
+
+/// Whether a subresource is answered here.
+pub(super) fn is_special(target: &Target) -> bool {
+    !matches!(
+        target.subresource.as_deref(),
+        None | Some("status" | "approval" | "finalize" | "ephemeralcontainers")
+    )
+}
+
+/// Answers for one of them.
+pub(super) async fn answer(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    match target.subresource.as_deref().unwrap_or_default() {
+        "scale" => scale(server, asked, target),
+        "log" => log::log(server, asked, target),
+        "eviction" => eviction(server, asked, target),
+        "binding" => binding(server, asked, target),
+        "token" => reviews::token(server, asked, target),
+        "exec" | "attach" | "portforward" => stream(server, target),
+        _ => Err(Status::no_such_path()),
+    }
+}
+
+/// The scale of a workload: how many replicas it wants and has.
+fn scale_of(object: &Value) -> Value {
+    let meta = &object["metadata"];
+    let mut shown = json!({});
+    for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+        shown[field] = meta[field].clone();
+    }
+    let selector = &object["spec"]["selector"];
+    let labels = selector.get("matchLabels").unwrap_or(selector);
+    let pairs = labels.as_object().into_iter().flatten().map(|(k, v)| format!("{k}={}", text(v)));
+    let selector = pairs.collect::<Vec<_>>().join(",");
+    json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": shown,
+        "spec": {"replicas": object["spec"]["replicas"].as_i64().unwrap_or(0)},
+        "status": {"replicas": object["status"]["replicas"].as_i64().unwrap_or(0), "selector": selector}})
+}
+
+fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let key = target.key().ok_or_else(Status::no_such_path)?;
+    let store = &target.resource.store;
+    if asked.method == Method::GET {
+        return Ok(reply::json(200, &scale_of(server.api.get(store, &key)?.value())));
+    }
+    let options = write_options(asked, "UpdateOptions")?;
+    let media = body::media_type(&asked.headers);
+    let patch = if asked.method == Method::PATCH {
+        let kind = Kind::of(media)?;
+        Some((kind, kind.read(&asked.body, "Scale")?))
+    } else {
+        None
+    };
+    let replacement = match patch {
+        None => Some(body::decode(media, &asked.body, "Scale")?),
+        Some(_) => None,
+    };
+    let changed = server.api.change(&asked.user, store, &key, Some("scale"), &options, |current| {
+        let present = scale_of(current.value());
+        let wanted = match (&patch, &replacement) {
+            (Some((kind, change)), _) => {
+                kind.apply("autoscaling/v1", "Scale", &present, change).map_err(|e| failed(&e))?
+            }
+            (None, Some(replacement)) => replacement.clone(),
+            (None, None) => present,
+        };
+        Ok(scaled(current, &wanted))
+    })?;
+    Ok(reply::json(200, &scale_of(changed.value())))
+}
+
+/// A workload with the replicas (and the version) that a scale names.
+fn scaled(current: &Stored, scale: &Value) -> Value {
+    let mut object = current.value().clone();
+    object["spec"]["replicas"] = scale["spec"]["replicas"].as_i64().unwrap_or(0).into();
+    if let Some(version) = scale["metadata"]["resourceVersion"].as_str() {
+        object["metadata"]["resourceVersion"] = version.into();
+    }
+    object
+}
+
+/// A deletion that a disruption budget can refuse.
+fn eviction(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let key = target.key().ok_or_else(Status::no_such_path)?;
+    let request = body::decode(body::media_type(&asked.headers), &asked.body, "Eviction")?;
+    let options = delete_options(&asked.query, &request["deleteOptions"])?;
+    let pod = server.api.get("pods", &key)?;
+    let budgets = server.api.list("poddisruptionbudgets.policy", Some(&key.namespace));
+    let refuses = budgets.iter().any(|budget| {
+        let selector = Selector::of_object(&budget.value()["spec"]["selector"]);
+        !selector.is_empty()
+            && selector.matches(&pod.value()["metadata"]["labels"])
+            && budget.value()["status"]["disruptionsAllowed"].as_i64().unwrap_or(0) <= 0
+    });
+    if refuses && pod.value()["status"]["phase"] == "Running" {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        return Err(Status::new(429, "TooManyRequests", message));
+    }
+    server.api.delete(&asked.user, "pods", &key, &options)?;
+    Ok(created())
+}
+
+fn created() -> Reply {
+    let status =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    reply::json(201, &status)
+}
+
+/// Assigns a pod to a node.
+fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let key = target.key().ok_or_else(Status::no_such_path)?;
+    let request = body::decode(body::media_type(&asked.headers), &asked.body, "Binding")?;
+    let options = write_options(asked, "CreateOptions")?;
+    let node = text(&request["target"]["name"]).to_owned();
+    let now = server.clock().shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    server.api.change(&asked.user, "pods", &key, Some("binding"), &options, |current| {
+        let has = text(&current.value()["spec"]["nodeName"]);
+        if !has.is_empty() {
+            let name = &key.name;
+            let message = format!(
+                "Operation cannot be fulfilled on pods/binding \"{name}\": pod {name} is already assigned to node {has:?}"
+            );
+            return Err(Status::new(409, "Conflict", message));
+        }
+        let mut pod = current.value().clone();
+        pod["spec"]["nodeName"] = node.as_str().into();
+        let scheduled = |c: &Value| c["type"] == "PodScheduled";
+        let mut conditions: Vec<Value> =
+            items(&pod["status"]["conditions"]).iter().filter(|c| !scheduled(c)).cloned().collect();
+        conditions.push(json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null,
+            "lastTransitionTime": now}));
+        fields::default(&mut pod, "status", json!({}));
+        pod["status"]["conditions"] = conditions.into();
+        Ok(pod)
+    })?;
+    Ok(created())
+}
+
+/// Streams into containers: what can be said without one.
+fn stream(server: &Server, target: &Target) -> Result<Reply, Status> {
+    let key = target.key().ok_or_else(Status::no_such_path)?;
+    let pod = server.api.get("pods", &key)?;
+    if text(&pod.value()["spec"]["nodeName"]).is_empty() {
+        return Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)));
+    }
+    let message = format!(
+        "{} is not supported by this cluster: its containers are simulated",
+        target.subresource.as_deref().unwrap_or_default()
+    );
+    Err(Status::new(501, "NotImplemented", message))
+}

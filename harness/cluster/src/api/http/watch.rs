@@ -1,0 +1,237 @@
+//! Following changes: a stream of events, from a revision or from the present state.
+//!
+//! A watch holds no events of its own. It looks at the store's window whenever the client has taken what
+//! there was, so a slow client costs nothing but its socket, and falls out of the window in the end.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures::stream;
+use pulldrill_clock::real;
+use serde_json::{Value, json};
+use tokio::sync::watch::Receiver;
+
+use super::{
+    Reply, Server,
+    dispatch::Asked,
+    list::{Filter, invalid_list_options, revision},
+    negotiate,
+    negotiate::Form,
+    options::Query,
+    reply,
+    route::Target,
+    transform::Writer,
+};
+use crate::{
+    api::{Errors, Status},
+    store::{Change, Event, Stored},
+};
+
+/// How often a quiet watch says how far it has come.
+const BOOKMARKS: Duration = Duration::from_secs(60);
+
+/// How long a watch lasts when the client does not say.
+const DEFAULT_TIMEOUT: i64 = 1800;
+
+/// How many bytes are put together before they are handed on.
+const PIECE: usize = 256 * 1024;
+
+struct Watch {
+    server: Server,
+    target: Target,
+    query: Query,
+    form: Form,
+    filter: Filter,
+    bookmarks: bool,
+    /// Everything up to here has been sent.
+    seen: u64,
+    follow: Receiver<u64>,
+    ready: VecDeque<Bytes>,
+    /// A table's columns are told once.
+    columns_told: bool,
+    ended: bool,
+    timeout: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// `GET` of a collection with `watch`.
+pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let query = &asked.query;
+    let form = negotiate::form(&asked.headers)?;
+    let filter = Filter::of(target, query)?;
+    let initial = initial_events(query)?;
+    let timeout = query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT);
+    let start = revision(query)?.unwrap_or(0);
+    let mut watch = Watch {
+        follow: server.api.store().follow(),
+        server: server.clone(),
+        target: target.clone(),
+        query: query.clone(),
+        form,
+        filter,
+        bookmarks: query.flag("allowWatchBookmarks"),
+        seen: start,
+        ready: VecDeque::new(),
+        columns_told: false,
+        ended: false,
+        timeout: Box::pin(real::sleep(Duration::from_secs(timeout.unsigned_abs()))),
+    };
+    // A watch without a revision also begins with the present state, whatever else it asks for.
+    if initial.unwrap_or(start == 0) {
+        watch.present_state();
+    }
+    Ok(reply::stream("application/json", stream::unfold(watch, Watch::next)))
+}
+
+/// Whether the present state is to be sent first; `None` when the client does not say.
+fn initial_events(query: &Query) -> Result<Option<bool>, Status> {
+    let mut errors = Errors::default();
+    let how = query.text("resourceVersionMatch");
+    let asked = query.get("sendInitialEvents").filter(|v| !v.is_empty());
+    match asked {
+        Some(_) if how != "NotOlderThan" => errors.forbidden(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ),
+        None if !how.is_empty() => errors.forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        ),
+        _ => {}
+    }
+    invalid_list_options(errors)?;
+    Ok(asked.map(|_| query.flag("sendInitialEvents")))
+}
+
+impl Watch {
+    /// The next piece of the stream.
+    async fn next(mut self) -> Option<(Bytes, Self)> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Some((piece, self));
+            }
+            if self.ended {
+                return None;
+            }
+            self.follow.mark_unchanged();
+            if self.catch_up() {
+                continue;
+            }
+            let stop = self.server.stop.clone();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                () = self.timeout.as_mut() => {
+                    self.ended = true;
+                    if self.bookmarks {
+                        self.bookmark(false);
+                    }
+                }
+                changed = self.follow.changed() => {
+                    if changed.is_err() {
+                        return None;
+                    }
+                }
+                () = real::sleep(BOOKMARKS), if self.bookmarks => self.bookmark(false),
+            }
+        }
+    }
+
+    /// Queues everything that has happened. True when that was anything to send.
+    fn catch_up(&mut self) -> bool {
+        let store = self.server.api.store().clone();
+        match store.events_since(self.seen) {
+            Ok(events) => {
+                let mut piece = BytesMut::new();
+                for event in &events {
+                    self.seen = self.seen.max(event.revision);
+                    self.event(event, &mut piece);
+                    self.flush(&mut piece, PIECE);
+                }
+                self.flush(&mut piece, 1);
+            }
+            Err(_) => {
+                let message = "too old resource version: ".to_owned()
+                    + &format!("{} ({})", self.seen, store.revision());
+                let status = Status::expired(message).to_object();
+                self.ready.push_back(frame("ERROR", status.to_string().as_bytes()));
+                self.ended = true;
+            }
+        }
+        !self.ready.is_empty()
+    }
+
+    fn flush(&mut self, piece: &mut BytesMut, at_least: usize) {
+        if piece.len() >= at_least {
+            self.ready.push_back(piece.split().freeze());
+        }
+    }
+
+    /// Queues what an event means to this watch: an object that enters or leaves the selection is new or
+    /// gone for it.
+    fn event(&mut self, event: &Event, piece: &mut BytesMut) {
+        if *event.resource != *self.target.resource.store {
+            return;
+        }
+        let is = self.filter.matches(event.object.value());
+        let was = event.previous.as_ref().is_some_and(|p| self.filter.matches(p.value()));
+        match (event.change, was, is) {
+            (Change::Added, _, true) | (Change::Modified, false, true) => {
+                self.object("ADDED", &event.object, piece);
+            }
+            (Change::Modified, true, true) => self.object("MODIFIED", &event.object, piece),
+            (Change::Deleted, _, true) => self.object("DELETED", &event.object, piece),
+            (Change::Modified, true, false) => {
+                let Some(previous) = &event.previous else { return };
+                let mut last = previous.value().clone();
+                last["metadata"]["resourceVersion"] = event.revision.to_string().into();
+                self.object("DELETED", &Stored::unstored(last), piece);
+            }
+            _ => {}
+        }
+    }
+
+    fn object(&mut self, kind: &str, object: &Stored, piece: &mut BytesMut) {
+        let writer = Writer::new(&self.server, &self.target, self.form, &self.query);
+        let content = match self.form {
+            Form::Table(_) if self.columns_told => {
+                let mut table = writer.object(object.value());
+                table["columnDefinitions"] = Value::Null;
+                table.to_string().into()
+            }
+            _ => writer.bytes(object),
+        };
+        self.columns_told = true;
+        piece.extend_from_slice(&frame(kind, &content));
+    }
+
+    /// Queues all objects as new ones, and the mark that they are all.
+    fn present_state(&mut self) {
+        let store = self.server.api.store().clone();
+        let (objects, revision) = store.list(&self.target.resource.store, self.target.namespace.as_deref());
+        let mut piece = BytesMut::new();
+        let wanted: Vec<_> = objects.into_iter().filter(|o| self.filter.matches(o.value())).collect();
+        for object in &wanted {
+            self.object("ADDED", object, &mut piece);
+            self.flush(&mut piece, PIECE);
+        }
+        self.flush(&mut piece, 1);
+        self.seen = revision;
+        if self.bookmarks {
+            self.bookmark(true);
+        }
+    }
+
+    fn bookmark(&mut self, initial_end: bool) {
+        let writer = Writer::new(&self.server, &self.target, self.form, &self.query);
+        let content = writer.bookmark(self.seen, initial_end).to_string();
+        self.ready.push_back(frame("BOOKMARK", content.as_bytes()));
+    }
+}
+
+fn frame(kind: &str, object: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(object.len() + 40);
+    frame.extend_from_slice(format!("{{\"type\":{},\"object\":", json!(kind)).as_bytes());
+    frame.extend_from_slice(object);
+    frame.extend_from_slice(b"}\n");
+    frame.freeze()
+}

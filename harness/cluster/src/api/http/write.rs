@@ -1,0 +1,206 @@
+//! Creating, replacing and deleting over HTTP.
+
+use serde_json::{Value, json};
+
+use super::{
+    Reply, Server, body,
+    dispatch::Asked,
+    list::Filter,
+    negotiate,
+    options::{FieldValidation, delete_options},
+    reply,
+    route::Target,
+    transform::Writer,
+};
+use crate::{
+    api::{DeleteOptions, Status, WriteOptions, convert, json as access, warnings},
+    schema::Schema,
+};
+
+/// What the query of a write says.
+pub(super) fn write_options(asked: &Asked, kind: &str) -> Result<WriteOptions, Status> {
+    let field_manager = asked.query.get("fieldManager").map(str::to_owned);
+    Ok(WriteOptions { dry_run: asked.query.dry_run(kind)?, field_manager })
+}
+
+/// Reads an object of the target's kind from the body; warnings are added.
+fn read(
+    asked: &Asked,
+    target: &Target,
+    options_kind: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Value, Status> {
+    let resource = &target.resource;
+    let validation = FieldValidation::of(&asked.query, options_kind)?;
+    let mut object = body::decode(body::media_type(&asked.headers), &asked.body, &resource.kind)?;
+    let api_version = resource.api_version(&target.version);
+    if !object.is_object() {
+        return Err(cannot_be_handled(target, &resource.kind, "not an object"));
+    }
+    access::default_text(&mut object, "apiVersion", api_version.as_str());
+    access::default_text(&mut object, "kind", resource.kind.as_str());
+    let (found_version, found) = (access::text(&object["apiVersion"]), access::text(&object["kind"]));
+    if found != resource.kind || found_version != api_version {
+        let why = format!(
+            "converting ({found_version}.{found}) to ({api_version}.{}): unknown conversion",
+            resource.kind
+        );
+        return Err(cannot_be_handled(target, found, &why));
+    }
+    check(&mut object, target, validation, warnings)?;
+    warnings.extend(warnings::about(resource, &object));
+    Ok(convert::incoming(resource, &target.version, object))
+}
+
+/// Checks types and unknown fields; the latter are dropped unless they are refused.
+pub(super) fn check(
+    object: &mut Value,
+    target: &Target,
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<(), Status> {
+    let (schema, kind) = (Schema::embedded(), &target.resource.kind);
+    let api_version = target.resource.api_version(&target.version);
+    schema.check_types(&api_version, kind, object).map_err(|why| cannot_be_handled(target, kind, &why))?;
+    let unknown = schema.unknown_fields(&api_version, kind, object);
+    let complaints: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+    for path in &unknown {
+        drop_field(object, path);
+    }
+    match validation {
+        FieldValidation::Strict if !complaints.is_empty() => {
+            let why = format!("strict decoding error: {}", complaints.join(", "));
+            Err(cannot_be_handled(target, kind, &why))
+        }
+        FieldValidation::Warn => {
+            warnings.extend(complaints);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a field by a path like `spec.containers[0].imagePullPolice`.
+fn drop_field(object: &mut Value, path: &str) {
+    let mut pointer = String::new();
+    for part in path.split('.') {
+        let mut pieces = part.split('[');
+        let name = pieces.next().unwrap_or_default();
+        pointer.push('/');
+        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        for index in pieces {
+            pointer.push('/');
+            pointer.push_str(index.trim_end_matches(']'));
+        }
+    }
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
+    if let Some(fields) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
+        fields.remove(&last.replace("~1", "/").replace("~0", "~"));
+    }
+}
+
+/// 400 for a body that is not what the path wants.
+pub(super) fn cannot_be_handled(target: &Target, found: &str, why: &str) -> Status {
+    let (kind, version) = (&target.resource.kind, &target.version);
+    Status::bad_request(format!("{found} in version {version:?} cannot be handled as a {kind}: {why}"))
+}
+
+/// `POST` to a collection.
+pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let form = negotiate::form(&asked.headers)?;
+    let options = write_options(asked, "CreateOptions")?;
+    let mut warnings = Vec::new();
+    let object = read(asked, target, "CreateOptions", &mut warnings)?;
+    let resource = &target.resource;
+    let namespace = match &target.namespace {
+        Some(namespace) => namespace.as_str(),
+        None if resource.namespaced => {
+            return Err(Status::bad_request("an empty namespace may not be set during creation"));
+        }
+        None => "",
+    };
+    let made = server.api.create(&asked.user, &resource.store, namespace, object, &options)?;
+    let writer = Writer::new(server, target, form, &asked.query);
+    let mut reply = reply::bytes(201, "application/json", writer.bytes(&made));
+    reply::warn(&mut reply, &warnings);
+    Ok(reply)
+}
+
+/// `PUT` of an object (or of its status).
+pub(super) fn update(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let form = negotiate::form(&asked.headers)?;
+    let options = write_options(asked, "UpdateOptions")?;
+    let mut warnings = Vec::new();
+    let object = read(asked, target, "UpdateOptions", &mut warnings)?;
+    let key = target.key().ok_or_else(Status::no_such_path)?;
+    let namespace = access::text(&object["metadata"]["namespace"]);
+    if !namespace.is_empty() && namespace != key.namespace {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    let subresource = target.subresource.as_deref();
+    let store = &target.resource.store;
+    let changed = server.api.update(&asked.user, store, &key, subresource, &object, &options)?;
+    let writer = Writer::new(server, target, form, &asked.query);
+    let mut reply = reply::bytes(200, "application/json", writer.bytes(&changed));
+    reply::warn(&mut reply, &warnings);
+    Ok(reply)
+}
+
+/// The `DeleteOptions` of a request: its body and its query together.
+fn deletion(asked: &Asked) -> Result<DeleteOptions, Status> {
+    let body = if asked.body.is_empty() {
+        Value::Null
+    } else {
+        body::decode(body::media_type(&asked.headers), &asked.body, "DeleteOptions")?
+    };
+    delete_options(&asked.query, &body)
+}
+
+/// `DELETE` of an object.
+pub(super) fn delete(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let options = deletion(asked)?;
+    let key = target.key().ok_or_else(Status::no_such_path)?;
+    let resource = &target.resource;
+    let last = server.api.delete(&asked.user, &resource.store, &key, &options)?;
+    let waits = server.api.store().get(&resource.store, &key).is_some();
+    let mut reply = if resource.store == "pods" || waits {
+        let form = negotiate::form(&asked.headers)?;
+        let writer = Writer::new(server, target, form, &asked.query);
+        reply::bytes(200, "application/json", writer.bytes(&last))
+    } else {
+        let mut details = json!({"name": key.name, "kind": resource.plural, "uid": last.meta("uid")});
+        if !resource.group.is_empty() {
+            details["group"] = resource.group.clone().into();
+        }
+        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+        reply::json(200, &status)
+    };
+    if resource.store == "jobs.batch" && options.propagation_policy.is_none() {
+        let warning = "child pods are preserved by default when jobs are deleted; set \
+                       propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress \
+                       this warning";
+        reply::warn(&mut reply, &[warning.to_owned()]);
+    }
+    Ok(reply)
+}
+
+/// `DELETE` of a collection.
+pub(super) fn delete_collection(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let options = deletion(asked)?;
+    let filter = Filter::of(target, &asked.query)?;
+    let resource = &target.resource;
+    let (objects, revision) = server.api.store().list(&resource.store, target.namespace.as_deref());
+    let mut gone = Vec::new();
+    for object in objects.iter().filter(|o| filter.matches(o.value())) {
+        match server.api.delete(&asked.user, &resource.store, &object.key(), &options) {
+            Ok(last) => gone.push(convert::outgoing(resource, &target.version, last.value()).into_owned()),
+            Err(status) if status.code == 404 => {}
+            Err(status) => return Err(status),
+        }
+    }
+    let list = json!({"kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(&target.version),
+        "metadata": {"resourceVersion": revision.to_string()}, "items": gone});
+    Ok(reply::json(200, &list))
+}

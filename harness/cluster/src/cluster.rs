@@ -1,0 +1,261 @@
+//! One whole cluster: API server, controllers, scheduler, and a kubelet per node, from one call.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, TcpListener},
+    sync::Arc,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use pulldrill_clock::Clock;
+use pulldrill_tls::{Authority, Identity, TlsError};
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{Access, Api, ApiOptions, LogLine, LogSource, User, WriteOptions, http},
+    controllers,
+    dialect::Dialect,
+    engine::Engine,
+    kubelet::{self, KubeletOptions, Logs},
+    network::Network,
+    store::Store,
+};
+
+/// How many events the store keeps for watches.
+const WINDOW: usize = 20_000;
+
+/// The address of the `kubernetes` Service.
+const SERVICE_ADDRESS: &str = "10.96.0.1";
+
+/// The namespaces that every cluster has.
+const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/// What a cluster is made of.
+pub struct ClusterOptions {
+    /// Where the API server listens; bound by the caller.
+    pub listener: TcpListener,
+    /// The lab clock.
+    pub clock: Clock,
+    /// All randomness comes from this.
+    pub seed: u64,
+    /// How the cluster speaks.
+    pub dialect: Arc<Dialect>,
+    /// The names of the nodes.
+    pub nodes: Vec<String>,
+    /// What the nodes can reach.
+    pub network: Network,
+    /// Authorities (PEM) that the nodes trust.
+    pub registry_authorities: Vec<String>,
+    /// Stops everything.
+    pub stop: CancellationToken,
+}
+
+/// Why a cluster could not be started.
+#[derive(Debug, Error)]
+pub enum ClusterError {
+    /// The listener can't be used.
+    #[error("cannot listen for API requests: {0}")]
+    Listen(#[from] std::io::Error),
+    /// A certificate can't be made.
+    #[error(transparent)]
+    Certificate(#[from] TlsError),
+    /// The first objects can't be made.
+    #[error("cannot create {object}: {reason}")]
+    FirstObjects {
+        /// What was to be made.
+        object: String,
+        /// What the API said.
+        reason: String,
+    },
+}
+
+/// Who a kubeconfig is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// May do everything.
+    Admin,
+    /// May do everything that can't forge a score.
+    Trainee,
+}
+
+impl Principal {
+    /// The name and the group in the certificate.
+    fn user(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Admin => ("kubernetes-admin", "system:masters"),
+            Self::Trainee => ("trainee", "pulldrill:trainees"),
+        }
+    }
+}
+
+/// A running cluster.
+pub struct Cluster {
+    url: String,
+    authority: Authority,
+    admin: Identity,
+    trainee: Identity,
+    api: Arc<Api>,
+    access: Arc<Access>,
+    network: Network,
+}
+
+/// What the kubelets' containers wrote, at the times that clients are shown.
+struct ShownLogs {
+    written: Arc<Logs>,
+    clock: Clock,
+}
+
+impl LogSource for ShownLogs {
+    fn lines(&self, pod_uid: &str, container: &str, previous: bool) -> Option<Vec<LogLine>> {
+        let lines = self.written.lines(pod_uid, container, previous)?;
+        Some(lines.into_iter().map(|l| LogLine { at: self.clock.shown(l.at), text: l.text }).collect())
+    }
+}
+
+impl Cluster {
+    /// Starts everything. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
+        let ClusterOptions { listener, clock, seed, dialect, nodes, network, registry_authorities, stop } =
+            options;
+        pulldrill_tls::install_provider();
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let authority = Authority::new("kubernetes")?;
+        let tls = server_identity(&authority, address.ip())?.server_config(Some(&authority))?;
+        let client = |principal: Principal| {
+            let (name, group) = principal.user();
+            authority.client(name, &[group])
+        };
+        let (admin, trainee) = (client(Principal::Admin)?, client(Principal::Trainee)?);
+
+        let store = Arc::new(Store::new(WINDOW));
+        let minor = dialect.server["minor"].as_str().and_then(|m| m.parse::<u32>().ok()).unwrap_or(0);
+        let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24 };
+        let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
+        first_objects(&api)?;
+        let shifted = store.clone();
+        clock.on_advance(move |by| shifted.shift_times(by));
+
+        let written = Arc::new(Logs::default());
+        let kubelets = KubeletOptions {
+            api: api.clone(),
+            clock: clock.clone(),
+            seed,
+            dialect: dialect.clone(),
+            network: network.clone(),
+            authorities: registry_authorities,
+            parallel_pulls: 1,
+            logs: written.clone(),
+        };
+        let mut parts = controllers::all(&api, &dialect, seed);
+        parts.extend(kubelet::kubelets(&kubelets, &nodes)?);
+        let engine = Engine::new(store, &clock, parts, stop.clone());
+        tokio::spawn(engine.run());
+
+        let access = Arc::new(Access::new(clock.clone()));
+        let server = http::Server {
+            api: api.clone(),
+            access: access.clone(),
+            version: Arc::new(dialect.server.clone()),
+            address: address.to_string().into(),
+            logs: Arc::new(ShownLogs { written, clock }),
+            stop,
+        };
+        tokio::spawn(http::serve(listener, tls, server));
+        let url = format!("https://{address}");
+        Ok(Self { url, authority, admin, trainee, api, access, network })
+    }
+
+    /// Where the API server listens: `https://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The authority that the API server's certificate comes from, PEM.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.authority.pem()
+    }
+
+    /// A kubeconfig with everything in it.
+    #[must_use]
+    pub fn kubeconfig(&self, principal: Principal) -> String {
+        let (user, identity) = match principal {
+            Principal::Admin => (Principal::Admin.user().0, &self.admin),
+            Principal::Trainee => (Principal::Trainee.user().0, &self.trainee),
+        };
+        let encode = |text: &str| STANDARD.encode(text);
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: pulldrill\nclusters:\n- name: pulldrill\n  cluster:\n    \
+             server: {}\n    certificate-authority-data: {}\nusers:\n- name: {user}\n  user:\n    \
+             client-certificate-data: {}\n    client-key-data: {}\ncontexts:\n- name: pulldrill\n  context:\n    \
+             cluster: pulldrill\n    user: {user}\n",
+            self.url,
+            encode(self.authority.pem()),
+            encode(&identity.certificate),
+            encode(&identity.key),
+        )
+    }
+
+    /// The objects.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        self.api.store()
+    }
+
+    /// The rules of reading and writing them.
+    #[must_use]
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
+    /// Who is who.
+    #[must_use]
+    pub fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    /// What the nodes can reach.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+}
+
+fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, TlsError> {
+    let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
+    let names: Vec<String> = names.map(str::to_owned).to_vec();
+    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    addresses.extend(SERVICE_ADDRESS.parse::<IpAddr>());
+    if !addresses.contains(&address) && !address.is_unspecified() {
+        addresses.push(address);
+    }
+    authority.server(&names, &addresses)
+}
+
+/// What is there before anybody comes.
+fn first_objects(api: &Api) -> Result<(), ClusterError> {
+    let who = User::controller("apiserver");
+    let create = |resource: &str, namespace: &str, object: Value| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        api.create(&who, resource, namespace, object, &WriteOptions::default())
+            .map(drop)
+            .map_err(|status| ClusterError::FirstObjects { object: name, reason: status.message })
+    };
+    for name in NAMESPACES {
+        create("namespaces", "", json!({"metadata": {"name": name}}))?;
+    }
+    create(
+        "services",
+        "default",
+        json!({"metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {"clusterIP": SERVICE_ADDRESS, "clusterIPs": [SERVICE_ADDRESS],
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]}}),
+    )
+}

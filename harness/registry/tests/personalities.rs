@@ -1,0 +1,236 @@
+//! What clients see of each personality, over real TLS: challenges, bodies, quotas, tokens.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{Call, World, basic, local};
+use pulldrill_clock::SignedDuration;
+use pulldrill_registry::{Access, Fault, FaultRule, ImageSpec};
+
+const HUB: &str = "registry-1.docker.io";
+const ECR: &str = "123456789012.dkr.ecr.ap-south-1.amazonaws.com";
+
+async fn hub_token(world: &World, to: std::net::SocketAddr, repository: &str, authorization: &str) -> String {
+    let call = Call { to, name: Some("auth.docker.io"), node: None };
+    let path = format!(
+        "/token?scope=repository%3A{}%3Apull&service=registry.docker.io",
+        repository.replace('/', "%2F")
+    );
+    let reply = world.ask(&call, "GET", &path, authorization).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let json = reply.json();
+    assert_eq!(json["expires_in"], 300);
+    assert_eq!(json["token"], json["access_token"]);
+    format!("Bearer {}", json["token"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn docker_hub_challenges_counts_and_refuses() {
+    let world = World::held();
+    let info = world.host(HUB, "docker-hub", &[("library/postgres", Access::Anonymous)]).await;
+    world.registry.push_image(HUB, "library/postgres", Some("15"), &ImageSpec::default()).unwrap();
+    let (token_name, token_address) = info.token_host.clone().unwrap();
+    assert_eq!(token_name, "auth.docker.io");
+    let node = Call { to: info.address, name: Some(HUB), node: Some(("node-1", [203, 0, 113, 7].into())) };
+    let path = "/v2/library/postgres/manifests/15";
+
+    let refused = world.ask(&node, "GET", path, "").await;
+    assert_eq!(refused.status, 401);
+    assert_eq!(
+        refused.header("www-authenticate"),
+        "Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",scope=\"repository:library/postgres:pull\""
+    );
+    assert_eq!(
+        refused.json(),
+        serde_json::json!({"errors":[{"code":"UNAUTHORIZED","message":"authentication required",
+            "detail":[{"Type":"repository","Class":"","Name":"library/postgres","Action":"pull"}]}]})
+    );
+    assert_eq!(refused.header("docker-ratelimit-source"), "203.0.113.7");
+    assert_eq!(refused.header("docker-distribution-api-version"), "registry/2.0");
+    assert_eq!(refused.header("strict-transport-security"), "max-age=31536000");
+    let here = world.ask(&local(&info), "GET", path, "").await;
+    assert!(here.header("www-authenticate").contains(&format!("realm=\"https://{token_address}/token\"")));
+
+    let token = hub_token(&world, token_address, "library/postgres", "").await;
+    for n in 0..100 {
+        let head = world.ask(&node, "HEAD", path, &token).await;
+        assert_eq!(head.header("ratelimit-limit"), "100;w=21600");
+        assert_eq!(head.header("ratelimit-remaining"), format!("{};w=21600", 100 - n));
+        assert_eq!(world.ask(&node, "GET", path, &token).await.status, 200);
+    }
+    assert_eq!(world.ask(&node, "HEAD", path, &token).await.status, 200);
+    let spent = world.ask(&node, "GET", path, &token).await;
+    assert_eq!(spent.status, 429);
+    assert_eq!(
+        spent.json(),
+        serde_json::json!({"errors":[{"code":"TOOMANYREQUESTS","message":
+            "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"}]})
+    );
+    let elsewhere =
+        Call { to: info.address, name: Some(HUB), node: Some(("node-9", [203, 0, 113, 8].into())) };
+    assert_eq!(world.ask(&elsewhere, "GET", path, &token).await.status, 200);
+
+    let user = hub_token(&world, token_address, "library/postgres", &basic("dev", "s3cret")).await;
+    let pulled = world.ask(&node, "GET", path, &user).await;
+    assert_eq!((pulled.status.as_u16(), pulled.header("ratelimit-remaining")), (200, "199;w=21600"));
+    let served = world.registry.pull_log().served("node-1", HUB, "library/postgres", world.clock.now());
+    assert_eq!(served.last().unwrap().identity.as_deref(), Some("dev"));
+
+    world.clock.advance(SignedDuration::from_secs(299)).await;
+    assert_eq!(world.ask(&node, "HEAD", path, &token).await.status, 200);
+    world.clock.advance(SignedDuration::from_secs(1)).await;
+    let stale = world.ask(&node, "HEAD", path, &token).await;
+    assert_eq!(stale.status, 401);
+    assert!(stale.header("www-authenticate").ends_with("error=\"invalid_token\""));
+    world.clock.advance(SignedDuration::from_secs(21_299)).await;
+    let token = hub_token(&world, token_address, "library/postgres", "").await;
+    assert_eq!(world.ask(&node, "GET", path, &token).await.status, 429);
+    world.clock.advance(SignedDuration::from_secs(1)).await;
+    assert_eq!(world.ask(&node, "GET", path, &token).await.status, 200);
+    world.registry.exhaust(HUB, [203, 0, 113, 7].into()).unwrap();
+    assert_eq!(world.ask(&node, "GET", path, &token).await.status, 429);
+}
+
+#[tokio::test]
+async fn docker_hub_tokens_are_for_what_one_may_see() {
+    let world = World::held();
+    let info = world.host(HUB, "docker-hub", &[("acme/private", Access::Users(vec!["dev".into()]))]).await;
+    world.registry.push_image(HUB, "acme/private", Some("1"), &ImageSpec::default()).unwrap();
+    let (_, to) = info.token_host.clone().unwrap();
+    for repository in ["acme/private", "library/missing"] {
+        let token = hub_token(&world, to, repository, "").await;
+        let reply = world.ask(&local(&info), "HEAD", &format!("/v2/{repository}/manifests/1"), &token).await;
+        assert_eq!(reply.status, 401);
+        assert!(reply.header("www-authenticate").ends_with("error=\"insufficient_scope\""));
+    }
+    let wrong = Call { to, name: None, node: None };
+    let reply = world.ask(&wrong, "GET", "/token?service=registry.docker.io", &basic("dev", "no")).await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.text()),
+        (401, r#"{"details":"incorrect username or password"}"#)
+    );
+    let form = "grant_type=password&username=dev&password=s3cret&service=registry.docker.io&client_id=containerd-client&scope=repository%3Aacme%2Fprivate%3Apull";
+    let reply = world.send(&wrong, http::Request::post("/token"), form.as_bytes()).await;
+    let token = format!("Bearer {}", reply.json()["token"].as_str().unwrap());
+    let found = world.ask(&local(&info), "GET", "/v2/acme/private/manifests/1", &token).await;
+    assert_eq!(found.status, 200);
+    let missing = world.ask(&local(&info), "GET", "/v2/acme/private/manifests/2", &token).await;
+    assert_eq!(missing.json()["errors"][0]["detail"], "unknown tag=2");
+    let preview = hub_token(&world, to, "ratelimitpreview/test", "").await;
+    let reply =
+        world.ask(&local(&info), "HEAD", "/v2/ratelimitpreview/test/manifests/latest", &preview).await;
+    assert_eq!((reply.status.as_u16(), reply.header("ratelimit-remaining")), (200, "100;w=21600"));
+}
+
+#[tokio::test]
+async fn ecr_tokens_end_after_exactly_twelve_hours_of_lab_time() {
+    let world = World::held();
+    let info = world.host(ECR, "ecr", &[("payments-api", Access::Authenticated)]).await;
+    world.registry.push_image(ECR, "payments-api", Some("v1"), &ImageSpec::default()).unwrap();
+    let call = Call { to: info.address, name: Some(ECR), node: None };
+    let refused = world.ask(&call, "GET", "/v2/payments-api/manifests/v1", "").await;
+    assert_eq!((refused.status.as_u16(), refused.text()), (401, "Not Authorized\n"));
+    assert_eq!(
+        refused.header("www-authenticate"),
+        format!("Basic realm=\"https://{ECR}/\",service=\"ecr.amazonaws.com\"")
+    );
+    assert_eq!(refused.header("content-type"), "text/plain; charset=utf-8");
+    let token = world.registry.issue_token(ECR).unwrap();
+    assert_eq!(token.expires_at, world.clock.now() + SignedDuration::from_hours(12));
+    let good = basic(&token.username, &token.password);
+    let ask = async |path: &str| world.ask(&call, "GET", path, &good).await;
+    assert_eq!(ask("/v2/payments-api/manifests/v1").await.status, 200);
+    let missing = ask("/v2/payments-api/manifests/v9").await;
+    assert_eq!(missing.json()["errors"][0]["message"], "Requested image not found");
+    let unknown = ask("/v2/nothing/manifests/v9").await;
+    assert_eq!(
+        unknown.json()["errors"][0]["message"],
+        "The repository with name 'nothing' does not exist in the registry with id '123456789012'"
+    );
+    assert_eq!(world.registry.credentials(ECR, "AWS", &token.password), Some(Some(token.expires_at)));
+    world.clock.advance(SignedDuration::from_secs(12 * 3600 - 1)).await;
+    assert_eq!(ask("/v2/payments-api/manifests/v1").await.status, 200);
+    world.clock.advance(SignedDuration::from_secs(1)).await;
+    let expired = ask("/v2/payments-api/manifests/v1").await;
+    assert_eq!(expired.status, 403);
+    assert_eq!(
+        expired.json(),
+        serde_json::json!({"errors":[{"code":"DENIED","message":
+            "Your authorization token has expired. Reauthenticate and try again."}]})
+    );
+    assert_eq!(world.registry.credentials(ECR, "AWS", &token.password), None);
+    let logged = world.registry.pull_log().since(0);
+    assert!(logged.iter().all(|entry| !format!("{entry:?}").contains(&token.password)));
+    assert_eq!(logged.last().unwrap().identity, None, "an expired token is nobody's");
+}
+
+#[tokio::test]
+async fn harbor_and_artifact_registry_have_their_ways() {
+    let world = World::held();
+    let harbor = world.host("harbor.example", "harbor", &[("team/app", Access::Authenticated)]).await;
+    let path = "/v2/team/app/manifests/1";
+    let call = Call { to: harbor.address, name: Some("harbor.example"), node: None };
+    let refused = world.ask(&call, "GET", path, "").await;
+    assert_eq!(
+        refused.header("www-authenticate"),
+        "Bearer realm=\"https://harbor.example/service/token\",service=\"harbor-registry\",scope=\"repository:team/app:pull\""
+    );
+    let needed = "authorize header needed to send GET to repository: authorize header needed to send GET to repository";
+    assert_eq!(refused.json()["errors"][0]["message"], needed);
+    let scope = "scope=repository:team/app:pull";
+    let lenient = format!("/service/token?service=harbor-registry&{scope}");
+    let empty = world.ask(&call, "GET", &lenient, &basic("dev", "wrong")).await;
+    assert_eq!(empty.status, 200);
+    let token = format!("Bearer {}", empty.json()["token"].as_str().unwrap());
+    let denied = world.ask(&call, "GET", path, &token).await;
+    assert_eq!((denied.status.as_u16(), denied.header("www-authenticate")), (401, "Basic realm=\"harbor\""));
+    let good = world.ask(&call, "GET", &lenient, &basic("dev", "s3cret")).await;
+    let token = format!("Bearer {}", good.json()["token"].as_str().unwrap());
+    let missing = world.ask(&call, "GET", path, &token).await;
+    assert_eq!(
+        missing.text(),
+        r#"{"errors":[{"code":"NOT_FOUND","message":"artifact team/app:1 not found"}]}"#
+    );
+    let other = format!("/service/token?service=other&{scope}");
+    assert!(world.ask(&call, "GET", &other, "").await.text().contains("Unable to handle service: other"));
+    assert_eq!(world.ask(&call, "POST", &lenient, "").await.status, 405);
+
+    let google =
+        world.host("eu-docker.pkg.dev", "artifact-registry", &[("p/r/i", Access::Authenticated)]).await;
+    let call = Call { to: google.address, name: Some("eu-docker.pkg.dev"), node: None };
+    let base = world.ask(&call, "GET", "/v2/", "").await;
+    assert_eq!(base.header("www-authenticate"), "Bearer realm=\"https://eu-docker.pkg.dev/v2/token\"");
+    let path = "/v2/token?scope=repository:p/r/i:pull&service=eu-docker.pkg.dev";
+    assert_eq!(world.ask(&call, "GET", path, "").await.status, 403);
+    let failed = world.ask(&call, "GET", path, &basic("dev", "no")).await;
+    assert_eq!(
+        (failed.status.as_u16(), failed.json()["errors"][0]["message"].as_str()),
+        (401, Some("authentication failed"))
+    );
+    assert_eq!(world.ask(&call, "POST", path, "").await.status, 404);
+    assert_eq!(world.ask(&call, "GET", path, &basic("dev", "s3cret")).await.json()["expires_in"], 43_200);
+    let bad = world.ask(&call, "GET", "/v2/p/r/i/manifests/1", "Bearer nonsense").await;
+    assert_eq!((bad.status.as_u16(), bad.header("www-authenticate")), (401, ""));
+}
+
+#[tokio::test]
+async fn faults_strike_only_what_they_are_for() {
+    let world = World::held();
+    let host =
+        world.host("r.example", "distribution", &[("a", Access::Anonymous), ("b", Access::Anonymous)]).await;
+    world.registry.push_image("r.example", "a", Some("1"), &ImageSpec::default()).unwrap();
+    world.registry.push_image("r.example", "b", Some("1"), &ImageSpec::default()).unwrap();
+    let fault = Fault::Status { status: 503, body: "later".into(), content_type: "text/html".into() };
+    let rule =
+        FaultRule { repository: Some("a".into()), reference: None, method: None, probability: 1.0, fault };
+    world.registry.set_faults("r.example", vec![rule]).unwrap();
+    let struck = world.ask(&local(&host), "GET", "/v2/a/manifests/1", "").await;
+    assert_eq!(
+        (struck.status.as_u16(), struck.text(), struck.header("content-type")),
+        (503, "later", "text/html")
+    );
+    assert_eq!(world.ask(&local(&host), "GET", "/v2/b/manifests/1", "").await.status, 200);
+    world.registry.set_faults("r.example", Vec::new()).unwrap();
+    assert_eq!(world.ask(&local(&host), "GET", "/v2/a/manifests/1", "").await.status, 200);
+}
