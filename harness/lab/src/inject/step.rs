@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kube::api::Patch;
-use pulldrill_clock::{Clock, real};
+use pulldrill_clock::{Clock, Timestamp, real};
 use pulldrill_cluster::{
     network::{Action as Verdict, EgressRule},
     store::Key,
@@ -89,10 +89,7 @@ impl Injector {
                 self.objects.patch(namespace, resource, name, patch).await
             }
             Action::IssueToken { registry, secret } => {
-                let host = self.stage.host(&variant.drill, registry)?;
-                let (username, password) = self.stage.issue_token(&host)?;
-                let secret = pull_secret(secret, &host.name, &username, &password);
-                self.objects.apply_one(namespace, secret).await
+                self.issue_token(variant, registry, secret, self.backend.clock().now()).await
             }
             Action::Push { registry, repository, tag, build } => {
                 self.stage.push(variant, registry, repository, Some(tag), build)
@@ -106,6 +103,30 @@ impl Injector {
                 self.add_rule(nodes, &rule)
             }
         }
+    }
+
+    /// Makes the tokens that the drill's secrets hold as old as the story says.
+    pub(crate) async fn age_tokens(&self, variant: &Variant) -> Result<(), LabError> {
+        for step in &variant.history {
+            if let Action::IssueToken { registry, secret } = &step.action {
+                let issued = self.backend.clock().now() + step.at;
+                self.issue_token(variant, registry, secret, issued).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn issue_token(
+        &self,
+        variant: &Variant,
+        registry: &str,
+        secret: &str,
+        at: Timestamp,
+    ) -> Result<(), LabError> {
+        let host = self.stage.host(&variant.drill, registry)?;
+        let token = self.stage.issue_token(&host, at)?;
+        let secret = pull_secret(secret, &host.name, &token.username, &token.password);
+        self.objects.apply_one(&variant.namespace, secret).await
     }
 
     fn add_rule(&self, nodes: &NodeSet, rule: &EgressRule) -> Result<(), LabError> {

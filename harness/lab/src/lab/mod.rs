@@ -202,7 +202,7 @@ impl Lab {
         let hosts = self.0.stage.ecr_hosts();
         let wanted = hosts.iter().filter(|h| host.is_none_or(|name| h.name == name)).collect::<Vec<_>>();
         match wanted.as_slice() {
-            [one] => self.0.stage.issue_token(one).map(|(_, password)| password),
+            [one] => self.0.stage.issue_token(one, self.0.clock.now()).map(|token| token.password),
             [] => Err(LabError::Invalid("there is no such registry with tokens in this lab".into())),
             _ => Err(LabError::Invalid("there are several registries with tokens; name one".into())),
         }

@@ -105,7 +105,7 @@ impl Inner {
         for (index, step) in variant.history.iter().enumerate() {
             if index + 1 == variant.history.len() {
                 self.injector.wait_for_good_pods(variant).await?;
-                self.stage.end_tokens(variant)?;
+                self.injector.age_tokens(variant).await?;
             }
             self.injector.perform(variant, step).await?;
         }

@@ -1,25 +1,15 @@
 //! What can be done with the registries while a drill runs.
 
 use pulldrill_clock::Timestamp;
-use pulldrill_scenarios::{Personality, Variant};
+use pulldrill_registry::TokenInfo;
 
 use super::{Host, Stage, failed};
 use crate::{LabError, reference::Reference, request::CopyRequest, view::CopyView};
 
 impl Stage {
-    /// A fresh token of an ECR-like registry: user name and password.
-    pub(crate) fn issue_token(&self, host: &Host) -> Result<(String, String), LabError> {
-        let token = self.registry.issue_token(&host.endpoint).map_err(failed(&host.name))?;
-        Ok((token.username, token.password))
-    }
-
-    /// Ends every token that the drill's registries have issued: as old as the story says, they would be
-    /// over by now.
-    pub(crate) fn end_tokens(&self, variant: &Variant) -> Result<(), LabError> {
-        for spec in variant.registries.iter().filter(|spec| spec.personality == Personality::Ecr) {
-            self.registry.end_tokens(spec.endpoint()).map_err(failed(&spec.host))?;
-        }
-        Ok(())
+    /// A token of an ECR-like registry, as it would be had it been issued at this lab time.
+    pub(crate) fn issue_token(&self, host: &Host, at: Timestamp) -> Result<TokenInfo, LabError> {
+        self.registry.issue_token_at(&host.endpoint, at).map_err(failed(&host.name))
     }
 
     /// Uses up the quota of the nodes' address, for good.
@@ -40,7 +30,7 @@ impl Stage {
             .copy(
                 (&source.endpoint, &from.repository, from.target()),
                 (&destination.endpoint, &to.repository, to.target()),
-                user.as_deref(),
+                &user,
             )
             .map_err(|error| LabError::Invalid(format!("the image could not be copied: {error}")))?;
         Ok(CopyView {
@@ -67,16 +57,16 @@ impl Stage {
     }
 
     /// As whom a copy is pushed: who is named, with the right password, or else the trainee.
-    fn user_for(&self, host: &Host, request: &CopyRequest) -> Result<Option<String>, LabError> {
-        let Some(username) = &request.username else {
-            return Ok(host.trainee.as_ref().map(|account| account.username.clone()));
-        };
-        let password = request.password.as_deref().unwrap_or_default();
-        let accepted: Option<Option<Timestamp>> =
-            self.registry.credentials(&host.endpoint, username, password);
-        match accepted {
-            Some(_) => Ok(Some(username.clone())),
-            None => Err(LabError::Invalid(format!("{} refuses {username} with that password", host.name))),
+    fn user_for(&self, host: &Host, request: &CopyRequest) -> Result<String, LabError> {
+        let refused = |who: &str| LabError::Invalid(format!("{} refuses {who}", host.name));
+        match (&request.username, &host.trainee) {
+            (Some(username), _) => {
+                let password = request.password.as_deref().unwrap_or_default();
+                let accepted = self.registry.credentials(&host.endpoint, username, password);
+                accepted.map(|_until| username.clone()).ok_or_else(|| refused(username))
+            }
+            (None, Some(trainee)) => Ok(trainee.username.clone()),
+            (None, None) => Err(refused("a push without a user; name one with its password")),
         }
     }
 }
