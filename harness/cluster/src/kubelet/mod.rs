@@ -68,7 +68,12 @@ pub struct KubeletOptions {
     pub parallel_pulls: usize,
     /// Where the containers' lines go.
     pub logs: Arc<Logs>,
+    /// Gets the nodes' pullers, for whoever manages what nodes have stored.
+    pub pullers: Pullers,
 }
+
+/// The pullers of all nodes; shared by all clones.
+pub type Pullers = Arc<parking_lot::Mutex<Vec<Arc<Puller>>>>;
 
 /// The kubelets of `nodes`; each registers its node.
 ///
@@ -79,14 +84,15 @@ pub fn kubelets(options: &KubeletOptions, nodes: &[String]) -> Result<Vec<Box<dy
     let tls = pulldrill_tls::client_config(&authorities)?;
     let mut all: Vec<Box<dyn Controller>> = Vec::new();
     for (index, name) in nodes.iter().enumerate() {
-        let puller = Puller::new(
+        let puller = Arc::new(Puller::new(
             name,
             options.network.clone(),
             options.clock.clone(),
             options.dialect.clone(),
             tls.clone(),
             options.seed,
-        );
+        ));
+        options.pullers.lock().push(puller.clone());
         all.push(Box::new(Kubelet::new(options, name, index, puller)));
     }
     Ok(all)
@@ -147,7 +153,7 @@ impl fmt::Debug for Kubelet {
 }
 
 impl Kubelet {
-    fn new(options: &KubeletOptions, name: &str, index: usize, puller: Puller) -> Self {
+    fn new(options: &KubeletOptions, name: &str, index: usize, puller: Arc<Puller>) -> Self {
         let mut rng = seed::rng(options.seed, &format!("kubelet/{name}"));
         let node = Node::new(name, index);
         node.register(&options.api, &options.dialect);
@@ -164,7 +170,7 @@ impl Kubelet {
             seed: options.seed,
             dialect: options.dialect.clone(),
             recorder,
-            puller: Arc::new(puller),
+            puller,
             logs: options.logs.clone(),
             node,
             pods: HashMap::new(),
