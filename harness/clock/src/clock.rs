@@ -125,6 +125,12 @@ impl Clock {
         self.drive();
     }
 
+    /// Whether the clock stands still until it is moved.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self.0.state.lock().going, Going::Held(_))
+    }
+
     /// Lab time. It never goes back.
     #[must_use]
     pub fn now(&self) -> Timestamp {

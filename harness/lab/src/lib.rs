@@ -3,15 +3,27 @@
 //! - [`Lab`]: a running lab and everything that can be asked of it.
 //! - [`LabOptions`]: how to start one. [`LabError`]: what can go wrong.
 //! - [`view`]: what a lab shows of itself, and to whom.
+//! - [`selftest`]: proving that remedies solve and cheats do not.
 //! - [`request`]: what can be asked where a few words are not enough.
 //!
 //! It programs the registries, injects the drills into a cluster through its Kubernetes API, and judges
 //! them by what it observes there and in the pull log. It serves no page and parses no command line.
 
+mod backend;
+mod checks;
+mod egress;
 mod error;
+mod folder;
+mod inject;
+mod judge;
 mod lab;
+mod observe;
 mod options;
+mod reference;
 pub mod request;
+pub mod selftest;
+mod stage;
+mod store;
 pub mod view;
 
 pub use error::{ErrorClass, LabError};

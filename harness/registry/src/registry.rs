@@ -284,7 +284,15 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::NoHost`], [`RegistryError::NoTokens`].
     pub fn issue_token(&self, host: &str) -> Result<TokenInfo, RegistryError> {
-        self.host(host)?.issue(self.0.clock.now())
+        self.issue_token_at(host, self.0.clock.now())
+    }
+
+    /// A token of an ECR-like host as it would be had it been issued at this lab time.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoHost`], [`RegistryError::NoTokens`].
+    pub fn issue_token_at(&self, host: &str, at: Timestamp) -> Result<TokenInfo, RegistryError> {
+        self.host(host)?.issue(at)
     }
 
     /// Whether a host takes these credentials now, and until when: `None` when it refuses them,

@@ -25,6 +25,18 @@ impl Cidr {
         Self { base: address, bits: width(address) }
     }
 
+    /// The address it was written with.
+    #[must_use]
+    pub fn base(&self) -> IpAddr {
+        self.base
+    }
+
+    /// How many leading bits all its addresses have in common.
+    #[must_use]
+    pub fn bits(&self) -> u8 {
+        self.bits
+    }
+
     /// Whether `address` is in the range. Addresses of the other family never are.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -131,6 +131,11 @@ impl Network {
         }
     }
 
+    /// Replaces all rules of a node at once.
+    pub fn set_egress(&self, node: &str, rules: Vec<EgressRule>) {
+        self.0.write().egress.insert(node.to_owned(), rules);
+    }
+
     /// Removes a rule. False when there was none of that id.
     pub fn remove_egress(&self, node: &str, id: &str) -> bool {
         let mut state = self.0.write();

@@ -1,32 +1,37 @@
 //! The handle of a running lab.
 
+mod acts;
+mod choose;
+mod inner;
+mod open;
+mod show;
+mod start;
+
 use std::sync::Arc;
 
 use pulldrill_clock::{Clock, SignedDuration};
 use tokio::sync::watch;
 
+pub(crate) use choose::{catalogue, known};
+use inner::Inner;
+
 use crate::{
-    LabError, LabOptions,
+    LabError, LabOptions, egress,
+    folder::Folder,
     request::{CopyRequest, EgressRequest, PullQuery},
+    store::Record,
     view::{
         Audience, CopyView, DebriefView, DiagnosisView, DrillView, EgressView, HintView, LabInfo, PullView,
-        ScenarioView, StatusView,
+        RecordView, ScenarioView, StatusView,
     },
 };
+
+/// The furthest that a clock is advanced at once.
+const LONGEST_ADVANCE: SignedDuration = SignedDuration::from_hours(24 * 31);
 
 /// A running lab; cheap to clone, all clones are the same lab.
 #[derive(Clone, Debug)]
 pub struct Lab(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    clock: Clock,
-    changed: watch::Sender<u64>,
-}
-
-fn not_yet<T>() -> Result<T, LabError> {
-    Err(LabError::part("lab", "this part of the lab is not built in"))
-}
 
 impl Lab {
     /// Boots everything but the drills: registries, network, cluster. The drills are listed, as
@@ -35,8 +40,7 @@ impl Lab {
     /// # Errors
     /// A use error for an unknown scenario, dialect or an owned folder; an infrastructure error otherwise.
     pub async fn start(options: LabOptions) -> Result<Self, LabError> {
-        let _ = options;
-        not_yet()
+        start::start(options).await.map(|inner| Self(Arc::new(inner)))
     }
 
     /// Injects the drills, plays their history, waits for every symptom, and then writes the files of
@@ -45,20 +49,13 @@ impl Lab {
     /// # Errors
     /// [`LabError::Symptom`] when a symptom did not come; the other drills are open nevertheless.
     pub async fn open(&self) -> Result<(), LabError> {
-        not_yet()
+        self.0.open().await
     }
 
     /// Everything, for an audience.
     #[must_use]
     pub fn status(&self, audience: Audience) -> StatusView {
-        let _ = audience;
-        StatusView {
-            schema_version: crate::view::SCHEMA_VERSION,
-            dialect: String::new(),
-            verified: false,
-            clock: crate::view::ClockView { shown: self.0.clock.shown_now(), advanced_seconds: 0 },
-            drills: Vec::new(),
-        }
+        self.0.status(audience)
     }
 
     /// One drill, for an audience.
@@ -66,8 +63,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownDrill`].
     pub fn drill(&self, id: &str, audience: Audience) -> Result<DrillView, LabError> {
-        let _ = (id, audience);
-        not_yet()
+        self.0.drill(id, audience)
     }
 
     /// A number that rises with every visible change.
@@ -79,34 +75,31 @@ impl Lab {
     /// Who a token belongs to: the instructor's own, or nobody in particular. Compared in constant time.
     #[must_use]
     pub fn audience_of(&self, token: Option<&str>) -> Audience {
-        let _ = token;
-        Audience::Trainee
+        let same = |a: &[u8], b: &[u8]| {
+            a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+        };
+        match token {
+            Some(token) if same(token.as_bytes(), self.0.instructor_token.as_bytes()) => Audience::Instructor,
+            _ => Audience::Trainee,
+        }
     }
 
     /// What `lab.json` says.
     #[must_use]
     pub fn info(&self) -> LabInfo {
-        LabInfo {
-            schema_version: crate::view::SCHEMA_VERSION,
-            web: None,
-            kubeconfig: None,
-            registries: std::collections::BTreeMap::new(),
-            pid: std::process::id(),
-            drills: Vec::new(),
-            seed: 0,
-        }
+        self.0.info()
     }
 
     /// The kubeconfig of the trainee, YAML.
     #[must_use]
     pub fn kubeconfig(&self) -> String {
-        String::new()
+        self.0.backend.trainee_kubeconfig()
     }
 
     /// The certificate authority of the registries, PEM.
     #[must_use]
     pub fn registry_authority(&self) -> String {
-        String::new()
+        self.0.registry_authority.clone()
     }
 
     /// The lab clock.
@@ -118,7 +111,7 @@ impl Lab {
     /// The scenarios of this lab's catalogue; only for an instructor.
     #[must_use]
     pub fn scenarios(&self) -> Vec<ScenarioView> {
-        Vec::new()
+        self.0.scenarios()
     }
 
     /// The next hint of a drill, bought: its price counts if the drill is solved.
@@ -126,8 +119,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::WrongState`] for a drill that is not open, or when there is no further hint.
     pub async fn hint(&self, drill: &str) -> Result<HintView, LabError> {
-        let _ = drill;
-        not_yet()
+        self.0.hint(drill).await
     }
 
     /// Takes the trainee's diagnosis; the latest before the solution counts.
@@ -135,8 +127,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownChoice`], [`LabError::WrongState`].
     pub async fn diagnose(&self, drill: &str, choice: &str) -> Result<DiagnosisView, LabError> {
-        let _ = (drill, choice);
-        not_yet()
+        self.0.diagnose(drill, choice).await
     }
 
     /// Closes a drill without a solution and tells the answer.
@@ -144,8 +135,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::WrongState`] for a drill that is not open.
     pub async fn give_up(&self, drill: &str) -> Result<DebriefView, LabError> {
-        let _ = drill;
-        not_yet()
+        self.0.give_up(drill).await
     }
 
     /// What there is to learn from a drill.
@@ -153,8 +143,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::WrongState`] for a trainee while the drill is not closed.
     pub fn debrief(&self, drill: &str, audience: Audience) -> Result<DebriefView, LabError> {
-        let _ = (drill, audience);
-        not_yet()
+        self.0.debrief(drill, audience)
     }
 
     /// Deletes the drill's namespace and starts it anew under the same id; returns when its symptom is there.
@@ -162,8 +151,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::Symptom`], or what the cluster said.
     pub async fn reset(&self, drill: &str) -> Result<(), LabError> {
-        let _ = drill;
-        not_yet()
+        self.0.reset(drill).await
     }
 
     /// Starts one more drill; returns its id when its symptom is there.
@@ -171,8 +159,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownScenario`], [`LabError::Invalid`] when a drill of that scenario is there already.
     pub async fn start_drill(&self, scenario: &str) -> Result<String, LabError> {
-        let _ = scenario;
-        not_yet()
+        self.0.start_drill(scenario).await
     }
 
     /// The egress rules of a node, or of all.
@@ -180,8 +167,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownNode`].
     pub fn egress(&self, node: Option<&str>) -> Result<Vec<EgressView>, LabError> {
-        let _ = node;
-        not_yet()
+        egress::list(&self.0.backend, node)
     }
 
     /// Puts an allowing rule before all others.
@@ -189,8 +175,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownNode`], [`LabError::Invalid`].
     pub async fn allow_egress(&self, request: &EgressRequest) -> Result<Vec<EgressView>, LabError> {
-        let _ = request;
-        not_yet()
+        egress::allow(&self.0.backend, self.0.stage.network(), request)
     }
 
     /// Removes a rule.
@@ -198,8 +183,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownNode`], [`LabError::UnknownRule`].
     pub async fn delete_egress(&self, node: &str, id: &str) -> Result<(), LabError> {
-        let _ = (node, id);
-        not_yet()
+        egress::delete(&self.0.backend, node, id)
     }
 
     /// Copies an image from registry to registry.
@@ -207,8 +191,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::Invalid`] with what the registries said.
     pub async fn copy_image(&self, request: &CopyRequest) -> Result<CopyView, LabError> {
-        let _ = request;
-        not_yet()
+        self.0.stage.copy(request)
     }
 
     /// A fresh password of the lab's ECR-like registry: of the one named, or of the only one.
@@ -216,8 +199,13 @@ impl Lab {
     /// # Errors
     /// [`LabError::Invalid`] when there is none, or several and no name.
     pub async fn ecr_login_password(&self, host: Option<&str>) -> Result<String, LabError> {
-        let _ = host;
-        not_yet()
+        let hosts = self.0.stage.ecr_hosts();
+        let wanted = hosts.iter().filter(|h| host.is_none_or(|name| h.name == name)).collect::<Vec<_>>();
+        match wanted.as_slice() {
+            [one] => self.0.stage.issue_token(one, self.0.clock.now()).map(|token| token.password),
+            [] => Err(LabError::Invalid("there is no such registry with tokens in this lab".into())),
+            _ => Err(LabError::Invalid("there are several registries with tokens; name one".into())),
+        }
     }
 
     /// What the registries saw.
@@ -225,8 +213,23 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownDrill`].
     pub fn pull_log(&self, query: &PullQuery) -> Result<Vec<PullView>, LabError> {
-        let _ = query;
-        not_yet()
+        if let Some(drill) = &query.drill {
+            self.0.variant(drill)?;
+        }
+        Ok(self.0.stage.pull_views(query))
+    }
+
+    /// Everything that happened to the drills of this run, in order; only for an instructor.
+    ///
+    /// # Errors
+    /// [`LabError::Store`].
+    pub async fn record(&self) -> Result<Vec<RecordView>, LabError> {
+        let view = |record: Record| RecordView {
+            at: self.0.clock.shown(record.at),
+            drill: record.drill,
+            event: serde_json::to_value(record.event).unwrap_or_default(),
+        };
+        Ok(self.0.ledger.read().await?.into_iter().map(view).collect())
     }
 
     /// Makes the world older.
@@ -234,10 +237,38 @@ impl Lab {
     /// # Errors
     /// [`LabError::Invalid`] for a negative or endless span.
     pub async fn advance(&self, by: SignedDuration) -> Result<crate::view::ClockView, LabError> {
-        let _ = by;
-        not_yet()
+        if by.is_negative() || by > LONGEST_ADVANCE {
+            return Err(LabError::Invalid(format!(
+                "the clock can be advanced by up to {} days",
+                LONGEST_ADVANCE.as_hours() / 24
+            )));
+        }
+        if !self.0.backend.can_advance() {
+            return Err(LabError::Invalid("the clock of this cluster cannot be advanced".into()));
+        }
+        self.0.clock.advance(by).await;
+        self.0.changed.send_modify(|n| *n += 1);
+        Ok(self.0.clock_view())
+    }
+
+    /// The drills as they were written.
+    pub(crate) fn variants(&self) -> Vec<Arc<pulldrill_scenarios::Variant>> {
+        self.0.variants()
+    }
+
+    /// Numbers that rise with everything that happens in cluster and registries.
+    pub(crate) fn activity(&self) -> (u64, u64) {
+        (self.0.backend.objects().revision(), self.0.stage.last_pull())
     }
 
     /// Ends everything and removes `lab.json`; returns when it has ended.
-    pub async fn shutdown(&self) {}
+    pub async fn shutdown(&self) {
+        self.0.stop.cancel();
+        self.0.backend.down().await;
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        if let Some(Err(error)) = self.0.folder.as_ref().map(Folder::release) {
+            tracing::warn!(%error, "the lab's folder could not be released");
+        }
+    }
 }

@@ -149,6 +149,9 @@ pub struct CheckView {
     pub points: i64,
     /// Needed for the solution; otherwise a bonus.
     pub required: bool,
+    /// Whether its outcome would answer a question that is still open.
+    #[serde(skip)]
+    pub secret: bool,
     /// Whether it holds now (in a closed drill: held at the end).
     pub passed: bool,
     /// What is still missing, or what was seen.
@@ -211,6 +214,9 @@ pub struct FeedView {
     pub at: Timestamp,
     /// `state`, `check`, `hint`, `diagnosis`, `notice`.
     pub kind: String,
+    /// The check that it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
     /// What to read.
     pub message: String,
 }
@@ -283,6 +289,8 @@ pub struct DebriefView {
 pub struct RepairView {
     /// Its name.
     pub name: String,
+    /// What it does.
+    pub title: String,
     /// The commands.
     pub script: String,
 }

@@ -114,6 +114,18 @@ pub struct PullView {
     pub user_agent: Option<String>,
 }
 
+/// One thing that happened to a drill, as it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordView {
+    /// When; shown time.
+    pub at: Timestamp,
+    /// The drill.
+    pub drill: String,
+    /// What, as it is stored.
+    pub event: serde_json::Value,
+}
+
 /// The result of copying an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -13,7 +13,7 @@ pub use drill::{
     CheckView, ChoiceView, DebriefView, DiagnosisView, DrillState, DrillView, EventView, FeedView, HintView,
     PodView, ReferenceView, RepairView, ScoreView,
 };
-pub use infra::{ClockView, CopyView, EgressView, LabInfo, PullView, ScenarioView, StatusView};
+pub use infra::{ClockView, CopyView, EgressView, LabInfo, PullView, RecordView, ScenarioView, StatusView};
 
 /// The version of every JSON document of this crate; it rises when a field changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;

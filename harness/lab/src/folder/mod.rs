@@ -1,0 +1,108 @@
+//! The lab's folder: who owns it, and the files that people and scripts read.
+//!
+//! Ownership is a lock that the system drops with the process, however that ends; so a folder of a
+//! crashed lab can be taken over at once, and one of a running lab never.
+
+mod env;
+mod lock;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use env::Environment;
+use lock::Lock;
+use write::{private, public};
+
+use crate::{LabError, view::LabInfo};
+
+/// The folder of a running lab.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    lock: Lock,
+}
+
+impl Folder {
+    /// Takes the folder, making it if needed. What a crashed lab has left behind is removed.
+    pub(crate) fn take(path: &Path) -> Result<Self, LabError> {
+        write::make_folder(path)?;
+        let path = path.canonicalize().map_err(write::failed("find", path))?;
+        let lock = Lock::take(&path)?;
+        let folder = Self { path, lock };
+        folder.forget()?;
+        Ok(folder)
+    }
+
+    /// The database of drill events.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("lab.sqlite")
+    }
+
+    /// The trainee's kubeconfig.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.path.join("kubeconfig")
+    }
+
+    /// Writes what only the instructor may read.
+    pub(crate) fn write_secrets(&self, instructor_token: &str) -> Result<(), LabError> {
+        private(&self.path.join("instructor-token"), &format!("{instructor_token}\n"))
+    }
+
+    /// Writes what the trainee works with.
+    pub(crate) fn write(
+        &self,
+        kubeconfig: &str,
+        authority: &str,
+        environment: &Environment<'_>,
+    ) -> Result<(), LabError> {
+        private(&self.kubeconfig(), kubeconfig)?;
+        public(&self.path.join("ca.pem"), authority)?;
+        write::make_folder(&self.path.join("cache"))?;
+        public(&self.path.join("env.sh"), &environment.script(&self.path))
+    }
+
+    /// Writes `lab.json`: whoever waits for the lab waits for this file.
+    pub(crate) fn write_info(&self, info: &LabInfo) -> Result<(), LabError> {
+        let text = serde_json::to_string_pretty(info).map_err(|error| LabError::part("lab.json", error))?;
+        public(&self.path.join("lab.json"), &format!("{text}\n"))
+    }
+
+    /// Removes what says that a lab runs here.
+    pub(crate) fn forget(&self) -> Result<(), LabError> {
+        write::remove(&self.path.join("lab.json"))
+    }
+
+    /// Gives the folder up.
+    pub(crate) fn release(&self) -> Result<(), LabError> {
+        self.forget()?;
+        self.lock.release();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_owner_and_that_of_a_crashed_lab_can_be_taken() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("a").join("b");
+        let first = Folder::take(&path).unwrap();
+        let refused = Folder::take(&path).unwrap_err();
+        assert!(matches!(refused, LabError::AlreadyRunning { pid, .. } if pid == std::process::id()));
+        std::fs::write(path.join("lab.json"), "{}").unwrap();
+        drop(first);
+        let _second = Folder::take(&path).unwrap();
+        assert!(!path.join("lab.json").exists(), "a stale lab.json would send scripts to a dead lab");
+    }
+
+    #[test]
+    fn a_path_that_is_no_folder_is_named() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let error = Folder::take(&path).unwrap_err();
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    }
+}

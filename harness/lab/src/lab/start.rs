@@ -1,0 +1,145 @@
+//! Starting a lab: everything but the drills.
+
+use std::sync::Arc;
+
+use pulldrill_clock::{Clock, SignedDuration, Timestamp, real, secret};
+use pulldrill_cluster::{dialect::Dialect, network::Network};
+use pulldrill_tls::Authority;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::{Inner, choose};
+use crate::{
+    BackendKind, ClockMode, LabError, LabOptions,
+    backend::{Backend, Embedded, EmbeddedOptions, Firewalls},
+    folder::{Environment, Folder},
+    inject::{Injector, timeline},
+    judge::Judge,
+    stage::{Nat, Stage, StageOptions},
+    store::{DrillEvent, Ledger},
+};
+
+/// Time before the first step of the history, in which the cluster settles.
+const SETTLING: SignedDuration = SignedDuration::from_mins(2);
+
+/// Boots the parts.
+pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
+    pulldrill_tls::install_provider();
+    let catalogue = choose::catalogue(&options)?;
+    let variants = choose::variants(&catalogue, &options)?;
+    let dialect = dialect(&options.dialect)?;
+    let folder = options.dir.as_deref().map(Folder::take).transpose()?;
+    let instructor_token = secret::token();
+
+    let history_end = match options.clock {
+        ClockMode::Live => real::now(),
+        ClockMode::Held(at) => at,
+    };
+    let before = timeline::span(&timeline::merged(&variants)) + SETTLING;
+    let clock = Clock::held_at(beginning(history_end, before)?);
+
+    let stop = options.stop.child_token();
+    let tasks = TaskTracker::new();
+    let (changed, _) = watch::channel(0);
+    let authority =
+        Arc::new(Authority::new("pulldrill registries").map_err(|e| LabError::part("certificates", e))?);
+    let registry_authority = authority.pem().to_owned();
+
+    let network = Network::new();
+    let nat = Arc::new(Nat::default());
+    let told = nat.clone();
+    network.on_connect(move |local, node| told.connected(local, node));
+    let firewall = Arc::new(Firewalls { network: network.clone(), nodes: options.nodes.clone() });
+    let stage = Arc::new(Stage::new(StageOptions {
+        clock: clock.clone(),
+        seed: options.seed,
+        network: network.clone(),
+        authority,
+        nat,
+        firewall,
+        stop: stop.clone(),
+    }));
+    let backend: Arc<dyn Backend> = match options.backend {
+        BackendKind::Embedded => Arc::new(
+            Embedded::start(EmbeddedOptions {
+                clock: clock.clone(),
+                seed: options.seed,
+                dialect: dialect.clone(),
+                nodes: options.nodes.clone(),
+                network,
+                registry_authority: registry_authority.clone(),
+                listen: options.listen,
+                stop: stop.clone(),
+            })
+            .await?,
+        ),
+    };
+
+    let database = folder.as_ref().map(Folder::database);
+    let ledger = Ledger::open(database, real::now(), options.seed, &options.dialect, changed.clone()).await?;
+    let ledger = Arc::new(ledger);
+    for variant in &variants {
+        let event = DrillEvent::Injecting { scenario: variant.scenario.clone(), seed: variant.seed };
+        ledger.record(&variant.drill, clock.now(), event).await?;
+    }
+    let (judge, judging) =
+        Judge::start(backend.clone(), stage.clone(), ledger.clone(), changed.clone(), stop.clone());
+    tasks.spawn(judging);
+
+    let injector = Injector::new(backend.clone(), stage.clone());
+    let drills = parking_lot::RwLock::new(Vec::new());
+    let inner = Inner {
+        options,
+        catalogue,
+        dialect,
+        clock,
+        folder,
+        backend,
+        stage,
+        ledger,
+        judge,
+        injector,
+        drills,
+        changed,
+        instructor_token,
+        registry_authority,
+        history_end,
+        stop,
+        tasks,
+        injecting: tokio::sync::Mutex::new(()),
+    };
+    for variant in variants {
+        inner.stage.set_up(&variant).await?;
+        inner.drills.write().push(variant);
+    }
+    inner.write_files()?;
+    Ok(inner)
+}
+
+fn dialect(id: &str) -> Result<Arc<Dialect>, LabError> {
+    Dialect::named(id).ok_or_else(|| {
+        let known = Dialect::names().join(", ");
+        LabError::Invalid(format!("there is no dialect {id:?}; the dialects are: {known}"))
+    })
+}
+
+fn beginning(end: Timestamp, before: SignedDuration) -> Result<Timestamp, LabError> {
+    end.checked_sub(before).map_err(|error| LabError::Invalid(format!("the history is too long: {error}")))
+}
+
+impl Inner {
+    /// Writes what people and scripts need before the drills are open.
+    fn write_files(&self) -> Result<(), LabError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        folder.write_secrets(&self.instructor_token)?;
+        let ecr = self.stage.ecr_hosts().into_iter().next();
+        let program = self.options.program.as_deref().and_then(std::path::Path::parent);
+        let environment = Environment {
+            ecr: ecr.as_ref().and_then(|host| host.api.as_deref()),
+            region: ecr.as_ref().and_then(|host| host.region.as_deref()),
+            web: self.options.web.as_deref(),
+            program_folder: program,
+        };
+        folder.write(&self.backend.trainee_kubeconfig(), &self.registry_authority, &environment)
+    }
+}

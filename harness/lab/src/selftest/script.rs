@@ -1,0 +1,136 @@
+//! Running a script of a scenario as a trainee would, in an environment of its own.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use pulldrill_clock::{SignedDuration, real};
+use pulldrill_scenarios::Script;
+use tokio::process::Command;
+
+use super::SelftestOptions;
+use crate::{Lab, LabError};
+
+/// How long a script may take, in real time.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// For so long nothing must have happened before lab time is skipped for a script that waits.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A program that the script needs and this machine has not.
+pub(super) fn missing_program(script: &Script) -> Option<String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_there = |name: &String| env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    script.needs.iter().find(|name| !is_there(name)).cloned()
+}
+
+/// Runs the script; `Err` in the result says how it failed.
+pub(super) async fn run(
+    options: &SelftestOptions,
+    lab: &Lab,
+    folder: &Path,
+    script: &Script,
+) -> Result<Result<(), String>, LabError> {
+    let home = folder.join("home");
+    let programs = programs(options, folder)?;
+    let file = folder.join("script.sh");
+    fs::create_dir_all(&home)
+        .and_then(|()| fs::write(&file, &script.text))
+        .map_err(|source| LabError::File { action: "write", path: file.clone(), source })?;
+    let lab_folder = folder.join("lab");
+    let child = Command::new("/bin/sh")
+        .arg("-eu")
+        .arg(&file)
+        .current_dir(&home)
+        .env_clear()
+        .env("PATH", path(&programs))
+        .env("HOME", &home)
+        .env("LC_ALL", "C")
+        .env("TMPDIR", &home)
+        .env("KUBECONFIG", lab_folder.join("kubeconfig"))
+        .env("PULLDRILL_DIR", &lab_folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| LabError::part("/bin/sh", error))?;
+    let mut output = Box::pin(real::timeout(LIMIT, child.wait_with_output()));
+    let mut quiet = Quiet::new(lab);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut output => break ended,
+            () = real::sleep(LOOK) => quiet.look(lab).await,
+        }
+    };
+    match ended {
+        None => Ok(Err(format!("the script did not end within {LIMIT:?}"))),
+        Some(Err(error)) => Err(LabError::part("/bin/sh", error)),
+        Some(Ok(output)) if output.status.success() => Ok(Ok(())),
+        Some(Ok(output)) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            Ok(Err(format!("the script ended with {}: {}", output.status, text.trim())))
+        }
+    }
+}
+
+/// Skips lab time for a script that waits for the cluster.
+struct Quiet {
+    mark: (u64, u64),
+    since: std::time::Instant,
+}
+
+impl Quiet {
+    fn new(lab: &Lab) -> Self {
+        Self { mark: lab.activity(), since: real::stopwatch() }
+    }
+
+    async fn look(&mut self, lab: &Lab) {
+        let mark = lab.activity();
+        if mark != self.mark {
+            self.mark = mark;
+            self.since = real::stopwatch();
+        }
+        if self.since.elapsed() >= QUIET {
+            let clock = lab.clock();
+            clock.skip(clock.now() + SignedDuration::from_mins(1)).await;
+            clock.idle().await;
+            // What the skipped time brought about is no sign of life of the script.
+            self.mark = lab.activity();
+        }
+    }
+}
+
+/// A folder with the programs that the test was told to use.
+fn programs(options: &SelftestOptions, folder: &Path) -> Result<PathBuf, LabError> {
+    let programs = folder.join("bin");
+    let made = fs::create_dir_all(&programs)
+        .and_then(|()| link(&options.kubectl, &programs.join("kubectl")))
+        .and_then(|()| link(&options.program, &programs.join("pulldrill")));
+    made.map_err(|source| LabError::File { action: "make", path: programs.clone(), source })?;
+    Ok(programs)
+}
+
+#[cfg(unix)]
+fn link(to: &Path, at: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(to.canonicalize()?, at)
+}
+
+#[cfg(not(unix))]
+fn link(to: &Path, at: &Path) -> std::io::Result<()> {
+    fs::copy(to, at.with_extension("exe")).map(drop)
+}
+
+fn path(programs: &Path) -> OsString {
+    let inherited = env::var_os("PATH").unwrap_or_default();
+    let all = std::iter::once(programs.to_owned()).chain(env::split_paths(&inherited));
+    env::join_paths(all).unwrap_or_else(|_| programs.into())
+}

@@ -1,0 +1,97 @@
+//! One drill's part of the stage, and the translation from a scenario's words to the registry's.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use pulldrill_registry as registry;
+use pulldrill_scenarios::{Access, Account, Build, Personality, Registry};
+
+use crate::checks::evidence::{Content, Served};
+
+/// What is kept for one drill.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    pub(super) hosts: Vec<Host>,
+    pub(super) accepted: Arc<BTreeSet<Content>>,
+    pub(super) served: Arc<Vec<Served>>,
+}
+
+/// One registry of a drill.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    /// What the scenario calls it.
+    pub(crate) handle: String,
+    /// What image references call it.
+    pub(crate) name: String,
+    /// What clients connect to, and the registry's own name for it.
+    pub(crate) endpoint: String,
+    /// Where it is on this machine.
+    pub(crate) url: String,
+    /// The URL of the API beside it, on this machine: ECR's.
+    pub(crate) api: Option<String>,
+    /// How it answers.
+    pub(crate) personality: Personality,
+    /// The ECR region.
+    pub(crate) region: Option<String>,
+    /// The account that is the trainee's.
+    pub(crate) trainee: Option<Account>,
+}
+
+impl Host {
+    pub(super) fn new(spec: &Registry, info: &registry::HostInfo) -> Self {
+        Self {
+            handle: spec.handle.clone(),
+            name: spec.host.clone(),
+            endpoint: spec.endpoint().to_owned(),
+            url: info.url.clone(),
+            api: info.token_host.as_ref().map(|(_, address)| format!("https://{address}")),
+            personality: spec.personality,
+            region: spec.region.clone(),
+            trainee: spec.accounts.iter().find(|account| account.trainee).cloned(),
+        }
+    }
+}
+
+/// A registry as the registry crate wants it.
+pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
+    registry::HostSpec {
+        name: spec.endpoint().to_owned(),
+        personality: spec.personality.name().to_owned(),
+        accounts: spec
+            .accounts
+            .iter()
+            .map(|a| registry::Account { username: a.username.clone(), password: a.password.clone() })
+            .collect(),
+        repositories: spec
+            .repositories
+            .iter()
+            .map(|repository| registry::RepositorySpec {
+                name: repository.name.clone(),
+                pull: access(&repository.pull),
+                push: access(&repository.push),
+            })
+            .collect(),
+        limits: spec.limits.clone(),
+        region: spec.region.clone(),
+        account: spec.account_id.clone(),
+        auth_host: spec.token_host.as_ref().map(|host| host.name.clone()),
+    }
+}
+
+fn access(access: &Access) -> registry::Access {
+    match access {
+        Access::Anonymous => registry::Access::Anonymous,
+        Access::Authenticated => registry::Access::Authenticated,
+        Access::Users(users) => registry::Access::Users(users.clone()),
+        Access::Nobody => registry::Access::Users(Vec::new()),
+    }
+}
+
+/// A build as the registry crate wants it.
+pub(super) fn image(build: &Build) -> registry::ImageSpec {
+    registry::ImageSpec {
+        build: build.content.clone(),
+        layers: build.layers,
+        size: build.size,
+        ..registry::ImageSpec::default()
+    }
+}
