@@ -42,7 +42,8 @@ fn objects() -> Vec<(&'static str, Value)> {
     let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": spec});
     let meta = json!({"name": "m", "labels": {"app": "a"}, "annotations": {"a": "b"}, "finalizers": ["x.y/z"],
         "ownerReferences": [{"kind": "A", "name": "b", "uid": "c", "apiVersion": "v1"}]});
-    let selector = json!({"matchLabels": {"app": "a"}, "matchExpressions": [{"key": "app", "operator": "Exists"}]});
+    let selector =
+        json!({"matchLabels": {"app": "a"}, "matchExpressions": [{"key": "app", "operator": "Exists"}]});
     let mut once = template.clone();
     once["spec"]["restartPolicy"] = "Never".into();
     vec![
@@ -57,18 +58,27 @@ fn objects() -> Vec<(&'static str, Value)> {
             json!({"metadata": meta, "spec": {"serviceName": "s", "selector": selector, "template": template,
                 "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}}),
         ),
-        ("daemonsets.apps", json!({"metadata": meta, "spec": {"selector": selector, "template": template,
-            "updateStrategy": {"type": "RollingUpdate"}}})),
+        (
+            "daemonsets.apps",
+            json!({"metadata": meta, "spec": {"selector": selector, "template": template,
+            "updateStrategy": {"type": "RollingUpdate"}}}),
+        ),
         ("jobs.batch", json!({"metadata": meta, "spec": {"template": once}})),
         (
             "cronjobs.batch",
             json!({"metadata": meta, "spec": {"schedule": "* * * * *", "timeZone": "UTC",
                 "jobTemplate": {"metadata": {}, "spec": {"template": once}}}}),
         ),
-        ("secrets", json!({"metadata": meta, "type": "Opaque", "data": {"a": "YQ=="}, "stringData": {"b": "c"}})),
+        (
+            "secrets",
+            json!({"metadata": meta, "type": "Opaque", "data": {"a": "YQ=="}, "stringData": {"b": "c"}}),
+        ),
         ("services", json!({"metadata": meta, "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]}})),
         ("namespaces", json!({"metadata": {"name": "new"}, "spec": {"finalizers": ["kubernetes"]}})),
-        ("serviceaccounts", json!({"metadata": meta, "imagePullSecrets": [{"name": "r"}], "secrets": [{"name": "t"}]})),
+        (
+            "serviceaccounts",
+            json!({"metadata": meta, "imagePullSecrets": [{"name": "r"}], "secrets": [{"name": "t"}]}),
+        ),
         (
             "events",
             json!({"metadata": meta, "involvedObject": {"kind": "Pod", "namespace": "default", "name": "p"},
@@ -91,7 +101,8 @@ fn nonsense_anywhere_is_refused_or_stored_but_never_a_panic() {
     let dry = WriteOptions { dry_run: true, ..WriteOptions::default() };
     api.create(&me, "namespaces", "", json!({"metadata": {"name": "default"}}), &stored).unwrap();
     api.create(&me, "serviceaccounts", "default", json!({"metadata": {"name": "default"}}), &stored).unwrap();
-    let nonsense = [json!(null), json!(5), json!("x"), json!([]), json!({}), json!([null]), json!({"a": null})];
+    let nonsense =
+        [json!(null), json!(5), json!("x"), json!([]), json!({}), json!([null]), json!({"a": null})];
     let (mut tried, mut accepted) = (0, 0);
     for (store, object) in objects() {
         let resource = api.resource(store).unwrap();
@@ -104,7 +115,8 @@ fn nonsense_anywhere_is_refused_or_stored_but_never_a_panic() {
         for (pointer, odd) in all.iter().flat_map(|p| nonsense.iter().map(move |n| (p, n))) {
             let mut object = object.clone();
             *object.pointer_mut(pointer).unwrap() = odd.clone();
-            let fits = Schema::embedded().check_types(&resource.stored_api_version(), &resource.kind, &object);
+            let fits =
+                Schema::embedded().check_types(&resource.stored_api_version(), &resource.kind, &object);
             if fits.is_err() {
                 continue;
             }
