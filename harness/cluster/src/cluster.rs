@@ -17,13 +17,17 @@ use crate::{
     controllers,
     dialect::Dialect,
     engine::Engine,
-    kubelet::{self, KubeletOptions, Logs},
+    kubelet::{self, KubeletOptions, Logs, Pullers},
     network::Network,
     store::Store,
 };
 
 /// How many events the store keeps for watches.
 const WINDOW: usize = 20_000;
+
+/// How many pulls a node makes at a time. A kubelet's default is one, but here what happens to one
+/// namespace must never change what another one sees.
+const PARALLEL_PULLS: usize = 16;
 
 /// The address of the `kubernetes` Service.
 const SERVICE_ADDRESS: &str = "10.96.0.1";
@@ -98,6 +102,7 @@ pub struct Cluster {
     api: Arc<Api>,
     access: Arc<Access>,
     network: Network,
+    pullers: Pullers,
 }
 
 /// What the kubelets' containers wrote, at the times that clients are shown.
@@ -137,11 +142,12 @@ impl Cluster {
         let minor = dialect.server["minor"].as_str().and_then(|m| m.parse::<u32>().ok()).unwrap_or(0);
         let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24 };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
-        first_objects(&api)?;
+        first_objects(&api, authority.pem())?;
         let shifted = store.clone();
         clock.on_advance(move |by| shifted.shift_times(by));
 
         let written = Arc::new(Logs::default());
+        let pullers = Pullers::default();
         let kubelets = KubeletOptions {
             api: api.clone(),
             clock: clock.clone(),
@@ -149,8 +155,10 @@ impl Cluster {
             dialect: dialect.clone(),
             network: network.clone(),
             authorities: registry_authorities,
-            parallel_pulls: 1,
+            // One stuck pull must not delay those of others: see [`PARALLEL_PULLS`].
+            parallel_pulls: PARALLEL_PULLS,
             logs: written.clone(),
+            pullers: pullers.clone(),
         };
         let mut parts = controllers::all(&api, &dialect, seed);
         parts.extend(kubelet::kubelets(&kubelets, &nodes)?);
@@ -168,7 +176,7 @@ impl Cluster {
         };
         tokio::spawn(http::serve(listener, tls, server));
         let url = format!("https://{address}");
-        Ok(Self { url, authority, admin, trainee, api, access, network })
+        Ok(Self { url, authority, admin, trainee, api, access, network, pullers })
     }
 
     /// Where the API server listens: `https://127.0.0.1:PORT`.
@@ -221,6 +229,11 @@ impl Cluster {
         &self.access
     }
 
+    /// Makes every node forget the images of a registry, as it goes by in references.
+    pub fn forget_images(&self, host: &str) {
+        self.pullers.lock().iter().for_each(|puller| puller.forget(host));
+    }
+
     /// What the nodes can reach.
     #[must_use]
     pub fn network(&self) -> &Network {
@@ -240,7 +253,7 @@ fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, T
 }
 
 /// What is there before anybody comes.
-fn first_objects(api: &Api) -> Result<(), ClusterError> {
+fn first_objects(api: &Api, authority: &str) -> Result<(), ClusterError> {
     let who = User::controller("apiserver");
     let create = |resource: &str, namespace: &str, object: Value| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -251,6 +264,12 @@ fn first_objects(api: &Api) -> Result<(), ClusterError> {
     for name in NAMESPACES {
         create("namespaces", "", json!({"metadata": {"name": name}}))?;
     }
+    // The controller that publishes it in every namespace takes it from here.
+    create(
+        "configmaps",
+        "kube-system",
+        json!({"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": authority}}),
+    )?;
     create(
         "services",
         "default",

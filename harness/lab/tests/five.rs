@@ -150,12 +150,16 @@ async fn a_drill_alone_makes_the_same_requests_as_among_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drill_can_be_reset_and_another_started_while_the_lab_runs() {
-    let options = options(&["wrong-tag"]);
-    let lab = opened(options).await;
+    let lab = opened(options(&["blocked-registry"])).await;
     let id = the_drill(&lab).id;
-    lab.give_up(&id).await.unwrap();
+    let rules = lab.egress(None).unwrap();
+    for rule in &rules {
+        lab.delete_egress(&rule.node, &rule.id).await.unwrap();
+    }
+    assert!(until(&lab, SignedDuration::from_mins(15), is_solved).await, "{:#?}", the_drill(&lab));
     lab.reset(&id).await.unwrap();
     assert_eq!(the_drill(&lab).state, DrillState::Open);
+    assert_eq!(lab.egress(None).unwrap(), rules);
     let second = lab.start_drill("expired-token").await.unwrap();
     assert_eq!(lab.drill(&second, Audience::Trainee).unwrap().state, DrillState::Open);
     assert!(matches!(lab.start_drill("expired-token").await, Err(LabError::Invalid(_))));
@@ -182,7 +186,7 @@ async fn a_live_lab_writes_its_folder_and_gives_it_back() {
     assert_eq!(lab.audience_of(Some(token.trim())), Audience::Instructor);
     let refused = pulldrill_lab::Lab::start(options.clone()).await;
     assert!(matches!(refused, Err(LabError::AlreadyRunning { .. })));
-    let before = lab.drill(&info["drills"][0].as_str().unwrap().to_owned(), Audience::Trainee).unwrap();
+    let before = lab.drill(info["drills"][0].as_str().unwrap(), Audience::Trainee).unwrap();
     lab.advance(SignedDuration::from_hours(1)).await.unwrap();
     let after = lab.drill(&before.id, Audience::Trainee).unwrap();
     assert!(after.elapsed_seconds >= before.elapsed_seconds.map(|seconds| seconds + 3600));

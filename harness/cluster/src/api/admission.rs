@@ -1,6 +1,7 @@
 //! What the API adds to or refuses about an object because of *other* objects: namespaces and their end,
 //! the service account of a pod, priorities, default tolerations.
 
+use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::{
@@ -35,6 +36,9 @@ pub(super) fn namespace_open(
 /// Changes and checks a new object, after defaulting.
 pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Value) -> Result<(), Status> {
     let _ = who;
+    if resource.store == "services" {
+        service_address(api, object);
+    }
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());
     }
@@ -44,6 +48,28 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
         service_account(api, resource, object)?;
     }
     Ok(())
+}
+
+/// Gives a service an address of its own, unless it has or wants none.
+fn service_address(api: &Api, service: &mut Value) {
+    let spec = &mut service["spec"];
+    if spec["type"] == "ExternalName" || !text(&spec["clusterIP"]).is_empty() {
+        if spec["clusterIPs"].is_null() && !text(&spec["clusterIP"]).is_empty() {
+            spec["clusterIPs"] = json!([spec["clusterIP"]]);
+        }
+        return;
+    }
+    let taken = api.list("services", None);
+    let address = loop {
+        let number: u16 = api.draw(|rng| rng.random_range(256..u16::MAX));
+        let [high, low] = number.to_be_bytes();
+        let address = format!("10.96.{high}.{low}");
+        if taken.iter().all(|s| s.value()["spec"]["clusterIP"] != *address) {
+            break address;
+        }
+    };
+    spec["clusterIP"] = address.as_str().into();
+    spec["clusterIPs"] = json!([address]);
 }
 
 fn priority(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Status> {

@@ -113,6 +113,8 @@ pub struct PodDialect {
     pub resources: bool,
     /// Whether running containers have a `user`.
     pub user: bool,
+    /// Whether a pod that is deleted gets a last status, in which it is over.
+    pub terminal_status: bool,
 }
 
 /// How the kubelet pulls.

@@ -35,6 +35,13 @@ impl View<'_> {
             Counts { waiting: 1.., .. } => "Pending",
             Counts { running: 1.., .. } => "Running",
             Counts { stopped: 0, .. } => "Pending",
+            Counts { failed, .. } if self.worker.terminal => {
+                if failed == 0 {
+                    "Succeeded"
+                } else {
+                    "Failed"
+                }
+            }
             _ if restarts == "Always" => "Running",
             Counts { failed: 0, .. } => "Succeeded",
             _ if restarts == "Never" => "Failed",
@@ -78,7 +85,9 @@ impl View<'_> {
     fn verdict(&self, spec: &Value, kind: &str) -> Verdict {
         let over = matches!(self.phase(spec), "Succeeded" | "Failed");
         match kind {
-            "PodReadyToStartContainers" => Verdict::plain(self.worker.sandbox.is_some() && !over),
+            "PodReadyToStartContainers" => {
+                Verdict::plain(self.worker.sandbox.as_ref().is_some_and(|s| s.ready) && !over)
+            }
             "Initialized" => {
                 let incomplete = self.unready(spec, "initContainers");
                 let reason = over.then_some("PodCompleted");

@@ -68,7 +68,12 @@ pub struct KubeletOptions {
     pub parallel_pulls: usize,
     /// Where the containers' lines go.
     pub logs: Arc<Logs>,
+    /// Gets the nodes' pullers, for whoever manages what nodes have stored.
+    pub pullers: Pullers,
 }
+
+/// The pullers of all nodes; shared by all clones.
+pub type Pullers = Arc<parking_lot::Mutex<Vec<Arc<Puller>>>>;
 
 /// The kubelets of `nodes`; each registers its node.
 ///
@@ -79,14 +84,15 @@ pub fn kubelets(options: &KubeletOptions, nodes: &[String]) -> Result<Vec<Box<dy
     let tls = pulldrill_tls::client_config(&authorities)?;
     let mut all: Vec<Box<dyn Controller>> = Vec::new();
     for (index, name) in nodes.iter().enumerate() {
-        let puller = Puller::new(
+        let puller = Arc::new(Puller::new(
             name,
             options.network.clone(),
             options.clock.clone(),
             options.dialect.clone(),
             tls.clone(),
             options.seed,
-        );
+        ));
+        options.pullers.lock().push(puller.clone());
         all.push(Box::new(Kubelet::new(options, name, index, puller)));
     }
     Ok(all)
@@ -109,6 +115,8 @@ enum What {
     Started(Box<Todo>, Arc<Image>),
     /// The containers have stopped.
     Stopped,
+    /// What was left of the pod has been cleared away.
+    Removed,
 }
 
 /// One node's kubelet.
@@ -145,7 +153,7 @@ impl fmt::Debug for Kubelet {
 }
 
 impl Kubelet {
-    fn new(options: &KubeletOptions, name: &str, index: usize, puller: Puller) -> Self {
+    fn new(options: &KubeletOptions, name: &str, index: usize, puller: Arc<Puller>) -> Self {
         let mut rng = seed::rng(options.seed, &format!("kubelet/{name}"));
         let node = Node::new(name, index);
         node.register(&options.api, &options.dialect);
@@ -162,7 +170,7 @@ impl Kubelet {
             seed: options.seed,
             dialect: options.dialect.clone(),
             recorder,
-            puller: Arc::new(puller),
+            puller,
             logs: options.logs.clone(),
             node,
             pods: HashMap::new(),
@@ -182,7 +190,9 @@ impl Kubelet {
     /// Looks whether a pod is due, and syncs it or sets an alarm.
     fn look(&mut self, key: &Key, context: &Context) {
         let Some(pod) = self.api.store().get("pods", key).filter(|pod| self.is_mine(pod.value())) else {
-            self.pods.remove(key);
+            if let Some(worker) = self.pods.remove(key) {
+                self.lost(&worker);
+            }
             return;
         };
         let now = self.clock.now();
@@ -286,7 +296,8 @@ impl Controller for Kubelet {
         if let Some(mut worker) = self.pods.remove(key) {
             if worker.uid == uid {
                 match (&worker.stage, what) {
-                    (Stage::Stopping, What::Stopped) => self.stopped(&mut worker, key),
+                    (Stage::Stopping, What::Stopped) => self.stopped(&mut worker, key, context),
+                    (Stage::Stopping, What::Removed) => self.removed(&mut worker, key),
                     (Stage::Syncing(_), what) => self.resume(&mut worker, key, what, context),
                     _ => {}
                 }

@@ -1,6 +1,6 @@
 //! The end of a pod: its containers are stopped, its last status written, and the object removed.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Kubelet, What,
@@ -13,14 +13,73 @@ use crate::{api::DeleteOptions, dialect::Text, engine::Context, recorder::Kind, 
 const STOP: std::ops::Range<u64> = 300..1200;
 /// How long a pod without running containers takes to go.
 const NOTHING_TO_STOP: std::ops::Range<u64> = 150..700;
+/// How long it takes to clear away what is left.
+const CLEAR: std::ops::Range<u64> = 500..1050;
 
 impl Kubelet {
-    /// Begins to stop a pod that is being deleted.
+    /// Begins to stop a pod that is being deleted. Why its containers waited is forgotten.
     pub(super) fn stop(&self, worker: &mut Worker, key: &Key, pod: &Value, context: &Context) {
         worker.stage = Stage::Stopping;
         worker.dirty = false;
         worker.due = None;
         worker.reap(self.clock.now());
+        if self.dialect.pods.terminal_status {
+            worker.waiting.clear();
+            self.write_status(worker, key, worker.sandbox.is_some());
+        }
+        let any = self.say_killing(worker, pod);
+        let time = if any { STOP } else { NOTHING_TO_STOP };
+        self.pause(worker, key, time, What::Stopped, context);
+    }
+
+    /// The containers have stopped.
+    pub(super) fn stopped(&self, worker: &mut Worker, key: &Key, context: &Context) {
+        let now = self.clock.now();
+        let mut any = false;
+        for container in worker.slots.values_mut().filter_map(|slot| slot.current.as_mut()) {
+            container.ended.get_or_insert(Ended { code: 0, at: now });
+            any = true;
+        }
+        let tells = self.dialect.pods.terminal_status;
+        if tells {
+            worker.terminal = true;
+            if let Some(sandbox) = &mut worker.sandbox {
+                sandbox.ready = false;
+            }
+        }
+        if any || tells {
+            self.write_status(worker, key, worker.sandbox.is_some());
+        }
+        self.pause(worker, key, CLEAR, What::Removed, context);
+    }
+
+    /// Nothing is left: the object can go.
+    pub(super) fn removed(&self, worker: &mut Worker, key: &Key) {
+        if self.dialect.pods.terminal_status {
+            self.write_unknown(worker, key);
+        }
+        worker.stage = Stage::Gone;
+        self.logs.forget(&worker.uid, worker.slots.keys());
+        let options = DeleteOptions {
+            grace_period_seconds: Some(0),
+            uid: Some(worker.uid.clone()),
+            ..DeleteOptions::default()
+        };
+        if let Err(status) = self.api.delete(&self.node.user, "pods", key, &options) {
+            tracing::debug!(%key, %status, "pod not removed");
+        }
+    }
+
+    /// The object has gone before its containers had.
+    pub(super) fn lost(&self, worker: &Worker) {
+        if !matches!(worker.stage, Stage::Stopping | Stage::Gone) {
+            self.say_killing(worker, worker.pod.value());
+            self.logs.forget(&worker.uid, worker.slots.keys());
+        }
+    }
+
+    /// Announces that the running containers are stopped. True when there are any.
+    fn say_killing(&self, worker: &Worker, pod: &Value) -> bool {
         let mut any = false;
         for list in ["containers", "initContainers"] {
             for container in pod["spec"][list].as_array().into_iter().flatten() {
@@ -33,26 +92,35 @@ impl Kubelet {
                 }
             }
         }
-        let time = if any { STOP } else { NOTHING_TO_STOP };
-        self.pause(worker, key, time, What::Stopped, context);
+        any
     }
 
-    /// The containers have stopped.
-    pub(super) fn stopped(&self, worker: &mut Worker, key: &Key) {
-        let now = self.clock.now();
-        for container in worker.slots.values_mut().filter_map(|slot| slot.current.as_mut()) {
-            container.ended.get_or_insert(Ended { code: 0, at: now });
-        }
-        self.write_status(worker, key, worker.sandbox.is_some());
-        worker.stage = Stage::Gone;
-        self.logs.forget(&worker.uid, worker.slots.keys());
-        let options = DeleteOptions {
-            grace_period_seconds: Some(0),
-            uid: Some(worker.uid.clone()),
-            ..DeleteOptions::default()
-        };
-        if let Err(status) = self.api.delete(&self.node.user, "pods", key, &options) {
-            tracing::debug!(%key, %status, "pod not removed");
+    /// Says of the containers that never were that nobody knows how they ended.
+    fn write_unknown(&self, worker: &Worker, key: &Key) {
+        let unknown = json!({"terminated": {
+            "exitCode": 137,
+            "reason": "ContainerStatusUnknown",
+            "message": "The container could not be located when the pod was terminated",
+            "startedAt": null,
+            "finishedAt": null,
+        }});
+        let written = self.api.modify(&self.node.user, "pods", key, Some("status"), |pod| {
+            if pod["metadata"]["uid"] != worker.uid.as_str() {
+                return;
+            }
+            let mut any = false;
+            for container in pod["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
+                if !container["state"]["waiting"].is_null() {
+                    container["state"] = unknown.clone();
+                    any = true;
+                }
+            }
+            if any {
+                pod["status"]["phase"] = json!("Failed");
+            }
+        });
+        if let Err(status) = written {
+            tracing::debug!(%key, %status, "last status not written");
         }
     }
 }

@@ -66,7 +66,8 @@ impl Kubelet {
         match what {
             What::Sandbox => {
                 self.addresses += 1;
-                worker.sandbox = Some(Sandbox { address: self.node.pod_address(self.addresses) });
+                worker.sandbox =
+                    Some(Sandbox { address: self.node.pod_address(self.addresses), ready: true });
                 sync.changed = true;
                 self.write_status(worker, key, false);
             }
@@ -81,7 +82,7 @@ impl Kubelet {
                 self.started(worker, &sync, &todo, image);
                 sync.changed = true;
             }
-            What::Stopped => {}
+            What::Stopped | What::Removed => {}
         }
         self.go_on(worker, key, sync, context);
     }

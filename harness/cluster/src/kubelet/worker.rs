@@ -12,6 +12,8 @@ use crate::store::{Change, Event, Stored};
 #[derive(Clone, Debug)]
 pub(super) struct Sandbox {
     pub(super) address: String,
+    /// Whether it is still there.
+    pub(super) ready: bool,
 }
 
 /// What a pod's worker is doing.
@@ -85,6 +87,8 @@ pub(super) struct Worker {
     pub(super) dirty: bool,
     /// When the last sync ended.
     pub(super) synced: Option<Timestamp>,
+    /// Whether the pod is over for good.
+    pub(super) terminal: bool,
     /// When the kubelet first saw the pod.
     pub(super) since: Timestamp,
     pub(super) sandbox: Option<Sandbox>,
@@ -108,6 +112,7 @@ impl Worker {
             due: None,
             dirty: true,
             synced: None,
+            terminal: false,
             since: now,
             sandbox: None,
             slots: HashMap::new(),

@@ -59,6 +59,13 @@ impl Content {
         self.images.get(&reference.to_string()).cloned()
     }
 
+    /// Forgets every image of a registry, as it goes by in references.
+    pub(super) fn forget(&mut self, host: &str) {
+        let is_of_host =
+            |reference: &String| reference.strip_prefix(host).is_some_and(|rest| rest.starts_with('/'));
+        self.images.retain(|reference, _| !is_of_host(reference));
+    }
+
     /// All images, each once, in the order of their references.
     pub(super) fn images(&self) -> Vec<Arc<Image>> {
         let mut by_reference: BTreeMap<&str, &Arc<Image>> = BTreeMap::new();

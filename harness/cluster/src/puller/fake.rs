@@ -83,6 +83,7 @@ impl Fake {
         let serving = Arc::downgrade(&fake);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
                 let (acceptor, serving) = (acceptor.clone(), serving.clone());
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };

@@ -94,6 +94,11 @@ impl Puller {
         self.content.lock().images()
     }
 
+    /// Forgets every image of a registry.
+    pub fn forget(&self, host: &str) {
+        self.content.lock().forget(host);
+    }
+
     /// Pulls an image with one credential or none. The token is held all along, but for waits in lab time.
     pub async fn pull(
         &self,

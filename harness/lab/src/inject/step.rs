@@ -51,19 +51,25 @@ impl Injector {
             .await
     }
 
-    /// Waits until as many pods of the workload are ready as the symptom leaves running, but not for
-    /// ever: a story in which none ever ran has nothing to wait for.
+    /// Waits until everything that has been made so far runs; a story in which nothing ever ran has
+    /// nothing to wait for.
     pub(crate) async fn wait_for_good_pods(&self, variant: &Variant) -> Result<(), LabError> {
-        let wanted = usize::try_from(variant.symptom.running).unwrap_or(0);
-        let spec = &variant.workload;
-        let running = || {
-            let snapshot = Snapshot::new(self.backend.objects(), &variant.namespace);
-            let Some(workload) = Workload::find(&snapshot, spec.kind.resource(), &spec.name) else {
+        if variant.symptom.running == 0 {
+            return Ok(());
+        }
+        let runs = |snapshot: &Snapshot, spec: &pulldrill_scenarios::Workload| {
+            let Some(workload) = Workload::find(snapshot, spec.kind.resource(), &spec.name) else {
                 return true;
             };
-            workload.pods(&snapshot).iter().filter(|pod| is_ready(pod.value())).count() >= wanted
+            let pods = workload.pods(snapshot);
+            let ready = pods.iter().filter(|pod| is_ready(pod.value())).count();
+            i64::try_from(ready).unwrap_or(i64::MAX) >= workload.wanted()
         };
-        self.wait("the pods that run from the beginning", running).await
+        let all_run = || {
+            let snapshot = Snapshot::new(self.backend.objects(), &variant.namespace);
+            std::iter::once(&variant.workload).chain(&variant.others).all(|spec| runs(&snapshot, spec))
+        };
+        self.wait("the pods that run from the beginning", all_run).await
     }
 
     /// Does one step.

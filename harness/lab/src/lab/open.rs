@@ -103,8 +103,8 @@ impl Inner {
     pub(super) async fn inject_now(&self, variant: &Arc<Variant>) -> Result<(), LabError> {
         self.injector.make_namespace(variant).await?;
         for (index, step) in variant.history.iter().enumerate() {
+            self.injector.wait_for_good_pods(variant).await?;
             if index + 1 == variant.history.len() {
-                self.injector.wait_for_good_pods(variant).await?;
                 self.injector.age_tokens(variant).await?;
             }
             self.injector.perform(variant, step).await?;

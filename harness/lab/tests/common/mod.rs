@@ -1,6 +1,6 @@
 //! What the tests of whole labs have in common: labs that nobody else sees, on clocks that stand still.
 
-#![allow(dead_code, reason = "every test uses some of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "every test uses some of it, and may fail in it")]
 
 use kube::{
     Api, Client,

@@ -80,7 +80,9 @@ fn group(rows: &[Arc<Resource>], name: &str, asked: &Asked) -> Value {
 
 fn is_old_kubectl(asked: &Asked) -> bool {
     let agent = asked.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let minor = agent.strip_prefix("kubectl/v1.").and_then(|rest| rest.split('.').next());
+    // The first part is the program's own name, whatever it was renamed to.
+    let version = agent.strip_prefix("kubectl").and_then(|rest| rest.split_once("/v1."));
+    let minor = version.and_then(|(_, rest)| rest.split('.').next());
     minor.and_then(|m| m.parse::<u32>().ok()).is_some_and(|minor| minor <= 20)
 }
 

@@ -52,7 +52,8 @@ fn read(
     Ok(convert::incoming(resource, &target.version, object))
 }
 
-/// Checks types and unknown fields; the latter are dropped unless they are refused.
+/// Checks types and unknown fields, and brings the object into the form in which it is kept: without unknown
+/// fields, nulls and what means nothing, so that a template with them is the template that it was before.
 pub(super) fn check(
     object: &mut Value,
     target: &Target,
@@ -64,9 +65,7 @@ pub(super) fn check(
     schema.check_types(&api_version, kind, object).map_err(|why| cannot_be_handled(target, kind, &why))?;
     let unknown = schema.unknown_fields(&api_version, kind, object);
     let complaints: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
-    for path in &unknown {
-        drop_field(object, path);
-    }
+    schema.canonicalize(&api_version, kind, object);
     match validation {
         FieldValidation::Strict if !complaints.is_empty() => {
             let why = format!("strict decoding error: {}", complaints.join(", "));
@@ -77,25 +76,6 @@ pub(super) fn check(
             Ok(())
         }
         _ => Ok(()),
-    }
-}
-
-/// Removes a field by a path like `spec.containers[0].imagePullPolice`.
-fn drop_field(object: &mut Value, path: &str) {
-    let mut pointer = String::new();
-    for part in path.split('.') {
-        let mut pieces = part.split('[');
-        let name = pieces.next().unwrap_or_default();
-        pointer.push('/');
-        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-        for index in pieces {
-            pointer.push('/');
-            pointer.push_str(index.trim_end_matches(']'));
-        }
-    }
-    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
-    if let Some(fields) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
-        fields.remove(&last.replace("~1", "/").replace("~0", "~"));
     }
 }
 

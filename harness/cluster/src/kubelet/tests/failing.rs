@@ -1,8 +1,9 @@
 //! Pods whose image cannot be pulled: order, texts, counts and times as recorded from real kubelets.
 
+use pulldrill_clock::{Clock, SignedDuration, real};
 use serde_json::json;
 
-use super::world::{NEW, OLD, World, key};
+use super::world::{NEW, OLD, World};
 
 const IMAGE: &str = "registry.lab.test/team/app:9.9";
 const ERROR: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \
@@ -223,7 +224,7 @@ async fn an_init_container_keeps_the_others_waiting() {
 }
 
 #[tokio::test]
-async fn a_new_image_is_tried_at_once_and_a_deleted_pod_goes() {
+async fn a_new_image_is_tried_at_once() {
     let world = World::new(NEW, 1).await;
     world.fake.image("team/app", "2.0", &json!({}));
     world.pod("app", IMAGE, json!({}));
@@ -239,9 +240,20 @@ async fn a_new_image_is_tried_at_once_and_a_deleted_pod_goes() {
     );
     assert!((after[1].at - edited).abs() < 0.001);
     assert!(after.iter().any(|s| s.what == "state Running app=running"));
-    world.delete("app");
-    world.run(5).await;
-    assert!(world.api.store().get("pods", &key("app")).is_none());
-    let story = world.story("app");
-    assert!(story.contains(&"Killing x1 Stopping container app".to_owned()));
+}
+
+#[tokio::test]
+async fn ten_minutes_of_a_live_clock_pass_in_an_instant() {
+    let clock = Clock::live();
+    let world = World::with_clock(NEW, 1, clock.clone()).await;
+    let store = world.api.store().clone();
+    clock.on_advance(move |by| store.shift_times(by));
+    world.pod("app", IMAGE, json!({}));
+    clock.advance(SignedDuration::from_mins(10)).await;
+    assert_eq!(world.fake.lines().len(), 6);
+    assert_eq!(world.count("app", "Pulling image"), 5);
+    let status = world.get("app").unwrap()["status"].clone();
+    let started: jiff::Timestamp = status["startTime"].as_str().unwrap().parse().unwrap();
+    let age = real::now().duration_since(started).as_secs();
+    assert!((590..700).contains(&age), "{age}");
 }

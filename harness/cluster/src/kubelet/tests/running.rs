@@ -117,3 +117,37 @@ async fn a_running_container_is_replaced_when_its_image_changes() {
     assert_eq!(container["state"]["waiting"]["reason"], "ImagePullBackOff");
     assert_eq!(container["lastState"]["terminated"]["reason"], "Completed");
 }
+
+#[tokio::test]
+async fn a_deleted_pod_ends_as_recorded() {
+    let states = |world: &World, pod: &str, from: usize| -> Vec<String> {
+        world.story(pod)[from..].iter().filter(|s| s.starts_with("state") || *s == "gone").cloned().collect()
+    };
+    for dialect in [NEW, OLD] {
+        let world = World::new(dialect, 1).await;
+        world.fake.image("team/app", "1.0", &json!({}));
+        world.pod("runs", IMAGE, json!({}));
+        world.pod("waits", "registry.lab.test/team/app:9.9", json!({}));
+        world.run(20).await;
+        let from = (world.story("runs").len(), world.story("waits").len());
+        world.delete("runs");
+        world.delete("waits");
+        world.run(5).await;
+        let (runs, waits) = (states(&world, "runs", from.0), states(&world, "waits", from.1));
+        if dialect == NEW {
+            assert_eq!(runs, ["state Succeeded app=terminated:Completed", "gone"]);
+            assert_eq!(
+                waits,
+                [
+                    "state Pending app=waiting:ContainerCreating",
+                    "state Failed app=terminated:ContainerStatusUnknown",
+                    "gone",
+                ]
+            );
+        } else {
+            assert_eq!(runs, ["state Running app=terminated:Completed", "gone"]);
+            assert_eq!(waits, ["gone"]);
+        }
+        assert!(world.story("runs").contains(&"Killing x1 Stopping container app".to_owned()));
+    }
+}

@@ -1,0 +1,15 @@
+//! The API server over real HTTPS, as clients see it.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "api/access.rs"]
+mod access;
+#[path = "api/discovery.rs"]
+mod discovery;
+#[path = "api/hostile.rs"]
+mod hostile;
+#[path = "api/objects.rs"]
+mod objects;
+#[path = "api/watches.rs"]
+mod watches;
+#[path = "api/world.rs"]
+mod world;
