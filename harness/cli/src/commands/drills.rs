@@ -1,6 +1,8 @@
 //! Commands about drills: they ask the lab and show its answer.
 
-use pulldrill_lab::view::{DebriefView, DiagnosisView, DrillState, DrillView, HintView, RecordView, StatusView};
+use pulldrill_lab::view::{
+    DebriefView, DiagnosisView, DrillState, DrillView, HintView, RecordView, StatusView,
+};
 use serde::Serialize;
 use serde_json::json;
 

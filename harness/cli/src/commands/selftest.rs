@@ -7,6 +7,7 @@ use pulldrill_lab::{
     LabOptions,
     selftest::{CaseKind, CaseResult, Outcome as Ending, SelftestOptions, Serve, run},
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Ground, up::on_path, up::stop_on_signals};
@@ -52,7 +53,9 @@ fn serve(stop: &CancellationToken) -> Serve {
     Arc::new(move |lab, listener| {
         let stop = stop.child_token();
         async move {
-            let served = match tokio::net::TcpListener::from_std(listener) {
+            // Tokio takes over only sockets that do not block.
+            let ready = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
+            let served = match ready {
                 Ok(listener) => pulldrill_web::serve(listener, lab, stop).await,
                 Err(error) => Err(error.into()),
             };
@@ -70,7 +73,10 @@ fn kubectl(args: &Selftest) -> Result<PathBuf, Failure> {
         None => on_path("kubectl"),
     };
     found.ok_or_else(|| {
-        let asked = args.kubectl.as_ref().map_or_else(|| "on the PATH".into(), |path| format!("at {}", path.display()));
+        let asked = args
+            .kubectl
+            .as_ref()
+            .map_or_else(|| "on the PATH".into(), |path| format!("at {}", path.display()));
         Failure::usage(format!("there is no kubectl {asked}"))
             .help("give one with --kubectl; any version from 1.20 on will do")
     })

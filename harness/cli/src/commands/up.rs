@@ -150,9 +150,13 @@ pub(super) fn summary(ground: &Ground<'_>, info: &LabInfo, took: std::time::Dura
     let drills = info.drills.join(", ");
     let mut lines = vec![
         format!(
-            "{} {} drills fail as they should, after {took:.1?}: {drills}",
+            "{} {} failing as they should, after {took:.1?}: {drills}",
             paint(Tone::Good, "●"),
-            info.drills.len()
+            if info.drills.len() == 1 {
+                "1 drill is".to_owned()
+            } else {
+                format!("{} drills are", info.drills.len())
+            }
         ),
         String::new(),
     ];
