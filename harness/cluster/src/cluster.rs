@@ -242,7 +242,9 @@ impl Cluster {
 }
 
 fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, TlsError> {
-    let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
+    // The first is the common name: were it the authority's own, OpenSSL would take the certificate for a
+    // self-signed one.
+    let names = ["kube-apiserver", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
     let names: Vec<String> = names.map(str::to_owned).to_vec();
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
     addresses.extend(SERVICE_ADDRESS.parse::<IpAddr>());
