@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, json::is_nothing, kinds,
-    validate,
+    legacy, validate,
 };
 use crate::{
     resources::Resource,
