@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, json::is_nothing, kinds,
-    validate,
+    legacy, validate,
 };
 use crate::{
     resources::Resource,
@@ -127,6 +127,9 @@ impl Api {
         }
         if subresource.is_none() {
             defaults::apply(resource, &mut object);
+            if self.options().legacy_tokens {
+                legacy::strip(resource, &mut object);
+            }
         }
         if !matches!(subresource, Some("status" | "binding" | "finalize" | "ephemeralcontainers")) {
             let mut errors = Errors::default();
