@@ -142,7 +142,7 @@ impl Cluster {
         let minor = dialect.server["minor"].as_str().and_then(|m| m.parse::<u32>().ok()).unwrap_or(0);
         let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24 };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
-        first_objects(&api)?;
+        first_objects(&api, authority.pem())?;
         let shifted = store.clone();
         clock.on_advance(move |by| shifted.shift_times(by));
 
@@ -242,7 +242,9 @@ impl Cluster {
 }
 
 fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, TlsError> {
-    let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
+    // The first is the common name: were it the authority's own, OpenSSL would take the certificate for a
+    // self-signed one.
+    let names = ["kube-apiserver", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
     let names: Vec<String> = names.map(str::to_owned).to_vec();
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
     addresses.extend(SERVICE_ADDRESS.parse::<IpAddr>());
@@ -253,7 +255,7 @@ fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, T
 }
 
 /// What is there before anybody comes.
-fn first_objects(api: &Api) -> Result<(), ClusterError> {
+fn first_objects(api: &Api, authority: &str) -> Result<(), ClusterError> {
     let who = User::controller("apiserver");
     let create = |resource: &str, namespace: &str, object: Value| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -264,6 +266,12 @@ fn first_objects(api: &Api) -> Result<(), ClusterError> {
     for name in NAMESPACES {
         create("namespaces", "", json!({"metadata": {"name": name}}))?;
     }
+    // The controller that publishes it in every namespace takes it from here.
+    create(
+        "configmaps",
+        "kube-system",
+        json!({"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": authority}}),
+    )?;
     create(
         "services",
         "default",

@@ -6,7 +6,7 @@ use common::{api, is_solved, names, opened, options, the_drill, trainee, until};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use pulldrill_clock::SignedDuration;
 use pulldrill_lab::{
-    ClockMode, LabError,
+    ClockMode, Lab, LabError, LabOptions,
     request::PullQuery,
     view::{Audience, DrillState},
 };
@@ -25,6 +25,7 @@ async fn all_five_symptoms_are_there_when_the_lab_opens() {
         assert!(drill.pods.iter().any(|pod| pod.next_retry_seconds.is_some()), "{what}");
         assert!(drill.events.iter().any(|event| event.reason == "Failed"), "{what}");
         assert!(drill.checks.iter().any(|check| check.required && !check.passed), "{what}");
+        assert_eq!(drill.score, 0, "{what}");
     }
     lab.shutdown().await;
 }
@@ -123,7 +124,7 @@ async fn hints_cost_only_in_the_end_and_a_diagnosis_is_told_in_the_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drill_alone_makes_the_same_requests_as_among_others() {
     let all = opened(options(&[])).await;
-    let of = |lab: &pulldrill_lab::Lab, drill: &str| {
+    let of = |lab: &Lab, drill: &str| {
         let query = PullQuery { drill: Some(drill.to_owned()), ..PullQuery::default() };
         let mut seen: Vec<String> = lab
             .pull_log(&query)
@@ -184,7 +185,7 @@ async fn a_live_lab_writes_its_folder_and_gives_it_back() {
     }
     let token = std::fs::read_to_string(dir.join("instructor-token")).unwrap();
     assert_eq!(lab.audience_of(Some(token.trim())), Audience::Instructor);
-    let refused = pulldrill_lab::Lab::start(options.clone()).await;
+    let refused = Lab::start(options.clone()).await;
     assert!(matches!(refused, Err(LabError::AlreadyRunning { .. })));
     let before = lab.drill(info["drills"][0].as_str().unwrap(), Audience::Trainee).unwrap();
     lab.advance(SignedDuration::from_hours(1)).await.unwrap();
@@ -192,6 +193,23 @@ async fn a_live_lab_writes_its_folder_and_gives_it_back() {
     assert!(after.elapsed_seconds >= before.elapsed_seconds.map(|seconds| seconds + 3600));
     lab.shutdown().await;
     assert!(!dir.join("lab.json").exists());
-    let again = pulldrill_lab::Lab::start(options).await.unwrap();
+    let again = Lab::start(options).await.unwrap();
     again.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_history_the_symptoms_come_when_a_kubelet_brings_them() {
+    let lab = Lab::start(LabOptions { history: false, ..options(&[]) }).await.unwrap();
+    let ClockMode::Held(began) = options(&[]).clock else { unreachable!() };
+    lab.open().await.unwrap();
+    for drill in lab.status(Audience::Instructor).drills {
+        let took = drill.opened_at.unwrap().duration_since(began).as_millis();
+        // One pull and one look at it; or, where nothing answers, two dials of half a minute.
+        let limit =
+            if drill.scenario.as_deref() == Some("blocked-registry") { 30_000..80_000 } else { 1..20_000 };
+        assert!(limit.contains(&took), "{:?} took {took} ms", drill.scenario);
+        let new = drill.pods.iter().filter(|pod| pod.ready == "0/1");
+        assert!(new.clone().count() > 0 && new.clone().all(|pod| pod.age_seconds <= 80));
+    }
+    lab.shutdown().await;
 }

@@ -13,7 +13,7 @@ pub struct Client {
 
 /// Knows clients by what they cannot forge: the local address of their socket.
 pub trait Clients: Send + Sync {
-    /// Who is behind the connection from `peer`.
+    /// Who is behind the connection from `peer`; asked once for each connection, when it begins.
     fn client(&self, peer: SocketAddr) -> Client;
 }
 

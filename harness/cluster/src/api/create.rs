@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, json::is_nothing,
-    kinds, names, validate,
+    kinds, legacy, names, validate,
 };
 use crate::{
     resources::Resource,
@@ -37,6 +37,9 @@ impl Api {
         self.begin_life(&resource, &mut object);
         defaults::apply(&resource, &mut object);
         admission::admit(self, who, &resource, &mut object)?;
+        if self.options().legacy_tokens {
+            legacy::strip(&resource, &mut object);
+        }
         let mut errors = Errors::default();
         validate::new_object(&resource, &object, &mut errors);
         self.refuse_invalid(&resource, &object, errors)?;

@@ -44,7 +44,7 @@ pub(super) fn new_status(store: &str) -> Option<Value> {
         "persistentvolumeclaims" | "persistentvolumes" => json!({"phase": "Pending"}),
         "poddisruptionbudgets.policy" => json!({"currentHealthy": 0, "desiredHealthy": 0,
             "disruptionsAllowed": 0, "expectedPods": 0}),
-        "horizontalpodautoscalers.autoscaling" => json!({"currentMetrics": null, "desiredReplicas": 0}),
+        "horizontalpodautoscalers.autoscaling" => json!({"currentReplicas": 0, "desiredReplicas": 0}),
         _ => return None,
     })
 }

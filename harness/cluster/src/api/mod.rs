@@ -16,6 +16,7 @@ pub mod http;
 mod invalid;
 mod json;
 mod kinds;
+mod legacy;
 mod logs;
 mod names;
 mod print;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, json::is_nothing, kinds,
-    validate,
+    legacy, validate,
 };
 use crate::{
     resources::Resource,
@@ -111,6 +111,9 @@ impl Api {
         mut new: Value,
     ) -> Result<Value, Status> {
         let name = old["metadata"]["name"].as_str().unwrap_or_default();
+        if !new.is_object() {
+            return Err(Status::bad_request(format!("{} must be an object", resource.kind)));
+        }
         check_identity(resource, name, old, &new)?;
         new["apiVersion"] = old["apiVersion"].clone();
         new["kind"] = old["kind"].clone();
@@ -124,8 +127,11 @@ impl Api {
         }
         if subresource.is_none() {
             defaults::apply(resource, &mut object);
+            if self.options().legacy_tokens {
+                legacy::strip(resource, &mut object);
+            }
         }
-        if !matches!(subresource, Some("status" | "binding" | "finalize")) {
+        if !matches!(subresource, Some("status" | "binding" | "finalize" | "ephemeralcontainers")) {
             let mut errors = Errors::default();
             validate::changed_object(resource, old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;

@@ -104,3 +104,13 @@ async fn questions_are_answered() {
         .await;
     assert_eq!(bob.code, 403);
 }
+
+#[tokio::test]
+async fn a_certificate_of_another_authority_is_worth_nothing() {
+    let world = World::new().await;
+    let forged = pulldrill_tls::Authority::new("kubernetes").unwrap();
+    let identity = forged.client("kubernetes-admin", &["system:masters"]).unwrap();
+    let client = world.with_identity(identity.certificate.as_bytes(), identity.key.as_bytes());
+    assert!(client.try_get("/api/v1/secrets").await.is_none());
+    assert_eq!(world.admin().get("/api/v1/secrets").await.code, 200);
+}

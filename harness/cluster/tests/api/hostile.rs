@@ -80,3 +80,12 @@ async fn odd_requests_get_clear_answers() {
     }
     assert_eq!(admin.get("/healthz").await.code, 200);
 }
+
+#[tokio::test]
+async fn the_server_has_another_name_than_its_authority() {
+    let world = World::new().await;
+    let stream = world.stranger().connect().await;
+    let leaf = stream.get_ref().1.peer_certificates().unwrap()[0].clone();
+    let (_, leaf) = x509_parser::parse_x509_certificate(&leaf).unwrap();
+    assert_ne!(leaf.subject(), leaf.issuer());
+}

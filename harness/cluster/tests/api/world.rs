@@ -84,9 +84,15 @@ impl World {
             let text = kubeconfig[start..].lines().next().unwrap();
             STANDARD.decode(text).unwrap()
         };
-        let chain = vec![CertificateDer::from_pem_slice(&field("client-certificate-data")).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(&field("client-key-data")).unwrap();
-        let roots = roots(&field("certificate-authority-data"));
+        assert_eq!(field("certificate-authority-data"), self.cluster.authority().as_bytes());
+        self.with_identity(&field("client-certificate-data"), &field("client-key-data"))
+    }
+
+    /// A client with a certificate and a key, PEM.
+    pub(crate) fn with_identity(&self, certificate: &[u8], key: &[u8]) -> Client {
+        let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(key).unwrap();
+        let roots = roots(self.cluster.authority().as_bytes());
         let tls =
             ClientConfig::builder().with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();
         Client { tls: Arc::new(tls), address: self.address() }
@@ -121,6 +127,17 @@ impl Client {
         let (mut sender, connection) = http1::handshake(stream).await.unwrap();
         tokio::spawn(connection);
         sender.send_request(request).await.unwrap()
+    }
+
+    /// The code of a request that may not even get through.
+    pub(crate) async fn try_get(&self, path: &str) -> Option<u16> {
+        let stream = TcpStream::connect(&self.address).await.ok()?;
+        let name = ServerName::try_from("127.0.0.1").ok()?;
+        let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await.ok()?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        let request = Request::get(path).header("host", "127.0.0.1").body(Full::new(Bytes::new())).ok()?;
+        Some(sender.send_request(request).await.ok()?.status().as_u16())
     }
 
     pub(crate) async fn ask(

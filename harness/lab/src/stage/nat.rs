@@ -46,9 +46,25 @@ impl Nat {
 
 impl Clients for Nat {
     fn client(&self, peer: SocketAddr) -> Client {
-        match self.connections.lock().get(&peer) {
-            Some(node) => Client { node: Some(node.clone()), address: self.address() },
+        // Taken out: the next connection from this port may be anybody's.
+        match self.connections.lock().remove(&peer) {
+            Some(node) => Client { node: Some(node), address: self.address() },
             None => Client { node: None, address: peer.ip() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_a_node_has_used_makes_nobody_else_a_node() {
+        let (nat, port) = (Nat::default(), SocketAddr::from(([127, 0, 0, 1], 40_000)));
+        nat.connected(port, "node-1");
+        let first = nat.client(port);
+        assert_eq!((first.node.as_deref(), first.address), (Some("node-1"), nat.address()));
+        let second = nat.client(port);
+        assert_eq!((second.node, second.address), (None, port.ip()));
     }
 }

@@ -127,7 +127,7 @@ pub(crate) async fn exchange(
     shared: &Arc<Shared>,
     host: &Arc<Host>,
     role: Role,
-    peer: SocketAddr,
+    client: Client,
     request: Request<Incoming>,
 ) -> Answer {
     let (head, body) = request.into_parts();
@@ -136,7 +136,7 @@ pub(crate) async fn exchange(
         shared,
         host,
         role,
-        client: shared.clients.client(peer),
+        client,
         now: shared.clock.now(),
         method: head.method,
         path: head.uri.path().to_owned(),

@@ -98,14 +98,16 @@ async fn connection(
     peer: SocketAddr,
 ) {
     let _only_slower = stream.set_nodelay(true);
+    // Asked once, and at once: when a connection has ended, its port may be somebody else's.
+    let client = shared.clients.client(peer);
     let Some(Ok(stream)) = real::timeout(PATIENCE, tls.accept(stream)).await else {
         tracing::debug!(host = host.name, %peer, "no TLS handshake");
         return;
     };
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let (shared, host) = (shared.clone(), host.clone());
+        let (shared, host, client) = (shared.clone(), host.clone(), client.clone());
         async move {
-            let answer: Response<_> = exchange::exchange(&shared, &host, role, peer, request).await;
+            let answer: Response<_> = exchange::exchange(&shared, &host, role, client, request).await;
             Ok::<_, std::convert::Infallible>(answer)
         }
     });

@@ -39,7 +39,11 @@ const EVIDENCE: [(&str, &str); 8] = [
 ];
 
 /// Questions that every authenticated user may ask.
-const QUESTIONS: [&str; 3] = ["selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews"];
+const QUESTIONS: [(&str, &str); 3] = [
+    ("authentication.k8s.io", "selfsubjectreviews"),
+    ("authorization.k8s.io", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "selfsubjectrulesreviews"),
+];
 
 /// Paths outside the groups that every authenticated user may read.
 const OPEN_PATHS: [&str; 8] =
@@ -62,7 +66,8 @@ impl Access {
         let allowed = user.is_in(MASTERS)
             || !forges(wanted)
                 && (user.is_in(TRAINEES)
-                    || user.is_in("system:authenticated") && QUESTIONS.contains(&wanted.resource)
+                    || user.is_in("system:authenticated")
+                        && QUESTIONS.contains(&(wanted.group, wanted.resource))
                     || rbac::allows(api, user, wanted));
         if allowed { Ok(()) } else { Err(forbidden(user, wanted)) }
     }
@@ -90,9 +95,8 @@ impl Access {
 
     /// The answer to "what may I do?".
     pub(in crate::api) fn rules(&self, api: &Api, user: &User, namespace: &str) -> Value {
-        let questions = json!({"verbs": ["create"], "apiGroups": ["authorization.k8s.io", "authentication.k8s.io"],
-            "resources": QUESTIONS});
-        let mut rules = vec![questions];
+        let question = |(group, resource): &(&str, &str)| json!({"verbs": ["create"], "apiGroups": [group], "resources": [resource]});
+        let mut rules: Vec<Value> = QUESTIONS.iter().map(question).collect();
         if user.is_in(MASTERS) {
             rules.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
         } else if user.is_in(TRAINEES) {

@@ -6,7 +6,7 @@ mod workload;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::json::{default, default_text, items_mut};
+use super::json::{default, default_text, is_nothing, items_mut};
 use crate::resources::Resource;
 
 /// Fills in the defaults of an object's kind.
@@ -19,6 +19,7 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "daemonsets.apps" => workload::daemon_set(object),
         "jobs.batch" => workload::job(object),
         "cronjobs.batch" => workload::cron_job(object),
+        "horizontalpodautoscalers.autoscaling" => autoscaler(object),
         "secrets" => secret(object),
         "namespaces" => namespace(object),
         "nodes" => default(object, "spec", json!({})),
@@ -27,6 +28,17 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
             role_binding(object);
         }
         _ => {}
+    }
+}
+
+/// Without a target of its own an autoscaler keeps processors at 80 percent.
+fn autoscaler(object: &mut Value) {
+    default(object, "spec", json!({}));
+    let spec = &mut object["spec"];
+    default(spec, "minReplicas", 1);
+    if is_nothing(&spec["metrics"]) {
+        spec["metrics"] = json!([{"type": "Resource", "resource": {"name": "cpu",
+            "target": {"type": "Utilization", "averageUtilization": 80}}}]);
     }
 }
 

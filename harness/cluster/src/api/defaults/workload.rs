@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pod;
-use crate::api::json::{default, default_text, text};
+use crate::api::json::{default, default_text, is_nothing, text};
 
 /// The template inside a workload.
 fn template(spec: &mut Value) {
@@ -91,6 +91,9 @@ pub(super) fn job(object: &mut Value) {
         ("job-name", &name),
     ] {
         labels[key] = value.clone();
+    }
+    if is_nothing(&object["metadata"]["labels"]) {
+        object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
     }
 }
 

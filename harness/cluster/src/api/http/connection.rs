@@ -16,6 +16,9 @@ use crate::api::User;
 /// How long a client may take for the TLS handshake, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a client may leave its socket full.
+const UNREAD: Duration = Duration::from_secs(30);
+
 /// How long open requests may take to end after the server was stopped.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -61,7 +64,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, server: Server) {
         let (server, user) = (server.clone(), user.clone());
         async move { Ok::<_, Infallible>(dispatch::handle(&server, user, request).await) }
     });
-    let io = TokioIo::new(Impatient::new(stream));
+    let io = TokioIo::new(Impatient::new(stream, UNREAD));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)

@@ -11,19 +11,17 @@ use std::{
 use pulldrill_clock::real;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How long a client may leave its socket full.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// A connection whose writes can't wait for ever.
 pub(super) struct Impatient<T> {
     inner: T,
+    patience: Duration,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl<T> Impatient<T> {
-    /// Wraps a connection.
-    pub(super) fn new(inner: T) -> Self {
-        Self { inner, waiting: None }
+    /// Wraps a connection; `patience` is how long the other end may leave it full.
+    pub(super) fn new(inner: T, patience: Duration) -> Self {
+        Self { inner, patience, waiting: None }
     }
 
     /// Turns a pending write into an error when it has been pending too long.
@@ -32,7 +30,8 @@ impl<T> Impatient<T> {
             self.waiting = None;
             return poll;
         }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(real::sleep(PATIENCE)));
+        let patience = self.patience;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(real::sleep(patience)));
         match waiting.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
@@ -66,5 +65,27 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Impatient<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.inner).poll_shutdown(cx);
         self.judge(cx, poll)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_does_not_read_is_cut_off_and_who_does_is_not() {
+        let (near, mut far) = duplex(8);
+        let mut near = Impatient::new(near, Duration::from_millis(20));
+        let reader = tokio::spawn(async move {
+            let mut seen = [0; 100];
+            far.read_exact(&mut seen).await.map(|_| far)
+        });
+        near.write_all(&[7; 100]).await.unwrap();
+        let far = reader.await.unwrap().unwrap();
+        let refused = near.write_all(&[7; 100]).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+        drop(far);
     }
 }

@@ -32,6 +32,8 @@ struct Column {
     #[serde(default)]
     none: String,
     #[serde(default)]
+    number: bool,
+    #[serde(default)]
     wide: bool,
     #[serde(rename = "in")]
     only: Option<Age>,
@@ -88,11 +90,12 @@ impl Printer<'_> {
             return cells::cell(&column.cell, object, &self.context);
         }
         let found = column.cell.split('.').skip(1).fold(object, |value, field| &value[field]);
+        let number = column.number || column.kind == "integer";
         match found {
-            Value::Null if column.kind == "integer" => json!(0),
+            Value::Null if number => json!(0),
             Value::Null => column.none.as_str().into(),
             Value::String(text) if text.is_empty() => column.none.as_str().into(),
-            Value::Number(number) if column.kind == "string" => number.to_string().into(),
+            Value::Number(shown) if !number => shown.to_string().into(),
             other => other.clone(),
         }
     }

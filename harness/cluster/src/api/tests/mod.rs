@@ -1,3 +1,4 @@
 //! Tests of the rules below HTTP.
 
+mod mutations;
 mod writes;

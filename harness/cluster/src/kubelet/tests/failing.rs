@@ -1,5 +1,6 @@
 //! Pods whose image cannot be pulled: order, texts, counts and times as recorded from real kubelets.
 
+use pulldrill_clock::{Clock, SignedDuration, real};
 use serde_json::json;
 
 use super::world::{NEW, OLD, World};
@@ -239,4 +240,20 @@ async fn a_new_image_is_tried_at_once() {
     );
     assert!((after[1].at - edited).abs() < 0.001);
     assert!(after.iter().any(|s| s.what == "state Running app=running"));
+}
+
+#[tokio::test]
+async fn ten_minutes_of_a_live_clock_pass_in_an_instant() {
+    let clock = Clock::live();
+    let world = World::with_clock(NEW, 1, clock.clone()).await;
+    let store = world.api.store().clone();
+    clock.on_advance(move |by| store.shift_times(by));
+    world.pod("app", IMAGE, json!({}));
+    clock.advance(SignedDuration::from_mins(10)).await;
+    assert_eq!(world.fake.lines().len(), 6);
+    assert_eq!(world.count("app", "Pulling image"), 5);
+    let status = world.get("app").unwrap()["status"].clone();
+    let started: jiff::Timestamp = status["startTime"].as_str().unwrap().parse().unwrap();
+    let age = real::now().duration_since(started).as_secs();
+    assert!((590..700).contains(&age), "{age}");
 }

@@ -44,10 +44,13 @@ impl Drop for World {
 
 impl World {
     pub(super) async fn new(dialect: &str, seed: u64) -> Self {
+        Self::with_clock(dialect, seed, Clock::held_at(Timestamp::from_second(1_800_000_000).unwrap())).await
+    }
+
+    pub(super) async fn with_clock(dialect: &str, seed: u64, clock: Clock) -> Self {
         let hosts = ["registry.lab.test", "private.lab.test", "registry-1.docker.io", "auth.docker.io"];
         let fake = Fake::start(&hosts).await;
-        let began = Timestamp::from_second(1_800_000_000).unwrap();
-        let clock = Clock::held_at(began);
+        let began = clock.now();
         let store = Arc::new(Store::new(100_000));
         let api = Arc::new(Api::new(store.clone(), clock.clone()));
         let (logs, stop) = (Arc::new(Logs::default()), CancellationToken::new());
@@ -178,7 +181,11 @@ fn record(clock: &Clock, store: &Arc<Store>, began: Timestamp, tape: Arc<Mutex<V
         let mut states = std::collections::HashMap::new();
         while let Some((_, _busy)) = changes.recv().await {
             let at = clock.now().duration_since(began).as_secs_f64();
-            for event in store.events_since(seen).unwrap() {
+            let Ok(events) = store.events_since(seen) else {
+                seen = store.revision();
+                continue;
+            };
+            for event in events {
                 seen = event.revision;
                 let object = event.object.value();
                 let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
