@@ -1,8 +1,8 @@
 //! The page in a real browser: a drill turns from failing to solved in front of one's eyes.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
@@ -16,6 +16,8 @@ use crate::support::{Lab, kubectls, on_path, skip, until};
 struct Browser {
     driver: Child,
     client: Client,
+    /// Kept open: the driver ends when it can't write any more.
+    _said: BufReader<ChildStdout>,
     _profile: tempfile::TempDir,
 }
 
@@ -28,11 +30,14 @@ impl Browser {
         };
         let mut driver =
             Command::new(driver).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let said = BufReader::new(driver.stdout.take().context("stdout")?);
+        let mut said = BufReader::new(driver.stdout.take().context("stdout")?);
         let port: u16 = said
+            .by_ref()
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| line.rsplit_once("on port ")?.1.trim_end_matches('.').parse().ok())
+            .find_map(|line| {
+                line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
+            })
             .context("chromedriver does not say its port")?;
         let profile = tempfile::TempDir::new()?;
         let arguments = [
@@ -56,7 +61,7 @@ impl Browser {
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await?;
-        Ok(Some(Self { driver, client, _profile: profile }))
+        Ok(Some(Self { driver, client, _said: said, _profile: profile }))
     }
 
     /// What a person would read on the page.

@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pulldrill-cluster",
         ],
     ),
-    ("pulldrill", &["pulldrill-clock", "pulldrill-lab", "pulldrill-scenarios"]),
+    ("pulldrill", &["pulldrill-clock", "pulldrill-tls", "pulldrill-lab", "pulldrill-scenarios"]),
     ("pulldrill-web", &["pulldrill-clock", "pulldrill-lab"]),
     (
         "pulldrill-cli",

@@ -44,6 +44,7 @@ async fn nothing_a_trainee_can_reach_names_the_cause() -> Result<()> {
     }
     answers.push(("status".to_owned(), status.to_string()));
     answers.push(("registry log".to_owned(), lab.json(&["registry", "log", "-o", "json"])?.to_string()));
+    pulldrill_tls::install_provider();
     let client = reqwest::Client::builder().no_proxy().build()?;
     for path in paths {
         let response = client.get(format!("{web}{path}")).send().await?;
