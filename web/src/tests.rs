@@ -210,8 +210,6 @@ async fn nonsense_is_refused_and_everything_is_sealed() {
         let (status, _) = refused(request.send().await.unwrap()).await;
         assert_eq!(status, expected, "{path} {body}");
     }
-    let large = world.client(Method::POST, "/api/v1/image-copy").header("content-type", "application/json");
-    assert_eq!(large.body("[".repeat(1 << 20)).send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
     for path in [
         "/",
         "/no/such/page",
@@ -226,6 +224,12 @@ async fn nonsense_is_refused_and_everything_is_sealed() {
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}");
         assert_eq!(answer.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
     }
+    // Last, for the server then closes the connection. Just over the limit: the refusal comes before the body is read, and so much fits into the socket.
+    let large = world.client(Method::POST, "/api/v1/image-copy").header("content-type", "application/json");
+    assert_eq!(
+        large.body("[".repeat(70 << 10)).send().await.unwrap().status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
     world.end().await;
 }
 
