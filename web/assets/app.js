@@ -111,6 +111,7 @@ function swap(html) {
       });
     }
   }
+  offerCopies(live);
   if (focused && document.activeElement?.id !== focused) {
     document.getElementById(focused)?.focus({ preventScroll: true });
   }
@@ -182,6 +183,32 @@ document.addEventListener("submit", async (event) => {
     button.removeAttribute("aria-busy");
   }
 });
+
+// ---- copying -------------------------------------------------------------------------------------------
+
+function offerCopies(root) {
+  if (!navigator.clipboard) return;
+  for (const term of root.querySelectorAll("pre.term:not(:has(.copy))")) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "copy", textContent: "Copy" });
+    term.append(button);
+  }
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest(".copy");
+  if (!button) return;
+  const code = button.parentElement.querySelector("code").cloneNode(true);
+  for (const prompt of code.querySelectorAll(".prompt")) {
+    prompt.nextSibling.textContent = prompt.nextSibling.textContent.trimStart();
+    prompt.remove();
+  }
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "Copied";
+  } catch { button.textContent = "Select it by hand"; }
+  setTimeout(() => { button.textContent = "Copy"; }, 1600);
+});
+offerCopies(document);
 
 // ---- theme ---------------------------------------------------------------------------------------------
 

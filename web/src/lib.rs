@@ -17,6 +17,8 @@ mod live;
 mod pages;
 mod routes;
 mod site;
+#[cfg(test)]
+mod tests;
 
 pub use error::WebError;
 pub use pages::Pages;

@@ -46,6 +46,7 @@ fn table() -> Vec<Route> {
         (Instructor, "/api/v1/drills/{id}/reset", post(api::drills::reset)),
         (Instructor, "/api/v1/drills", post(api::drills::start)),
         (Instructor, "/api/v1/scenarios", get(api::lab::scenarios)),
+        (Instructor, "/api/v1/record", get(api::lab::record)),
         // Tools of the trainee
         (Trainee, "/api/v1/egress", get(api::tools::egress).post(api::tools::allow_egress)),
         (Trainee, "/api/v1/egress/{node}/{rule}", delete(api::tools::delete_egress)),
@@ -91,6 +92,7 @@ mod tests {
                 "/api/v1/clock/advance",
                 "/api/v1/drills",
                 "/api/v1/drills/{id}/reset",
+                "/api/v1/record",
                 "/api/v1/scenarios",
                 "/api/v1/shutdown"
             ]

@@ -7,13 +7,19 @@ use pulldrill_lab::Lab;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{WebError, gate::Gate, pages::Pages, routes};
+use crate::{
+    WebError,
+    gate::Gate,
+    pages::{Fragments, Pages},
+    routes,
+};
 
 /// What every handler can reach.
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) lab: Lab,
     pub(crate) pages: Arc<Pages>,
+    pub(crate) fragments: Arc<Fragments>,
     /// Cancelled by the shutdown call; ends the streams and the server.
     pub(crate) stop: CancellationToken,
 }
@@ -36,7 +42,7 @@ pub async fn serve(listener: TcpListener, lab: Lab, stop: CancellationToken) -> 
         move |token: Option<&str>| lab.audience_of(token)
     };
     let gate = Gate::new(address.ip(), audience);
-    let site = Site { lab, pages: Arc::new(Pages::new()?), stop: stop.clone() };
+    let site = Site { lab, pages: Arc::new(Pages::new()?), fragments: Arc::default(), stop: stop.clone() };
     let app = routes::router(site, &gate).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await?;
     Ok(())

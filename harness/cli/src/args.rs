@@ -102,6 +102,8 @@ pub(crate) enum Command {
         /// A drill, see `pulldrill status`
         drill: String,
     },
+    /// Show everything that happened to the drills, for the instructor
+    Record,
     /// Look at and change the nodes
     #[command(subcommand)]
     Node(Node),
@@ -310,6 +312,12 @@ pub(crate) struct Selftest {
     /// Which seeds: 7 or 1..3, both ends included
     #[arg(long, value_name = "SEEDS", default_value = "1..3", value_parser = parse::seeds)]
     pub(crate) seeds: std::ops::RangeInclusive<u64>,
+    /// Wording and timing of which kubelet and runtime
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dialect: Option<String>,
+    /// A folder of scenarios in place of the built-in ones
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) scenario_dir: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ async fn all_five_symptoms_are_there_when_the_lab_opens() {
         assert!(drill.pods.iter().any(|pod| pod.next_retry_seconds.is_some()), "{what}");
         assert!(drill.events.iter().any(|event| event.reason == "Failed"), "{what}");
         assert!(drill.checks.iter().any(|check| check.required && !check.passed), "{what}");
+        assert_eq!(drill.score, 0, "{what}");
     }
     lab.shutdown().await;
 }

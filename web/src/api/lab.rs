@@ -5,7 +5,7 @@ use http::StatusCode;
 use pulldrill_clock::SignedDuration;
 use pulldrill_lab::{
     Lab,
-    view::{ClockView, LabInfo, ScenarioView, StatusView},
+    view::{ClockView, LabInfo, RecordView, ScenarioView, StatusView},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,6 +30,10 @@ pub(crate) async fn status(State(lab): State<Lab>, Viewer(audience): Viewer) -> 
 
 pub(crate) async fn scenarios(State(lab): State<Lab>) -> Json<Vec<ScenarioView>> {
     Json(lab.scenarios())
+}
+
+pub(crate) async fn record(State(lab): State<Lab>) -> Answer<Vec<RecordView>> {
+    Ok(Json(lab.record().await?))
 }
 
 pub(crate) async fn clock(State(lab): State<Lab>, Viewer(audience): Viewer) -> Json<ClockView> {

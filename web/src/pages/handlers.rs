@@ -5,7 +5,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use http::StatusCode;
-use pulldrill_lab::LabError;
+use pulldrill_lab::{LabError, view::Audience};
 use serde::Deserialize;
 
 use crate::{error::Refusal, gate::Viewer, site::Site};
@@ -39,7 +39,9 @@ pub(crate) async fn overview_fragment(
     State(site): State<Site>,
     Viewer(audience): Viewer,
 ) -> Result<Html<String>, Refusal> {
-    Ok(Html(site.pages.overview_fragment(&site.lab.status(audience), &site.lab.info())?))
+    fragment(&site, audience, "", || {
+        Ok(site.pages.overview_fragment(&site.lab.status(audience), &site.lab.info())?)
+    })
 }
 
 pub(crate) async fn drill(
@@ -61,8 +63,24 @@ pub(crate) async fn drill_fragment(
     Viewer(audience): Viewer,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Refusal> {
-    let drill = site.lab.drill(&id, audience)?;
-    Ok(Html(site.pages.drill_fragment(&site.lab.status(audience), &site.lab.info(), &drill)?))
+    fragment(&site, audience, &id, || {
+        let drill = site.lab.drill(&id, audience)?;
+        Ok(site.pages.drill_fragment(&site.lab.status(audience), &site.lab.info(), &drill)?)
+    })
+}
+
+/// A live part: rendered once for all pages that ask for it at about the same time.
+fn fragment(
+    site: &Site,
+    audience: Audience,
+    id: &str,
+    render: impl FnOnce() -> Result<String, Refusal>,
+) -> Result<Html<String>, Refusal> {
+    if audience != Audience::Trainee {
+        return render().map(Html);
+    }
+    let moment = (*site.lab.updates().borrow(), site.lab.clock().shown_now().as_second());
+    site.fragments.at(moment, id, render).map(Html)
 }
 
 pub(crate) async fn nothing_here(
@@ -77,7 +95,7 @@ pub(crate) async fn nothing_here(
 /// A page for a person about something that the lab refused.
 pub(super) fn problem(site: &Site, error: &LabError) -> Result<Response, Refusal> {
     // What a trainee may see is enough to frame it.
-    let status = site.lab.status(pulldrill_lab::view::Audience::Trainee);
+    let status = site.lab.status(Audience::Trainee);
     let page = site.pages.problem(&status, &site.lab.info(), "That is not possible", &error.to_string())?;
     let code = match error {
         LabError::UnknownDrill { .. } => StatusCode::NOT_FOUND,

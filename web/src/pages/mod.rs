@@ -5,12 +5,14 @@
 //! Templates get nothing that the views of the audience do not have.
 
 pub(crate) mod forms;
+mod fragments;
 pub(crate) mod handlers;
 mod markdown;
 mod model;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fragments::Fragments;
 use pulldrill_lab::view::{DrillView, LabInfo, StatusView};
 use serde::Serialize;
 use tera::{Context, Tera};

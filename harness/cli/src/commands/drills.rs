@@ -1,6 +1,8 @@
 //! Commands about drills: they ask the lab and show its answer.
 
-use pulldrill_lab::view::{DebriefView, DiagnosisView, DrillState, DrillView, HintView, StatusView};
+use pulldrill_lab::view::{
+    DebriefView, DiagnosisView, DrillState, DrillView, HintView, RecordView, StatusView,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -93,5 +95,11 @@ pub(super) async fn reset(ground: &Ground<'_>, drill: &str) -> Outcome {
     let path = format!("drills/{}/reset", segment(drill));
     let drill: DrillView = ground.instructors_lab()?.post(&path, &json!({})).await?;
     ground.out.data(&drill, |drill| format!("drill {} is {} again", drill.id, drill.state.as_str()));
+    Ok(Exit::Yes)
+}
+
+pub(super) async fn record(ground: &Ground<'_>) -> Outcome {
+    let record: Vec<RecordView> = ground.instructors_lab()?.get("record").await?;
+    ground.out.data(&record, |record| show::record(record));
     Ok(Exit::Yes)
 }

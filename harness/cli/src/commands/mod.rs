@@ -6,6 +6,7 @@ mod doctor;
 mod down;
 mod drills;
 mod progress;
+mod selftest;
 mod show;
 mod tools;
 mod up;
@@ -70,13 +71,14 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::GiveUp { drill } => drills::give_up(&ground, &drill).await,
         Command::Debrief { drill } => drills::debrief(&ground, &drill).await,
         Command::Reset { drill } => drills::reset(&ground, &drill).await,
+        Command::Record => drills::record(&ground).await,
         Command::Node(node) => tools::node(&ground, &node).await,
         Command::Registry(registry) => tools::registry(&ground, &registry).await,
         Command::Image(image) => tools::image(&ground, &image).await,
         Command::Ecr(ecr) => tools::ecr(&ground, &ecr).await,
         Command::Clock { action } => tools::clock(&ground, action.as_ref()).await,
         Command::Down => down::down(&ground).await,
-        Command::Selftest(_) => Err(Failure::usage("not yet")),
+        Command::Selftest(args) => selftest::selftest(&ground, &args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "pulldrill", &mut script);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use pulldrill_lab::view::{DebriefView, DrillState, DrillView, HintView, StatusView};
+use pulldrill_lab::view::{DebriefView, DrillState, DrillView, HintView, RecordView, StatusView};
 use pulldrill_web::duration::{age, stopwatch};
 
 use crate::output::{Tone, paint, table};
@@ -122,14 +122,28 @@ pub(super) fn debrief(debrief: &DebriefView) -> String {
         let _never = write!(
             text,
             "\n{}\n{}\n",
-            paint(Tone::Strong, format!("Repair: {}", remedy.name)),
+            paint(Tone::Strong, format!("Repair: {}", remedy.title)),
             script.join("\n")
         );
     }
     for reference in &debrief.references {
-        let _never = write!(text, "\n{}: {}", reference.title, reference.url);
+        let title =
+            if reference.title == reference.url { String::new() } else { format!("{}: ", reference.title) };
+        let _never = write!(text, "\n{title}{}", reference.url);
     }
     text
+}
+
+/// The record of a run.
+pub(super) fn record(record: &[RecordView]) -> String {
+    let rows = record.iter().map(|entry| {
+        vec![entry.at.strftime("%H:%M:%S").to_string(), entry.drill.clone(), entry.event.to_string()]
+    });
+    if record.is_empty() {
+        "nothing has happened yet".into()
+    } else {
+        table(&["time", "drill", "event"], rows)
+    }
 }
 
 #[cfg(test)]

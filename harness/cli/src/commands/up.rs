@@ -100,7 +100,7 @@ fn unbound(address: SocketAddr, source: io::Error) -> Failure {
 }
 
 /// Ctrl-C and a polite `kill` end the lab; a second one ends the process at once.
-fn stop_on_signals(stop: &CancellationToken) -> Result<(), Failure> {
+pub(super) fn stop_on_signals(stop: &CancellationToken) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::infrastructure(format!("cannot listen for signals: {error}"));
     let mut signals = signals().map_err(failed)?;
     let stop = stop.clone();
@@ -150,9 +150,13 @@ pub(super) fn summary(ground: &Ground<'_>, info: &LabInfo, took: std::time::Dura
     let drills = info.drills.join(", ");
     let mut lines = vec![
         format!(
-            "{} {} drills fail as they should, after {took:.1?}: {drills}",
+            "{} {} failing as they should, after {took:.1?}: {drills}",
             paint(Tone::Good, "●"),
-            info.drills.len()
+            if info.drills.len() == 1 {
+                "1 drill is".to_owned()
+            } else {
+                format!("{} drills are", info.drills.len())
+            }
         ),
         String::new(),
     ];

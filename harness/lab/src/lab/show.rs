@@ -167,13 +167,17 @@ impl Inner {
     }
 }
 
-/// Points by what they are for. Prices of hints count only when the drill is solved.
+/// Points by what they are for. What held before anything was done counts only with the whole repair, and
+/// prices of hints only when the drill is solved.
 fn score(variant: &Variant, progress: &Progress) -> ScoreView {
     let mut score = ScoreView::default();
+    let passes = |id: &String| progress.checks.get(id).is_some_and(|result| result.passed);
+    let repaired = variant.checks.iter().filter(|check| check.required).all(|check| passes(&check.id));
+    let given = |id: &String| progress.given.as_ref().is_some_and(|given| given.contains(id));
     for check in &variant.checks {
         let points = i64::from(check.points);
-        let passed = progress.checks.get(&check.id).is_some_and(|result| result.passed);
-        let earned = if passed { points } else { 0 };
+        let counts = passes(&check.id) && (repaired || !given(&check.id));
+        let earned = if counts { points } else { 0 };
         let (sum, max) = match check.category {
             Category::Diagnose => (&mut score.diagnose, &mut score.diagnose_max),
             Category::Repair => (&mut score.repair, &mut score.repair_max),

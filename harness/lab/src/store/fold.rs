@@ -22,6 +22,8 @@ pub(crate) struct Progress {
     pub closed_at: Option<Timestamp>,
     /// The latest outcome of every check.
     pub checks: BTreeMap<String, CheckResult>,
+    /// The checks that passed before anything was done; `None` until they have been run once.
+    pub given: Option<BTreeSet<String>>,
     /// The hints bought, by number.
     pub hints: BTreeMap<usize, Hint>,
     /// The latest diagnosis.
@@ -77,6 +79,7 @@ impl Default for Progress {
             held_since: None,
             closed_at: None,
             checks: BTreeMap::new(),
+            given: None,
             hints: BTreeMap::new(),
             diagnosis: None,
             feed: Vec::new(),
@@ -107,6 +110,8 @@ impl Progress {
                 for result in results {
                     self.take_result(at, result);
                 }
+                let passed = results.iter().filter(|result| result.passed);
+                self.given.get_or_insert_with(|| passed.map(|result| result.id.clone()).collect());
             }
             DrillEvent::Held => {
                 self.state = DrillState::Held;
@@ -217,6 +222,16 @@ mod tests {
         events.extend([result(false), result(false), result(true)]);
         let told = folded(&events).feed.iter().filter(|told| told.kind == "check").count();
         assert_eq!(told, 1);
+    }
+
+    #[test]
+    fn what_passed_before_anything_was_done_is_remembered() {
+        let result = |id: &str, passed| CheckResult { id: id.into(), passed, message: "m".into() };
+        let mut events = opened();
+        assert_eq!(folded(&events).given, None);
+        events.push(DrillEvent::Checked { results: vec![result("kept", true), result("runs", false)] });
+        events.push(DrillEvent::Checked { results: vec![result("runs", true)] });
+        assert_eq!(folded(&events).given, Some(["kept".to_owned()].into()));
     }
 
     #[test]
