@@ -125,7 +125,7 @@ impl Api {
         if object == *old {
             return Ok(object);
         }
-        if subresource.is_none() {
+        if matches!(subresource, None | Some("ephemeralcontainers")) {
             defaults::apply(resource, &mut object);
             if self.options().legacy_tokens {
                 legacy::strip(resource, &mut object);

@@ -124,6 +124,9 @@ fn only_the_image_of_a_pod_can_change() {
     let key = Key::new("ns", "a");
     let image = |p: &mut Value| p["spec"]["containers"][0]["image"] = "y:2".into();
     api.modify(&me(), "pods", &key, None, image).unwrap();
+    let more = |p: &mut Value| p["spec"]["ephemeralContainers"] = json!([{"name": "d", "image": "b"}]);
+    api.modify(&me(), "pods", &key, Some("ephemeralcontainers"), more).unwrap();
+    api.modify(&me(), "pods", &key, None, |p| p["metadata"]["labels"] = json!({"a": "b"})).unwrap();
     let refused = api.modify(&me(), "pods", &key, None, |p| p["spec"]["hostname"] = "h".into()).unwrap_err();
     assert!(refused.message.contains("spec: Forbidden: pod updates may not change fields other than"));
 }
