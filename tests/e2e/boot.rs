@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{Lab, kubectls, pulldrill, until};
@@ -95,7 +96,7 @@ async fn a_second_up_is_refused_and_a_clean_end_leaves_room_for_the_next() -> Re
     assert_ne!(second.status.code(), Some(0));
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(said.contains("already") || said.contains("running"), "{said}");
-    assert_eq!(lab.end("INT").await?, Some(0));
+    assert_eq!(lab.end(Signal::INT).await?, Some(0));
     assert!(!lab.dir().join("lab.json").exists(), "lab.json says that a lab runs here");
     let status = lab.pulldrill(&["status"])?;
     assert_ne!(status.status.code(), Some(0));
@@ -105,7 +106,7 @@ async fn a_second_up_is_refused_and_a_clean_end_leaves_room_for_the_next() -> Re
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lab_that_was_killed_can_be_started_again() -> Result<()> {
     let mut lab = Lab::up(&["--scenario", "wrong-tag"]).await?;
-    lab.end("KILL").await?;
+    lab.end(Signal::KILL).await?;
     assert!(lab.dir().join("lab.json").exists());
     let status = lab.pulldrill(&["status"])?;
     assert_ne!(status.status.code(), Some(0), "a dead lab must not look alive");

@@ -15,6 +15,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 pub(crate) use programs::{kubectls, on_path, skip};
 use pulldrill_clock::real;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -130,10 +131,9 @@ impl Lab {
         Ok(out)
     }
 
-    /// Sends a signal by name and waits for the end: the exit code.
-    pub(crate) async fn end(&mut self, signal: &str) -> Result<Option<i32>> {
-        let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status()?;
-        ensure!(sent.success(), "kill -s {signal}");
+    /// Sends a signal and waits for the end: the exit code.
+    pub(crate) async fn end(&mut self, signal: Signal) -> Result<Option<i32>> {
+        kill_process(Pid::from_child(&self.child), signal)?;
         let child = &mut self.child;
         until(Duration::from_secs(20), "the lab to end", async || Ok(child.try_wait()?))
             .await

@@ -1,5 +1,5 @@
 //! What can go wrong when the registry is programmed from inside the process. What clients are told is
-//! [`crate::failure`]'s.
+//! `crate::failure`'s.
 
 use thiserror::Error;
 

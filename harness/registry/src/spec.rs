@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct HostSpec {
     /// Its name, as clients connect to it (`registry-1.docker.io`).
     pub name: String,
-    /// How it answers: a name of the table in [`crate::personality`].
+    /// How it answers: a name of the table in `crate::personality`.
     pub personality: String,
     /// Who can log in.
     pub accounts: Vec<Account>,

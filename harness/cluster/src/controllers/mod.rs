@@ -1,7 +1,7 @@
 //! The cluster's own controllers, as parts of the engine.
 //!
 //! Each looks at the stored objects and writes through the API like any other client. They share small
-//! helpers: [`children`] (who owns what), [`pods`] (readiness and ranking), [`deps`] (access), [`timers`].
+//! helpers: `children` (who owns what), `pods` (readiness and ranking), `deps` (access), `timers`.
 //! The scheduler and the kubelets are parts of their own; [`all`] includes the former, not the latter.
 
 mod children;

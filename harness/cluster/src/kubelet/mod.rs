@@ -1,7 +1,7 @@
 //! The kubelets: one controller per node that makes its pods run, or says why they don't.
 //!
 //! A kubelet looks at a pod (a *sync*) when the pod is new or changed, when one of its containers has
-//! changed, and again after a while. A sync writes the status, then starts what is missing; see [`sync`]
+//! changed, and again after a while. A sync writes the status, then starts what is missing; see `sync`
 //! for its order. Pulls wait in line, one at a time per node. Everything that takes time is lab time.
 //!
 //! What a message says and which fields a status has is the dialect's; how an image is fetched is the

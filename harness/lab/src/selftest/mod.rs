@@ -3,7 +3,7 @@
 //! Each case gets a lab of its own on a held clock, so waiting costs lab time only. The web server is the
 //! caller's: scripts talk to it through the `pulldrill` command.
 //!
-//! - [`case`]: one script in one lab. [`script`]: running it. This module: which cases there are.
+//! - `case`: one script in one lab. `script`: running it. This module: which cases there are.
 
 mod case;
 mod script;

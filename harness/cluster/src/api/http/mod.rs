@@ -1,7 +1,7 @@
 //! The HTTP face of the API: one generic path for all resources.
 //!
 //! [`serve`] takes connections; each request goes through authentication, authorization and
-//! [`dispatch`], which finds the handler by the shape of the path alone. What kinds are is never asked
+//! `dispatch`, which finds the handler by the shape of the path alone. What kinds are is never asked
 //! here, except for the few virtual ones that answer questions (`reviews`).
 
 mod body;
