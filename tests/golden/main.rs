@@ -5,6 +5,8 @@
 //! status over time, the events, and what `kubectl describe` prints.
 
 mod compare;
+mod drills;
+mod messages;
 mod mutations;
 mod normalise;
 #[path = "../support/programs.rs"]

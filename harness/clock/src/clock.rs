@@ -55,6 +55,8 @@ struct State {
     busy: isize,
     timers: BTreeMap<TimerId, Action>,
     next_id: u64,
+    /// Nothing will be due any more.
+    ended: bool,
 }
 
 enum Going {
@@ -93,6 +95,7 @@ impl Clock {
                 busy: 0,
                 timers: BTreeMap::new(),
                 next_id: 0,
+                ended: false,
             }),
             idle: Notify::new(),
             timers_changed: Notify::new(),
@@ -169,6 +172,11 @@ impl Clock {
         let mut state = self.0.state.lock();
         state.next_id += 1;
         let id = TimerId(at, state.next_id);
+        if state.ended {
+            // What an action owns may call the clock when it is dropped.
+            drop(state);
+            return id;
+        }
         state.timers.insert(id, Box::new(action));
         drop(state);
         self.0.timers_changed.notify_one();
@@ -214,6 +222,19 @@ impl Clock {
     /// Registers who has to move shown times when a live clock is advanced.
     pub fn on_advance(&self, hook: impl Fn(SignedDuration) + Send + Sync + 'static) {
         self.0.hooks.lock().push(Box::new(hook));
+    }
+
+    /// Ends the world that this clock is of: every timer and hook is dropped, and what is scheduled later is
+    /// never due. They own parts of the world, which own the clock; without an end, nothing is ever freed.
+    /// Whoever still sleeps is woken.
+    pub fn end(&self) {
+        let timers = {
+            let mut state = self.0.state.lock();
+            state.ended = true;
+            std::mem::take(&mut state.timers)
+        };
+        let hooks = std::mem::take(&mut *self.0.hooks.lock());
+        drop((timers, hooks));
     }
 
     /// Makes a **live** world older by `by`: shown times move into the past, then every timer in the span
@@ -401,6 +422,33 @@ mod tests {
         assert!(clock.now().duration_since(before) >= SignedDuration::from_hours(12));
         assert!(clock.shown_now() <= real::now());
         assert_eq!(*told.lock(), SignedDuration::from_hours(12));
+    }
+
+    #[tokio::test]
+    async fn an_ended_clock_owns_nothing_and_is_freed_with_its_last_clone() {
+        let clock = Clock::held_at(epoch());
+        let (tx, _rx) = mailbox::<u32>(&clock);
+        let owned = Arc::new(());
+        let (by_timer, by_hook) = (owned.clone(), owned.clone());
+        let later = epoch() + SignedDuration::from_hours(1);
+        let timers_sender = tx.clone();
+        clock.schedule(later, move |_busy| timers_sender.send(u32::from(Arc::strong_count(&by_timer) > 9)));
+        let cycle = clock.clone();
+        clock.on_advance(move |_by| assert!(cycle.is_held() && Arc::strong_count(&by_hook) > 9));
+        let sleeper = clock.clone();
+        let busy = clock.busy();
+        let asleep = tokio::spawn(async move { drop(sleeper.sleep_until(busy, later).await) });
+        clock.idle().await;
+        assert_eq!(Arc::strong_count(&owned), 3);
+        clock.end();
+        asleep.await.unwrap();
+        assert_eq!(Arc::strong_count(&owned), 1);
+        let too_late = owned.clone();
+        clock.schedule(later, move |_busy| drop(too_late));
+        assert_eq!((Arc::strong_count(&owned), clock.next_due()), (1, None));
+        let weak = Arc::downgrade(&clock.0);
+        drop((clock, tx));
+        assert!(weak.upgrade().is_none());
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use pulldrill_clock::Clock;
 use pulldrill_tls::{Authority, Identity, TlsError};
 use serde_json::{Value, json};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{Access, Api, ApiOptions, LogLine, LogSource, User, WriteOptions, http},
@@ -103,6 +103,7 @@ pub struct Cluster {
     access: Arc<Access>,
     network: Network,
     pullers: Pullers,
+    tasks: TaskTracker,
 }
 
 /// What the kubelets' containers wrote, at the times that clients are shown.
@@ -143,8 +144,13 @@ impl Cluster {
         let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24 };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
         first_objects(&api, authority.pem())?;
-        let shifted = store.clone();
-        clock.on_advance(move |by| shifted.shift_times(by));
+        // Weakly: the store's subscribers own the clock.
+        let shifted = Arc::downgrade(&store);
+        clock.on_advance(move |by| {
+            if let Some(store) = shifted.upgrade() {
+                store.shift_times(by);
+            }
+        });
 
         let written = Arc::new(Logs::default());
         let pullers = Pullers::default();
@@ -163,7 +169,8 @@ impl Cluster {
         let mut parts = controllers::all(&api, &dialect, seed);
         parts.extend(kubelet::kubelets(&kubelets, &nodes)?);
         let engine = Engine::new(store, &clock, parts, stop.clone());
-        tokio::spawn(engine.run());
+        let tasks = TaskTracker::new();
+        tasks.spawn(engine.run());
 
         let access = Arc::new(Access::new(clock.clone()));
         let server = http::Server {
@@ -174,9 +181,15 @@ impl Cluster {
             logs: Arc::new(ShownLogs { written, clock }),
             stop,
         };
-        tokio::spawn(http::serve(listener, tls, server));
+        tasks.spawn(http::serve(listener, tls, server));
+        tasks.close();
         let url = format!("https://{address}");
-        Ok(Self { url, authority, admin, trainee, api, access, network, pullers })
+        Ok(Self { url, authority, admin, trainee, api, access, network, pullers, tasks })
+    }
+
+    /// Waits for the end of everything that [`Cluster::start`] has started, after it was stopped.
+    pub async fn ended(&self) {
+        self.tasks.wait().await;
     }
 
     /// Where the API server listens: `https://127.0.0.1:PORT`.

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use pulldrill_clock::{Busy, Clock, Timestamp, mailbox};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Controller, Outcome, Queue};
 use crate::store::{Change, Event, Key, Store, StoreChanged};
@@ -25,6 +25,7 @@ pub struct Context {
     controller: usize,
     wakes: mailbox::Sender<Wake>,
     stop: CancellationToken,
+    work: TaskTracker,
 }
 
 impl Context {
@@ -43,7 +44,7 @@ impl Context {
     {
         let (wakes, controller, stop) = (self.wakes.clone(), self.controller, self.stop.clone());
         let work = work(self.clock.busy());
-        tokio::spawn(async move {
+        self.work.spawn(async move {
             let done = tokio::select! {
                 done = work => done,
                 () = stop.cancelled() => return,
@@ -62,6 +63,7 @@ pub struct Engine {
     wakes: mailbox::Receiver<Wake>,
     changes: mailbox::Receiver<StoreChanged>,
     stop: CancellationToken,
+    work: TaskTracker,
     seen: u64,
 }
 
@@ -77,6 +79,7 @@ impl Engine {
         let (sender, wakes) = mailbox::mailbox(clock);
         let (changed, changes) = mailbox::mailbox(clock);
         store.subscribe(changed);
+        let work = TaskTracker::new();
         let controllers = controllers
             .into_iter()
             .enumerate()
@@ -86,15 +89,22 @@ impl Engine {
                     controller: index,
                     wakes: sender.clone(),
                     stop: stop.clone(),
+                    work: work.clone(),
                 };
                 (controller, Queue::default(), context)
             })
             .collect();
-        Self { store, controllers, wakes, changes, stop, seen: 0 }
+        Self { store, controllers, wakes, changes, stop, work, seen: 0 }
     }
 
-    /// Runs until stopped.
+    /// Runs until stopped, and until all work that was started has ended.
     pub async fn run(mut self) {
+        self.react().await;
+        self.work.close();
+        self.work.wait().await;
+    }
+
+    async fn react(&mut self) {
         self.catch_up();
         self.drain();
         loop {

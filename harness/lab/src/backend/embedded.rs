@@ -128,7 +128,7 @@ impl Time for Embedded {
 impl Lifecycle for Embedded {
     fn down(&self) -> BoxFuture<'_, ()> {
         self.stop.cancel();
-        Box::pin(std::future::ready(()))
+        Box::pin(self.cluster.ended())
     }
 }
 

@@ -6,6 +6,8 @@ mod inner;
 mod open;
 mod show;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -267,6 +269,8 @@ impl Lab {
         self.0.backend.down().await;
         self.0.tasks.close();
         self.0.tasks.wait().await;
+        self.0.stage.ended().await;
+        self.0.clock.end();
         if let Some(Err(error)) = self.0.folder.as_ref().map(Folder::release) {
             tracing::warn!(%error, "the lab's folder could not be released");
         }

@@ -190,6 +190,11 @@ impl Stage {
         all.filter(|host| host.personality == Personality::Ecr).collect()
     }
 
+    /// Waits until the registries have let go of every connection, once the lab was stopped.
+    pub(crate) async fn ended(&self) {
+        self.registry.stopped().await;
+    }
+
     fn connect(&self, name: &str, address: &str, to: SocketAddr) -> Result<(), LabError> {
         let parsed: IpAddr = address.parse().map_err(|error| failed(name)(format!("{address}: {error}")))?;
         self.network.add_host(name, parsed);

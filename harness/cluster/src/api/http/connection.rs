@@ -9,6 +9,7 @@ use pulldrill_clock::real;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 
 use super::{Server, dispatch, slow::Impatient};
 use crate::api::User;
@@ -22,9 +23,15 @@ const UNREAD: Duration = Duration::from_secs(30);
 /// How long open requests may take to end after the server was stopped.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Serves until stopped.
+/// Serves until stopped, and until all connections have ended.
 pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, server: Server) {
-    let acceptor = TlsAcceptor::from(tls);
+    let connections = TaskTracker::new();
+    accept(listener, TlsAcceptor::from(tls), &server, &connections).await;
+    connections.close();
+    connections.wait().await;
+}
+
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, server: &Server, connections: &TaskTracker) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -32,7 +39,7 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, server: Server
         };
         match accepted {
             Ok((stream, _peer)) => {
-                tokio::spawn(connection(stream, acceptor.clone(), server.clone()));
+                connections.spawn(connection(stream, acceptor.clone(), server.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: waiting is all that helps.
