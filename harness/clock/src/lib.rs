@@ -23,3 +23,11 @@ pub mod seed;
 pub use busy::Busy;
 pub use clock::Clock;
 pub use jiff::{SignedDuration, Timestamp};
+
+/// A span that somebody outside has named, in seconds: at most a century either way, so that no sum of it
+/// and a time of the lab is beyond all times.
+#[must_use]
+pub fn seconds(wanted: i64) -> SignedDuration {
+    const CENTURY: i64 = 100 * 366 * 24 * 3600;
+    SignedDuration::from_secs(wanted.clamp(-CENTURY, CENTURY))
+}

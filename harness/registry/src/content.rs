@@ -1,25 +1,36 @@
 //! What is stored: blobs and manifests by digest, shared by all hosts, and per repository which of them it
 //! has, under which tags. In memory.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io::Read as _,
+};
 
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use parking_lot::RwLock;
 use pulldrill_clock::Timestamp;
 use serde_json::Value;
 
 use crate::{
     image::Content,
-    name::digest,
+    name::{digest, digest_of},
     spec::{Access, RepositorySpec},
 };
 
 /// How much is stored at most, so that a client cannot use up the machine.
 const MOST: usize = 2 << 30;
 
+/// How much a layer may come to when unpacked, to be looked at.
+const LARGEST_LAYER: u64 = 1 << 30;
+
 /// Everything ever stored, by digest. Nothing is forgotten: what a tag pointed at once stays evidence.
 #[derive(Default)]
-pub(crate) struct Blobs(RwLock<Stored>);
+pub(crate) struct Blobs {
+    stored: RwLock<Stored>,
+    /// What manifests whose parts are all here have been found to contain.
+    contents: RwLock<HashMap<String, Option<Content>>>,
+}
 
 #[derive(Default)]
 struct Stored {
@@ -35,7 +46,7 @@ impl Blobs {
     /// Stores some bytes and gives their digest.
     pub(crate) fn put(&self, bytes: Bytes) -> Result<String, Full> {
         let digest = digest(&bytes);
-        let mut stored = self.0.write();
+        let mut stored = self.stored.write();
         if !stored.by_digest.contains_key(&digest) {
             if stored.total + bytes.len() > MOST {
                 return Err(Full);
@@ -48,28 +59,50 @@ impl Blobs {
 
     /// The bytes of a digest.
     pub(crate) fn get(&self, digest: &str) -> Option<Bytes> {
-        self.0.read().by_digest.get(digest).cloned()
+        self.stored.read().by_digest.get(digest).cloned()
     }
 
     fn json(&self, digest: &str) -> Option<Value> {
         serde_json::from_slice(&self.get(digest)?).ok()
     }
 
-    /// What an image contains; of an index, its image for linux/amd64 or else the first.
+    /// What an image contains; of an index, what a node takes from it: its image for linux/amd64, else one
+    /// that names no platform. Nothing, when its layers are not what its configuration says: anybody can
+    /// write a manifest.
     pub(crate) fn content_of(&self, digest: &str) -> Option<Content> {
-        let mut manifest = self.json(digest)?;
-        if let Some(entries) = manifest["manifests"].as_array() {
-            let usual = entries
-                .iter()
-                .find(|e| e["platform"]["os"] == "linux" && e["platform"]["architecture"] == "amd64");
-            manifest = self.json(usual.or_else(|| entries.first())?["digest"].as_str()?)?;
+        let manifest = self.json(digest)?;
+        let Some(entries) = manifest["manifests"].as_array() else { return self.proven(digest, &manifest) };
+        let usual = |e: &&Value| e["platform"]["os"] == "linux" && e["platform"]["architecture"] == "amd64";
+        let plain = |e: &&Value| e["platform"].is_null();
+        let entry = entries.iter().find(usual).or_else(|| entries.iter().find(plain));
+        let digest = entry.or_else(|| entries.first())?["digest"].as_str()?;
+        self.proven(digest, &self.json(digest)?)
+    }
+
+    /// The content of an image's manifest, looked into once.
+    fn proven(&self, digest: &str, manifest: &Value) -> Option<Content> {
+        if let Some(known) = self.contents.read().get(digest) {
+            return known.clone();
         }
         let config_digest = manifest["config"]["digest"].as_str()?.to_owned();
         let config = self.json(&config_digest)?;
-        let layers = config["rootfs"]["diff_ids"].as_array()?;
-        let diff_ids = layers.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        Some(Content { config_digest, diff_ids })
+        let layers: Option<Vec<Bytes>> =
+            manifest["layers"].as_array()?.iter().map(|layer| self.get(layer["digest"].as_str()?)).collect();
+        let layers = layers?;
+        let diff_ids = config["rootfs"]["diff_ids"].as_array()?;
+        let diff_ids: Vec<String> = diff_ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        let fit = layers.len() == diff_ids.len()
+            && layers.iter().zip(&diff_ids).all(|(layer, diff_id)| unpacks_to(layer, diff_id));
+        let content = fit.then_some(Content { config_digest, diff_ids });
+        self.contents.write().insert(digest.to_owned(), content.clone());
+        content
     }
+}
+
+/// Whether a layer, as it is or unpacked, has this digest.
+fn unpacks_to(layer: &[u8], diff_id: &str) -> bool {
+    digest(layer) == diff_id
+        || digest_of(MultiGzDecoder::new(layer).take(LARGEST_LAYER)).is_ok_and(|found| found == diff_id)
 }
 
 /// A manifest in a repository.

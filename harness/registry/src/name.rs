@@ -1,6 +1,9 @@
 //! Names by the distribution specification: repositories, tags, digests.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    io::{self, Read},
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,9 +14,25 @@ const LONGEST_TAG: usize = 128;
 
 /// The digest of some bytes, `sha256:…`.
 pub(crate) fn digest(bytes: &[u8]) -> String {
+    written(Sha256::digest(bytes).as_slice())
+}
+
+/// The digest of everything that a reader gives.
+pub(crate) fn digest_of(mut reader: impl Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match reader.read(&mut piece)? {
+            0 => return Ok(written(hash.finalize().as_slice())),
+            n => hash.update(&piece[..n]),
+        }
+    }
+}
+
+fn written(hash: &[u8]) -> String {
     let mut text = String::with_capacity(71);
     text.push_str("sha256:");
-    for byte in Sha256::digest(bytes) {
+    for byte in hash {
         let _always_fits = write!(text, "{byte:02x}");
     }
     text

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{resources::Resource, store::Key};
 
+/// How many pods there may be in all.
+const MOST_PODS: usize = 2000;
+
 /// Where the credentials of a pod's service account are mounted.
 const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -42,6 +45,9 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());
     }
+    if api.options().admission {
+        room(api, resource, object)?;
+    }
     priority(api, resource, object)?;
     tolerations(&mut object["spec"]);
     if api.options().admission {
@@ -70,6 +76,17 @@ fn service_address(api: &Api, service: &mut Value) {
     };
     spec["clusterIP"] = address.as_str().into();
     spec["clusterIPs"] = json!([address]);
+}
+
+/// Refuses a pod beyond what one machine should carry: a slip of the finger at `--replicas` must not end the lab.
+fn room(api: &Api, resource: &Resource, pod: &Value) -> Result<(), Status> {
+    let pods = api.list("pods", None).len();
+    if pods < MOST_PODS {
+        return Ok(());
+    }
+    let why =
+        format!("exceeded quota: pods, requested: pods=1, used: pods={pods}, limited: pods={MOST_PODS}");
+    Err(Status::forbidden(resource, text(&pod["metadata"]["name"]), &why))
 }
 
 fn priority(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Status> {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use pulldrill_clock::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
@@ -65,7 +64,7 @@ impl Api {
         let meta = &mut object["metadata"];
         let before = meta["deletionGracePeriodSeconds"].as_i64();
         if !meta["deletionTimestamp"].is_string() || before.is_some_and(|b| b > grace) {
-            let end = self.clock().shown_now() + SignedDuration::from_secs(grace);
+            let end = self.clock().shown_now() + pulldrill_clock::seconds(grace);
             meta["deletionTimestamp"] = stamp(end);
             meta["deletionGracePeriodSeconds"] = json!(grace);
             if let Some(generation) = meta["generation"].as_i64() {

@@ -8,7 +8,9 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::world::World;
+use pulldrill_cluster::store::Key;
+
+use crate::world::{Client, World};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -79,6 +81,118 @@ async fn odd_requests_get_clear_answers() {
         }
     }
     assert_eq!(admin.get("/healthz").await.code, 200);
+}
+
+/// Objects that are not what they should be, somewhere near the top.
+fn misshapen() -> Vec<serde_json::Value> {
+    let mut all = Vec::new();
+    for odd in [json!(5), json!([]), json!({"x": 5})] {
+        for field in ["metadata", "spec", "status"] {
+            all.push(json!({field: odd}));
+        }
+        for field in ["template", "selector", "strategy", "replicas", "finalizers", "ports"] {
+            all.push(json!({"spec": {field: odd}}));
+        }
+        for field in ["annotations", "labels", "ownerReferences", "finalizers"] {
+            all.push(json!({"metadata": {field: odd}}));
+        }
+        all.push(json!({"spec": {"template": {"metadata": odd, "spec": odd}}}));
+        all.push(json!({"spec": {"template": {"spec": {"containers": [odd], "volumes": [odd]}}}}));
+    }
+    all
+}
+
+/// Every path to which discovery says that something can be posted.
+async fn creatable(client: &Client) -> Vec<String> {
+    let mut roots = vec!["/api/v1".to_owned()];
+    for group in client.get("/apis").await.json()["groups"].as_array().unwrap() {
+        roots.push(format!("/apis/{}", group["preferredVersion"]["groupVersion"].as_str().unwrap()));
+    }
+    let mut all = Vec::new();
+    for root in roots {
+        for resource in client.get(&root).await.json()["resources"].as_array().unwrap() {
+            let place = if resource["namespaced"] == true { "/namespaces/default" } else { "" };
+            let name = resource["name"].as_str().unwrap().replace('/', "/default/");
+            if resource["verbs"].as_array().unwrap().iter().any(|verb| verb == "create") {
+                all.push(format!("{root}{place}/{name}"));
+            }
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn no_resource_is_given_a_misshapen_object_that_breaks_it() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let paths = creatable(&admin).await;
+    assert!(paths.iter().any(|path| path.ends_with("serviceaccounts/default/token")), "{paths:?}");
+    for path in paths {
+        for body in [json!([]), json!("x"), json!({"metadata": 5}), json!({"spec": []}), json!({"status": 5})]
+        {
+            let code = admin.post(&path, &body).await.code;
+            assert!(code < 500 || code == 501, "{code} for {body} to {path}");
+        }
+    }
+    let spec = json!({"containers": [{"name": "c", "image": "x"}]});
+    let deployment = json!({"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": spec}}});
+    let deployments = "/apis/apps/v1/namespaces/default/deployments";
+    assert_eq!(admin.post(deployments, &deployment).await.code, 201);
+    for path in [format!("{deployments}/d"), "/api/v1/namespaces/default".into()] {
+        for body in misshapen() {
+            assert!(admin.patch(&path, "merge-patch+json", &body).await.code < 500, "{body} to {path}");
+            // The words for elements without a merge key are those of an internal error.
+            let code = admin.patch(&path, "strategic-merge-patch+json", &body).await.code;
+            assert!(code <= 500, "{code} for {body} to {path}");
+            for (field, value) in body.as_object().into_iter().flatten() {
+                let change = json!([{"op": "add", "path": format!("/{field}"), "value": value}]);
+                assert!(
+                    admin.patch(&path, "json-patch+json", &change).await.code < 500,
+                    "{change} to {path}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_number_is_too_big() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let token = "/api/v1/namespaces/default/serviceaccounts/default/token";
+    let long = json!({"spec": {"expirationSeconds": i64::MAX}});
+    assert_eq!(admin.post(token, &long).await.code, 201);
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"nodeName": "somewhere",
+        "terminationGracePeriodSeconds": i64::MAX, "containers": [{"name": "c", "image": "x"}]}});
+    assert_eq!(admin.post("/api/v1/namespaces/default/pods", &pod).await.code, 201);
+    let log = format!("/api/v1/namespaces/default/pods/p/log?sinceSeconds={}", i64::MIN);
+    assert!(admin.get(&log).await.code < 500);
+    assert_eq!(admin.delete("/api/v1/namespaces/default/pods/p").await.code, 200);
+    let spec = json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]});
+    let job = json!({"metadata": {"name": "j"}, "spec": {"activeDeadlineSeconds": i64::MAX,
+        "template": {"spec": spec}}});
+    assert_eq!(admin.post("/apis/batch/v1/namespaces/default/jobs", &job).await.code, 201);
+    let cron = json!({"metadata": {"name": "c"}, "spec": {"schedule": "* * * * *",
+        "startingDeadlineSeconds": i64::MAX, "jobTemplate": {"spec": {"template": {"spec": spec}}}}});
+    assert_eq!(admin.post("/apis/batch/v1/namespaces/default/cronjobs", &cron).await.code, 201);
+    // The controllers are still there.
+    world.clock.idle().await;
+    let job = admin.get("/apis/batch/v1/namespaces/default/jobs/j").await.json();
+    assert_eq!(job["status"]["active"], 1, "{job}");
+}
+
+#[tokio::test]
+async fn there_is_an_end_to_the_pods_that_can_be_made() {
+    let world = World::new().await;
+    for n in 0..2000 {
+        let pod = json!({"metadata": {"name": format!("p{n}"), "namespace": "other"}});
+        world.cluster.store().create("pods", Key::new("other", format!("p{n}")), pod).unwrap();
+    }
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "x"}]}});
+    let refused = world.admin().post("/api/v1/namespaces/default/pods", &pod).await;
+    assert_eq!(refused.code, 403);
+    assert!(refused.message().contains("exceeded quota"), "{}", refused.message());
 }
 
 #[tokio::test]

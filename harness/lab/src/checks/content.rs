@@ -9,6 +9,7 @@ use super::{
     Facts, Finding,
     baseline::container_of,
     evidence::{Content, Served},
+    secrets::{is_accepted, secret_names},
 };
 use crate::{
     observe::{
@@ -102,7 +103,8 @@ pub(crate) fn served(facts: &Facts<'_>, handles: &[String]) -> Finding {
     Ok("the registry served it to every node that runs it".into())
 }
 
-/// Every replica that became ready after the opening was pulled by one of these users.
+/// Every replica that became ready after the opening was pulled by one of these users, and has a pull secret
+/// that the registry accepts.
 pub(crate) fn pulled_with(facts: &Facts<'_>, handle: &str, users: &[String]) -> Finding {
     let host = facts.host(handle);
     let fresh: Vec<Replica> = replicas(facts)?
@@ -113,6 +115,10 @@ pub(crate) fn pulled_with(facts: &Facts<'_>, handle: &str, users: &[String]) -> 
         return Err("no new replica has become ready".into());
     }
     for replica in &fresh {
+        // What somebody else's pod has brought to the node is no proof: the pod itself has to have a login.
+        if !secret_names(&replica.value()["spec"]).iter().any(|name| is_accepted(facts, name, host)) {
+            return Err(format!("{} has no secret that the registry accepts", replica.name()));
+        }
         let repository = replica.reference().map(|reference| reference.repository).unwrap_or_default();
         let by_right_user = |served: &Served| {
             let identity = served.identity.as_ref();

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use pulldrill_clock::SignedDuration;
 use serde_json::Value;
 
-use super::{Facts, Finding, evidence::Credentials};
+use super::{Facts, Finding, evidence::Credentials, workload::pull_secrets};
 use crate::observe::Snapshot;
 
 /// The default ServiceAccount names a secret that the registry accepts now.
@@ -13,26 +13,22 @@ pub(crate) fn on_service_account(facts: &Facts<'_>, handle: &str) -> Finding {
     let account =
         facts.snapshot.get("serviceaccounts", "default").ok_or("there is no default ServiceAccount")?;
     let names = secret_names(account.value());
-    let good = |name: &&String| {
-        let logins = logins(facts.snapshot, name, host);
-        logins.iter().any(|login| login.accepted(facts, host).is_some())
-    };
-    match names.iter().find(good) {
+    match names.iter().find(|name| is_accepted(facts, name, host)) {
         Some(name) => Ok(format!("the default ServiceAccount has {name}")),
         None => Err("the default ServiceAccount has no secret that the registry accepts".into()),
     }
+}
+
+/// Whether the registry takes a login of this secret now.
+pub(super) fn is_accepted(facts: &Facts<'_>, secret: &str, host: &str) -> bool {
+    logins(facts.snapshot, secret, host).iter().any(|login| login.accepted(facts, host).is_some())
 }
 
 /// Every secret that the workload uses for the registry is good for `remaining` longer; there is one.
 pub(crate) fn fresh(facts: &Facts<'_>, handle: &str, remaining: SignedDuration) -> Finding {
     let host = facts.host(handle);
     let workload = facts.workload().ok_or("the workload is not the object that it was")?;
-    let template = workload.template();
-    let mut names = secret_names(template);
-    let account = template["serviceAccountName"].as_str().unwrap_or("default");
-    if let Some(account) = facts.snapshot.get("serviceaccounts", account) {
-        names.extend(secret_names(account.value()));
-    }
+    let names = pull_secrets(facts, &workload);
     let mut found = 0;
     for name in &names {
         for login in logins(facts.snapshot, name, host) {
@@ -66,7 +62,7 @@ impl Login {
 }
 
 /// The pull secrets that a ServiceAccount or a pod template names.
-fn secret_names(object: &Value) -> Vec<String> {
+pub(super) fn secret_names(object: &Value) -> Vec<String> {
     let names = object["imagePullSecrets"].as_array().into_iter().flatten();
     names.filter_map(|secret| secret["name"].as_str()).map(Into::into).collect()
 }
@@ -74,15 +70,17 @@ fn secret_names(object: &Value) -> Vec<String> {
 /// The entries of a pull secret for a registry.
 fn logins(snapshot: &Snapshot, secret: &str, host: &str) -> Vec<Login> {
     let Some(secret) = snapshot.get("secrets", secret) else { return Vec::new() };
-    if secret.value()["type"] != "kubernetes.io/dockerconfigjson" {
-        return Vec::new();
-    }
-    let config = secret.value()["data"][".dockerconfigjson"]
+    let (key, list) = match secret.value()["type"].as_str() {
+        Some("kubernetes.io/dockerconfigjson") => (".dockerconfigjson", "/auths"),
+        Some("kubernetes.io/dockercfg") => (".dockercfg", ""),
+        _ => return Vec::new(),
+    };
+    let config = secret.value()["data"][key]
         .as_str()
         .and_then(|text| STANDARD.decode(text).ok())
         .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
         .unwrap_or_default();
-    let entries = config["auths"].as_object().into_iter().flatten();
+    let entries = config.pointer(list).and_then(Value::as_object).into_iter().flatten();
     entries.filter(|(name, _)| host_of(name) == normal(host)).filter_map(|(_, entry)| login(entry)).collect()
 }
 

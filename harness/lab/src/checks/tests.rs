@@ -329,6 +329,23 @@ fn pods_changed_behind_the_back_of_their_template_do_not_solve_it() {
 }
 
 #[test]
+fn pods_made_by_hand_for_the_workload_to_adopt_do_not_solve_it() {
+    let mut world = World::opened();
+    let fixed = world.image("fixed");
+    world.rolled_out(&fixed, RIGHT);
+    world.serve(RIGHT, "node-2");
+    let key = Key::new(&world.variant.namespace, "good-2");
+    let mut adopted = world.store.get("pods", &key).unwrap().value().clone();
+    adopted["spec"]["imagePullSecrets"] = json!([{"name": "s"}]);
+    world.put("pods", adopted);
+    assert_eq!(world.failing(), ["runs"], "the next pod would not have the secret");
+    let account = json!({"metadata": {"name": "default", "namespace": world.variant.namespace},
+        "imagePullSecrets": [{"name": "s"}]});
+    world.put("serviceaccounts", account);
+    assert_eq!(world.failing(), Vec::<String>::new(), "now it would");
+}
+
+#[test]
 fn a_loosened_policy_does_not_solve_it() {
     let mut world = World::opened();
     let image = world.image("fixed");
@@ -396,6 +413,32 @@ fn a_secret_counts_when_the_registry_accepts_it_and_long_enough() {
     put_secret("AWS", "token");
     assert!(finding(&world, &fresh("5h")).is_ok());
     assert!(finding(&world, &fresh("6h")).is_err());
+}
+
+#[test]
+fn what_another_pod_has_pulled_is_no_proof_of_a_login() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let mut world = World::opened();
+    let fixed = world.image("fixed");
+    world.rolled_out(&fixed, RIGHT);
+    let registry = world.variant.registries[0].clone();
+    world.serve(RIGHT, "node-2");
+    world.known.served.last_mut().unwrap().identity = Some("puller".into());
+    let pulled = json!({"pulled-with": {"registry": registry.handle}}).to_string();
+    assert!(finding(&world, &pulled).is_err(), "the image was on the node, but no pod has a secret");
+    let config = json!({registry.host.as_str(): {"username": "puller", "password": "good"}}).to_string();
+    world.put(
+        "secrets",
+        json!({"metadata": {"name": "s", "namespace": world.variant.namespace},
+            "type": "kubernetes.io/dockercfg", "data": {".dockercfg": STANDARD.encode(config)}}),
+    );
+    for n in 1..=3 {
+        let key = Key::new(&world.variant.namespace, format!("good-{n}"));
+        let mut pod = world.store.get("pods", &key).unwrap().value().clone();
+        pod["spec"]["imagePullSecrets"] = json!([{"name": "s"}]);
+        world.put("pods", pod);
+    }
+    assert_eq!(finding(&world, &pulled), Ok("pulled with the right identity".into()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pulldrill_cluster::store::Stored;
 use serde_json::Value;
 
-use super::{Facts, Finding, baseline::ready_pods};
+use super::{Facts, Finding, baseline::ready_pods, secrets::secret_names};
 use crate::observe::{
     Workload,
     workload::{is_leaving, is_ready},
@@ -26,7 +26,12 @@ pub(crate) fn running(facts: &Facts<'_>) -> Finding {
         return Err(format!("the controller has not seen the latest {name}"));
     }
     let current = workload.current_pods(facts.snapshot);
-    let as_written = |pod: &&Arc<Stored>| images(&pod.value()["spec"]) == images(workload.template());
+    let secrets = pull_secrets(facts, &workload);
+    let as_written = |pod: &&Arc<Stored>| {
+        let spec = &pod.value()["spec"];
+        images(spec) == images(workload.template())
+            && secret_names(spec).iter().all(|name| secrets.contains(name))
+    };
     let ready = current.iter().filter(as_written).filter(|pod| is_ready(pod.value())).count();
     let staying = workload.pods(facts.snapshot).iter().filter(|p| is_leaving(p.value()).is_none()).count();
     if i64::try_from(ready).unwrap_or(0) < wanted {
@@ -36,6 +41,17 @@ pub(crate) fn running(facts: &Facts<'_>) -> Finding {
         return Err(format!("{} pods of {name} are old or not ready", staying - ready));
     }
     Ok(format!("{ready} of {wanted} replicas are ready"))
+}
+
+/// The pull secrets that pods of the workload get: its template's, and its service account's. A pod that was
+/// made by hand, for the workload to adopt, may have others.
+pub(super) fn pull_secrets(facts: &Facts<'_>, workload: &Workload) -> Vec<String> {
+    let template = workload.template();
+    let account = template["serviceAccountName"].as_str().unwrap_or("default");
+    let account = facts.snapshot.get("serviceaccounts", account);
+    let mut names = secret_names(template);
+    names.extend(account.into_iter().flat_map(|account| secret_names(account.value())));
+    names
 }
 
 /// The images of a pod spec's containers. A pod's own can be changed behind its template's back.

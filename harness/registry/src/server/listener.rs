@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::exchange;
-use crate::{RegistryError, host::Host, registry::Shared};
+use crate::{Client, RegistryError, host::Host, registry::Shared};
 
 /// How long a TLS handshake, or the head of a request, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -74,13 +74,16 @@ impl Listener {
                     real::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
+                // Asked once, and at once, whatever becomes of the connection: when it has ended, its port may be
+                // somebody else's.
+                let client = shared.clients.client(peer);
                 let Ok(permit) = room.clone().try_acquire_owned() else { continue };
                 let (shared, host, tls) = (shared.clone(), host.clone(), self.tls.clone());
                 tracker.spawn(async move {
                     let stop = host.stop.clone();
                     tokio::select! {
                         () = stop.cancelled() => {}
-                        () = connection(shared, host, role, tls, stream, peer) => {}
+                        () = connection(shared, host, role, tls, stream, client) => {}
                     }
                     drop(permit);
                 });
@@ -95,13 +98,11 @@ async fn connection(
     role: Role,
     tls: TlsAcceptor,
     stream: TcpStream,
-    peer: SocketAddr,
+    client: Client,
 ) {
     let _only_slower = stream.set_nodelay(true);
-    // Asked once, and at once: when a connection has ended, its port may be somebody else's.
-    let client = shared.clients.client(peer);
     let Some(Ok(stream)) = real::timeout(PATIENCE, tls.accept(stream)).await else {
-        tracing::debug!(host = host.name, %peer, "no TLS handshake");
+        tracing::debug!(host = host.name, "no TLS handshake");
         return;
     };
     let service = service_fn(move |request: http::Request<Incoming>| {
@@ -117,6 +118,6 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
-        tracing::debug!(%peer, %error, "connection ended");
+        tracing::debug!(%error, "connection ended");
     }
 }

@@ -35,8 +35,18 @@ pub(super) fn media_type(headers: &HeaderMap) -> &str {
 /// Decodes an object in JSON, YAML or protobuf.
 ///
 /// # Errors
-/// 400 for a broken body, 415 for another type.
+/// 400 for a broken body or one that is no object, 415 for another type.
 pub(super) fn decode(media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
+    let value = decode_any(media, body, expected)?;
+    if value.is_object() {
+        return Ok(value);
+    }
+    Err(Status::bad_request(format!(
+        "the object provided is unrecognized (must be of type {expected}): it is not an object"
+    )))
+}
+
+fn decode_any(media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
     match media {
         "" | "application/json" => json(body, expected),
         "application/yaml" | "text/yaml" | "application/x-yaml" => yaml(body, expected),

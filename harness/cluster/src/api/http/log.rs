@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures::stream;
-use pulldrill_clock::{SignedDuration, Timestamp, real};
+use pulldrill_clock::{Timestamp, real};
 use serde_json::Value;
 
 use super::{Reply, Server, dispatch::Asked, options::Query, reply, route::Target};
@@ -61,7 +61,7 @@ pub(super) fn log(server: &Server, asked: &Asked, target: &Target) -> Result<Rep
 fn wanted(server: &Server, query: &Query) -> Result<Wanted, Status> {
     let size = |n: i64| usize::try_from(n).unwrap_or(0);
     let since = match query.number("sinceSeconds")? {
-        Some(seconds) => Some(server.clock().shown_now() - SignedDuration::from_secs(seconds)),
+        Some(seconds) => Some(server.clock().shown_now() - pulldrill_clock::seconds(seconds)),
         None => query.text("sinceTime").parse().ok(),
     };
     Ok(Wanted {

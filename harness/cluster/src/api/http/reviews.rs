@@ -1,6 +1,5 @@
 //! The virtual resources: questions that are asked by creating an object, and answered in its status.
 
-use pulldrill_clock::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{Reply, Server, body, dispatch::Asked, negotiate, negotiate::Form, reply, route::Target};
@@ -86,11 +85,14 @@ pub(super) fn token(server: &Server, asked: &Asked, target: &Target) -> Result<R
         return Err(Status::invalid_kind("authentication.k8s.io", "TokenRequest", "", &errors));
     }
     let clock = server.clock();
-    let expires = clock.now() + SignedDuration::from_secs(seconds);
+    let expires = clock.now() + pulldrill_clock::seconds(seconds);
     let token = server.access.issue(User::service_account(&key.namespace, &key.name), expires);
     request["apiVersion"] = "authentication.k8s.io/v1".into();
     request["kind"] = "TokenRequest".into();
     request["metadata"] = json!({"name": key.name, "namespace": key.namespace, "uid": account.meta("uid")});
+    if !request["spec"].is_object() {
+        request["spec"] = json!({});
+    }
     request["spec"]["expirationSeconds"] = seconds.into();
     let shown = clock.shown(expires).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     request["status"] = json!({"token": token, "expirationTimestamp": shown});

@@ -34,9 +34,6 @@ fn read(
     let validation = FieldValidation::of(&asked.query, options_kind)?;
     let mut object = body::decode(body::media_type(&asked.headers), &asked.body, &resource.kind)?;
     let api_version = resource.api_version(&target.version);
-    if !object.is_object() {
-        return Err(cannot_be_handled(target, &resource.kind, "not an object"));
-    }
     access::default_text(&mut object, "apiVersion", api_version.as_str());
     access::default_text(&mut object, "kind", resource.kind.as_str());
     let (found_version, found) = (access::text(&object["apiVersion"]), access::text(&object["kind"]));

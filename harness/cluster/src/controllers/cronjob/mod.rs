@@ -138,7 +138,7 @@ impl View<'_> {
     }
 
     fn window(&self) -> Option<SignedDuration> {
-        self.cron["spec"]["startingDeadlineSeconds"].as_i64().map(SignedDuration::from_secs)
+        self.cron["spec"]["startingDeadlineSeconds"].as_i64().map(pulldrill_clock::seconds)
     }
 
     fn start(&mut self, due: Timestamp, now: Timestamp) -> Result<(), Status> {

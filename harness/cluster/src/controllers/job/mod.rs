@@ -109,7 +109,7 @@ impl Jobs {
     /// Deletes a Job that has been over for `ttlSecondsAfterFinished`.
     fn expire(&mut self, key: &Key, job: &Value, end: Timestamp, context: &Context) -> Result<(), Status> {
         let Some(kept) = job["spec"]["ttlSecondsAfterFinished"].as_i64() else { return Ok(()) };
-        let end = end + SignedDuration::from_secs(kept);
+        let end = end + pulldrill_clock::seconds(kept);
         if end > self.deps.now() {
             self.timers.at_shown(key, end, context);
             return Ok(());
@@ -145,7 +145,7 @@ pub(crate) fn finished(job: &Value) -> Option<Timestamp> {
 fn deadline(job: &Value) -> Option<Timestamp> {
     let seconds = job["spec"]["activeDeadlineSeconds"].as_i64()?;
     let started = time(&job["status"]["startTime"])?;
-    finished(job).is_none().then(|| started + SignedDuration::from_secs(seconds))
+    finished(job).is_none().then(|| started + pulldrill_clock::seconds(seconds))
 }
 
 /// One look at one Job.
