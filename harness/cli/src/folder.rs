@@ -1,6 +1,6 @@
 //! The lab's folder as others see it: where the lab is, whether it runs, and what it has left.
 //!
-//! The lab itself writes these files; only `down` removes any.
+//! The lab itself writes these files; the end of `up`, and `down`, remove them.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -12,7 +12,7 @@ use pulldrill_lab::view::LabInfo;
 
 use crate::exit::Failure;
 
-/// What `up` makes in its folder; `down` removes these and nothing else.
+/// What `up` makes in its folder; these are removed and nothing else.
 const MADE: [&str; 11] = [
     "lab.json",
     "kubeconfig",
@@ -104,9 +104,14 @@ impl Folder {
             let Ok(meta) = path.symlink_metadata() else { continue };
             found = true;
             let removed = if meta.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(|error| {
-                Failure::infrastructure(format!("cannot remove {}: {error}", path.display()))
-            })?;
+            match removed {
+                // `down` and the lab that it ends both clean up.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    let message = format!("cannot remove {}: {error}", path.display());
+                    return Err(Failure::infrastructure(message));
+                }
+                _ => {}
+            }
         }
         if found {
             // Fails when somebody else's files are in it, which is right.

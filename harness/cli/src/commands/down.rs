@@ -34,7 +34,7 @@ pub(super) async fn down(ground: &Ground<'_>) -> Outcome {
             .help("end that process yourself, then run `pulldrill down` again"));
     }
     let found = folder.clear()?;
-    ground.out.data(&json!({"stopped": ran, "cleared": found}), |_| match (ran, found) {
+    ground.out.data(&json!({"stopped": ran, "cleared": ran || found}), |_| match (ran, found) {
         (true, _) => format!("the lab in {dir} has ended and its files are gone"),
         (false, true) => format!("no lab was running in {dir}; what one had left is gone"),
         (false, false) => format!("there is no lab in {dir}"),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Ground, show};
 use crate::{
     client::segment,
-    exit::{Exit, Outcome},
+    exit::{Exit, Failure, Outcome},
 };
 
 /// The answer of `check`.
@@ -99,6 +99,9 @@ pub(super) async fn reset(ground: &Ground<'_>, drill: &str) -> Outcome {
 }
 
 pub(super) async fn record(ground: &Ground<'_>) -> Outcome {
+    if !ground.common.as_instructor {
+        return Err(Failure::usage("the record tells the causes; add --as-instructor to see it"));
+    }
     let record: Vec<RecordView> = ground.instructors_lab()?.get("record").await?;
     ground.out.data(&record, |record| show::record(record));
     Ok(Exit::Yes)

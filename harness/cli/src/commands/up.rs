@@ -25,7 +25,11 @@ pub(super) async fn up(ground: &Ground<'_>, up: &Up) -> Outcome {
     let listener = bind(up.listen).await?;
     let address = listener.local_addr().map_err(|error| unbound(DEFAULT_LISTEN, error))?;
 
-    let lab = Lab::start(options(ground, up, address, &stop)).await?;
+    let lab = match Lab::start(options(ground, up, address, &stop)).await {
+        // Parts that are told to end while they start fail in one way or another.
+        Err(_) if stop.is_cancelled() => return cleared(ground),
+        started => started?,
+    };
     let site = tokio::spawn(pulldrill_web::serve(listener, lab.clone(), stop.clone()));
     ground
         .out
@@ -33,29 +37,37 @@ pub(super) async fn up(ground: &Ground<'_>, up: &Up) -> Outcome {
 
     let opened = tokio::select! {
         opened = lab.open() => opened,
-        () = stop.cancelled() => return finish(ground.out, &lab, site, Exit::Yes).await,
+        () = stop.cancelled() => Ok(()),
     };
-    if let Err(error) = opened {
-        stop.cancel();
-        finish(ground.out, &lab, site, Exit::Infrastructure).await?;
-        return Err(error.into());
+    match opened {
+        Err(error) if !stop.is_cancelled() => {
+            stop.cancel();
+            finish(ground.out, &lab, site).await;
+            return Err(error.into());
+        }
+        _ if stop.is_cancelled() => {
+            finish(ground.out, &lab, site).await;
+            return cleared(ground);
+        }
+        _ => {}
     }
     ground.out.line(&summary(ground, &lab.info(), watch.elapsed()));
     stop.cancelled().await;
-    finish(ground.out, &lab, site, Exit::Yes).await
+    finish(ground.out, &lab, site).await;
+    cleared(ground)
+}
+
+/// Takes away what the lab made in its folder: nothing of it is of use without the lab.
+fn cleared(ground: &Ground<'_>) -> Outcome {
+    ground.folder.clear()?;
+    Ok(Exit::Yes)
 }
 
 /// Ends the lab, then the site, so that nothing is written after this returns.
-async fn finish(
-    out: &Output,
-    lab: &Lab,
-    site: JoinHandle<Result<(), pulldrill_web::WebError>>,
-    exit: Exit,
-) -> Outcome {
+async fn finish(out: &Output, lab: &Lab, site: JoinHandle<Result<(), pulldrill_web::WebError>>) {
     out.remark(&paint(Tone::Dim, "ending the lab …"));
     lab.shutdown().await;
     let _late_answers_are_cut_off = real::timeout(LAST_ANSWERS, site).await;
-    Ok(exit)
 }
 
 fn options(ground: &Ground<'_>, up: &Up, address: SocketAddr, stop: &CancellationToken) -> LabOptions {
@@ -150,12 +162,12 @@ pub(super) fn summary(ground: &Ground<'_>, info: &LabInfo, took: std::time::Dura
     let drills = info.drills.join(", ");
     let mut lines = vec![
         format!(
-            "{} {} failing as they should, after {took:.1?}: {drills}",
+            "{} {}, after {took:.1?}: {drills}",
             paint(Tone::Good, "●"),
             if info.drills.len() == 1 {
-                "1 drill is".to_owned()
+                "1 drill is failing as it should".to_owned()
             } else {
-                format!("{} drills are", info.drills.len())
+                format!("{} drills are failing as they should", info.drills.len())
             }
         ),
         String::new(),

@@ -81,6 +81,16 @@ struct Inner {
     window_size: usize,
     /// Events up to and including this revision are no longer in the window.
     compacted: u64,
+    aged: Option<Aged>,
+}
+
+/// The latest time that the world was made older.
+#[derive(Debug)]
+struct Aged {
+    /// The revision just before.
+    at: u64,
+    /// The window still holds what happened after this revision and before that.
+    from: u64,
 }
 
 impl Store {
@@ -94,6 +104,7 @@ impl Store {
                 window: VecDeque::new(),
                 window_size: window_size.max(1),
                 compacted: 1,
+                aged: None,
             }),
             revision: watch::Sender::new(1),
             subscribers: RwLock::new(Vec::new()),
@@ -219,10 +230,11 @@ impl Store {
     }
 
     /// Makes every object older by `by` and ends every watch, as a restored backup would: shown times move,
-    /// revisions rise, and whoever follows has to list again.
+    /// revisions rise, and whoever follows has to list again (or see [`Store::missed_by_aging`]).
     pub fn shift_times(&self, by: SignedDuration) {
         let mut inner = self.inner.write();
         let mut revision = inner.revision;
+        inner.aged = Some(Aged { at: revision, from: inner.compacted });
         for object in inner.resources.values_mut().flat_map(BTreeMap::values_mut) {
             revision += 1;
             let mut value = object.value().clone();
@@ -231,9 +243,18 @@ impl Store {
         }
         inner.revision = revision + 1;
         inner.compacted = inner.revision;
-        inner.window.clear();
         drop(inner);
         self.announce();
+    }
+
+    /// For whoever follows and can't list again: what happened between `revision` and the moment when the
+    /// world was made older. `None` when that is not the (only) reason why `revision` is out of the window.
+    #[must_use]
+    pub fn missed_by_aging(&self, revision: u64) -> Option<Vec<Event>> {
+        let inner = self.inner.read();
+        let aged = inner.aged.as_ref().filter(|aged| (aged.from..=aged.at).contains(&revision))?;
+        let missed = |e: &&Event| e.revision > revision && e.revision <= aged.at;
+        Some(inner.window.iter().filter(missed).cloned().collect())
     }
 
     /// The one path of all writes: decides under the lock, numbers the change, and tells everybody.
@@ -269,7 +290,10 @@ impl Store {
         if inner.window.len() > inner.window_size
             && let Some(oldest) = inner.window.pop_front()
         {
-            inner.compacted = oldest.revision;
+            inner.compacted = inner.compacted.max(oldest.revision);
+            if let Some(aged) = &mut inner.aged {
+                aged.from = aged.from.max(oldest.revision);
+            }
         }
         drop(inner);
         self.announce();

@@ -69,3 +69,22 @@ fn an_advance_moves_shown_times_but_nothing_that_a_user_wrote() {
     assert!(after.revision() > before.revision());
     assert!(store.events_since(before.revision()).is_err());
 }
+
+#[test]
+fn who_cannot_list_again_learns_what_an_advance_hid() {
+    let store = Store::new(3);
+    let key = Key::new("ns", "a");
+    let seen = store.create("pods", key.clone(), json!({})).unwrap().revision();
+    store.delete("pods", &key, None).unwrap();
+    assert!(store.missed_by_aging(seen).is_none());
+    store.shift_times(SignedDuration::from_hours(1));
+    let missed = store.missed_by_aging(seen).unwrap();
+    assert_eq!(missed.iter().map(|e| e.change).collect::<Vec<_>>(), [Change::Deleted]);
+    let now = store.revision();
+    for name in ["b", "c", "d"] {
+        store.create("pods", Key::new("ns", name), json!({})).unwrap();
+    }
+    assert_eq!(store.events_since(now).unwrap().len(), 3);
+    assert!(store.missed_by_aging(seen).is_none());
+    assert!(store.events_since(seen).is_err());
+}

@@ -66,6 +66,22 @@ async fn a_watch_that_lost_its_place_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_watch_of_tables_goes_on_when_the_world_grows_older() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let mut rows = admin.watch_table(&format!("{MAPS}?watch=1&resourceVersion=0")).await;
+    let age = |table: &serde_json::Value| table["rows"][0]["cells"][2].as_str().map(str::to_owned);
+    let (kind, first) = rows.next().await.unwrap();
+    assert_eq!((kind.as_str(), first["kind"].as_str()), ("ADDED", Some("Table")));
+    world.cluster.store().shift_times(SignedDuration::from_hours(5));
+    let (kind, older) = rows.next().await.unwrap();
+    assert_eq!((kind.as_str(), age(&older).as_deref()), ("MODIFIED", Some("5h")));
+    admin.post(MAPS, &config_map("late", &json!({}))).await;
+    let (kind, late) = rows.next().await.unwrap();
+    assert_eq!((kind.as_str(), late["rows"][0]["cells"][0].as_str()), ("ADDED", Some("late")));
+}
+
+#[tokio::test]
 async fn an_advance_of_a_live_clock_makes_objects_older() {
     let world = World::with_clock(Clock::live()).await;
     let admin = world.admin();

@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+
 pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) clock: Clock,
@@ -164,8 +166,7 @@ impl Client {
     }
 
     pub(crate) async fn table(&self, path: &str) -> Answer {
-        let accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
-        self.ask(Method::GET, path, &[("accept", accept)], "").await
+        self.ask(Method::GET, path, &[("accept", TABLE)], "").await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
@@ -183,7 +184,17 @@ impl Client {
 
     /// Opens a watch.
     pub(crate) async fn watch(&self, path: &str) -> Watch {
-        let request = Request::get(path).header("host", "127.0.0.1").body(Full::new(Bytes::new())).unwrap();
+        self.watch_as("application/json", path).await
+    }
+
+    /// Opens a watch of table rows, as `kubectl get -w` does.
+    pub(crate) async fn watch_table(&self, path: &str) -> Watch {
+        self.watch_as(TABLE, path).await
+    }
+
+    async fn watch_as(&self, accept: &str, path: &str) -> Watch {
+        let request = Request::get(path).header("host", "127.0.0.1").header("accept", accept);
+        let request = request.body(Full::new(Bytes::new())).unwrap();
         let reply = self.send(request).await;
         assert_eq!(reply.status(), 200);
         Watch { body: reply.into_body(), rest: Vec::new() }

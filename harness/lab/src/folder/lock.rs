@@ -9,13 +9,16 @@ use std::{
 use super::write::failed;
 use crate::LabError;
 
+/// The file that is locked.
+pub(super) const NAME: &str = "lab.lock";
+
 /// The held lock; dropping it, or the end of the process, gives it back.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
     pub(super) fn take(folder: &Path) -> Result<Self, LabError> {
-        let path = folder.join("lab.lock");
+        let path = folder.join(NAME);
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)

@@ -23,8 +23,18 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Takes the folder, making it if needed. What a crashed lab has left behind is removed.
+    /// Takes the folder, making it if needed. What a crashed lab has left behind is removed; files of
+    /// somebody else are not written over.
     pub(crate) fn take(path: &Path) -> Result<Self, LabError> {
+        let foreign = ["kubeconfig", "env.sh", "ca.pem"].map(|name| path.join(name));
+        if let Some(file) = foreign.iter().find(|file| file.exists())
+            && !path.join(lock::NAME).exists()
+        {
+            return Err(LabError::Invalid(format!(
+                "{} was not made by a lab and would be written over; use another --dir",
+                file.display()
+            )));
+        }
         write::make_folder(path)?;
         let path = path.canonicalize().map_err(write::failed("find", path))?;
         let lock = Lock::take(&path)?;
@@ -95,6 +105,16 @@ mod tests {
         drop(first);
         let _second = Folder::take(&path).unwrap();
         assert!(!path.join("lab.json").exists(), "a stale lab.json would send scripts to a dead lab");
+    }
+
+    #[test]
+    fn somebody_elses_files_are_not_written_over() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("kubeconfig");
+        std::fs::write(&path, "mine").unwrap();
+        let error = Folder::take(temporary.path()).unwrap_err();
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        assert!(!temporary.path().join("lab.lock").exists());
     }
 
     #[test]

@@ -100,11 +100,11 @@ impl Inner {
         let _one = self.injecting.lock().await;
         choose::known(&self.catalogue, scenario)?;
         let others = self.variants();
-        if let Some(same) = others.iter().find(|variant| variant.scenario == scenario) {
-            let id = &same.drill;
-            return Err(LabError::Invalid(format!(
-                "drill {id} is of that scenario already; reset it instead"
-            )));
+        if others.iter().any(|variant| variant.scenario == scenario) {
+            // Which one it is would tell its cause.
+            return Err(LabError::Invalid(
+                "one of the drills is of that scenario already; reset it instead".to_owned(),
+            ));
         }
         let variant = Arc::new(choose::one(&self.catalogue, scenario, self.options.seed, &others)?);
         let event = DrillEvent::Injecting { scenario: variant.scenario.clone(), seed: variant.seed };

@@ -18,7 +18,8 @@ pub(crate) fn catalogue(options: &LabOptions) -> Result<Catalogue, LabError> {
     loaded.map_err(|error| LabError::Scenario(error.to_string()))
 }
 
-/// The drills that the options name, in the order of the catalogue.
+/// The drills that the options name, in the order of their own names: that of the catalogue, which everybody
+/// may read, would tell which drill is of which scenario.
 pub(super) fn variants(catalogue: &Catalogue, options: &LabOptions) -> Result<Vec<Arc<Variant>>, LabError> {
     for id in &options.scenarios {
         known(catalogue, id)?;
@@ -29,6 +30,7 @@ pub(super) fn variants(catalogue: &Catalogue, options: &LabOptions) -> Result<Ve
         let variant = one(catalogue, scenario.id(), options.seed, &chosen)?;
         chosen.push(Arc::new(variant));
     }
+    chosen.sort_by(|a, b| a.drill.cmp(&b.drill));
     Ok(chosen)
 }
 
@@ -89,6 +91,7 @@ mod tests {
             let all: usize = chosen.iter().map(|variant| names(variant).len()).sum();
             let distinct: BTreeSet<String> = chosen.iter().flat_map(|variant| names(variant)).collect();
             assert_eq!(all, distinct.len(), "seed {seed}");
+            assert!(chosen.is_sorted_by_key(|variant| &variant.drill), "seed {seed}");
         }
     }
 

@@ -140,16 +140,15 @@ impl Watch {
     fn catch_up(&mut self) -> bool {
         let store = self.server.api.store().clone();
         match store.events_since(self.seen) {
-            Ok(events) => {
-                let mut piece = BytesMut::new();
-                for event in &events {
-                    self.seen = self.seen.max(event.revision);
-                    self.event(event, &mut piece);
-                    self.flush(&mut piece, PIECE);
-                }
-                self.flush(&mut piece, 1);
-            }
+            Ok(events) => self.events(&events),
             Err(_) => {
+                // Who has tables printed never lists again, and shall see the pods grow old.
+                let missed = store.missed_by_aging(self.seen);
+                if let (Form::Table(_), Some(missed)) = (self.form, missed) {
+                    self.events(&missed);
+                    self.all("MODIFIED");
+                    return true;
+                }
                 let message = "too old resource version: ".to_owned()
                     + &format!("{} ({})", self.seen, store.revision());
                 let status = Status::expired(message).to_object();
@@ -158,6 +157,16 @@ impl Watch {
             }
         }
         !self.ready.is_empty()
+    }
+
+    fn events(&mut self, events: &[Event]) {
+        let mut piece = BytesMut::new();
+        for event in events {
+            self.seen = self.seen.max(event.revision);
+            self.event(event, &mut piece);
+            self.flush(&mut piece, PIECE);
+        }
+        self.flush(&mut piece, 1);
     }
 
     fn flush(&mut self, piece: &mut BytesMut, at_least: usize) {
@@ -206,19 +215,23 @@ impl Watch {
 
     /// Queues all objects as new ones, and the mark that they are all.
     fn present_state(&mut self) {
+        self.all("ADDED");
+        if self.bookmarks {
+            self.bookmark(true);
+        }
+    }
+
+    fn all(&mut self, kind: &str) {
         let store = self.server.api.store().clone();
         let (objects, revision) = store.list(&self.target.resource.store, self.target.namespace.as_deref());
         let mut piece = BytesMut::new();
         let wanted: Vec<_> = objects.into_iter().filter(|o| self.filter.matches(o.value())).collect();
         for object in &wanted {
-            self.object("ADDED", object, &mut piece);
+            self.object(kind, object, &mut piece);
             self.flush(&mut piece, PIECE);
         }
         self.flush(&mut piece, 1);
         self.seen = revision;
-        if self.bookmarks {
-            self.bookmark(true);
-        }
     }
 
     fn bookmark(&mut self, initial_end: bool) {
