@@ -1,3 +1,5 @@
+//! The resource table is sound, and can grow.
+
 use super::*;
 
 #[test]

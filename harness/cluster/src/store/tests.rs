@@ -1,3 +1,5 @@
+//! Numbering, replay, the bounded window, and what an advance moves.
+
 use serde_json::json;
 
 use super::*;

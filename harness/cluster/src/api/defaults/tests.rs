@@ -1,3 +1,5 @@
+//! What an object gets that its author left out.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Table rows and ages as a real server prints them.
+
 use serde_json::json;
 
 use super::*;

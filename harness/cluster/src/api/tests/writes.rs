@@ -1,3 +1,5 @@
+//! Creating, changing and deleting by the rules of the API, below HTTP.
+
 use std::sync::Arc;
 
 use pulldrill_clock::Clock;

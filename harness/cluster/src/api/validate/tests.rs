@@ -1,3 +1,5 @@
+//! Refusals, word for word.
+
 use serde_json::json;
 
 use super::*;

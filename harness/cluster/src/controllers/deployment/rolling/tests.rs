@@ -1,3 +1,5 @@
+//! The arithmetic of rolling updates: stuck ones, and both promises for any numbers.
+
 use proptest::prelude::*;
 use serde_json::json;
 
