@@ -1,12 +1,12 @@
 //! The real programs that tests use, and the one way of doing without them.
 
-use std::path::PathBuf;
+use std::{io::Write, path::PathBuf};
 
-/// Says on stderr that a test does not run, and why; fails in CI.
-#[expect(clippy::disallowed_macros, reason = "a skip must be seen")]
+/// Says that a test does not run, and why; fails in CI. Written to the stream itself: what the print macros say
+/// in a test that passes is never seen.
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "nothing is skipped in CI: {why}");
-    eprintln!("SKIPPED: {why}");
+    let _nobody_listens = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// The kubectl of a version (`1_20`, `1_36`) that the gate has installed.
