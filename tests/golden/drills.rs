@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::{
     compare::compare,
+    describe::describe,
     normalise::Normaliser,
     programs,
     recording::{EventChange, Recording, status_column},
@@ -85,20 +86,7 @@ async fn play(dialect: &str, scenario: &str, kubectl: &Path) -> Result<Recording
     let in_namespace = |pod: &Value| pod["metadata"]["namespace"] == *namespace;
     recording.pods = versions(&pods, &from_pods).await?.into_iter().filter(in_namespace).collect();
     let pod = recording.failing_pod().context("nothing failed")?;
-    let home = tempfile::TempDir::new()?;
-    let config = home.path().join("config");
-    std::fs::write(&config, lab.kubeconfig())?;
-    let described = tokio::process::Command::new(kubectl)
-        .arg("--kubeconfig")
-        .arg(&config)
-        .arg("--cache-dir")
-        .arg(home.path())
-        .args(["describe", "pod", &pod, "-n", &namespace])
-        .env("HOME", home.path())
-        .output()
-        .await?;
-    anyhow::ensure!(described.status.success(), "{}", String::from_utf8_lossy(&described.stderr));
-    recording.describe = String::from_utf8_lossy(&described.stdout).into_owned();
+    recording.describe = describe(kubectl, &lab.kubeconfig(), &["pod", &pod, "-n", &namespace]).await?;
     lab.shutdown().await;
     Ok(recording)
 }

@@ -5,6 +5,7 @@
 //! status over time, the events, and what `kubectl describe` prints.
 
 mod compare;
+mod describe;
 mod drills;
 mod messages;
 mod mutations;

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    describe::describe,
     recording::{EventChange, Recording},
     registries::{self, Registries},
 };
@@ -100,9 +101,7 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     clock.advance_to(clock.now() + length).await;
     clock.idle().await;
 
-    let kubeconfig = tempfile::NamedTempFile::new()?;
-    std::fs::write(kubeconfig.path(), cluster.kubeconfig(Principal::Admin))?;
-    let cache = tempfile::TempDir::new()?;
+    let kubeconfig = cluster.kubeconfig(Principal::Admin);
     let mut recording = recorded.lock().clone();
     for (number, kinds) in
         DESCRIBED.iter().take(if case == "ecr-expired-running" { 3 } else { 1 }).enumerate()
@@ -110,17 +109,7 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
         if number > 0 {
             recording.describe.push_str(&format!("\n=== {kinds} ===\n"));
         }
-        let described = tokio::process::Command::new(kubectl)
-            .arg("--kubeconfig")
-            .arg(kubeconfig.path())
-            .arg("--cache-dir")
-            .arg(cache.path())
-            .args(["describe", kinds, "-n", case])
-            .env("HOME", cache.path())
-            .output()
-            .await?;
-        anyhow::ensure!(described.status.success(), "{}", String::from_utf8_lossy(&described.stderr));
-        recording.describe.push_str(&String::from_utf8_lossy(&described.stdout));
+        recording.describe.push_str(&describe(kubectl, &kubeconfig, &[kinds, "-n", case]).await?);
     }
     Ok(recording)
 }
