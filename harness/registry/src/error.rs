@@ -75,4 +75,15 @@ pub enum RegistryError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// The registry runs elsewhere and does not answer as it should.
+    #[error("the registry at {address} does not answer: {message}")]
+    Unreachable {
+        /// Where its admin API should be.
+        address: String,
+        /// What was seen instead.
+        message: String,
+    },
+    /// What a registry that runs elsewhere said.
+    #[error("{0}")]
+    Remote(String),
 }

@@ -4,9 +4,11 @@
 use parking_lot::Mutex;
 use pulldrill_clock::seed;
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 /// What goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// Any status with any body.
     Status {
@@ -22,7 +24,8 @@ pub enum Fault {
 }
 
 /// Which requests it concerns; an empty field means all.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FaultRule {
     /// Only this repository.
     pub repository: Option<String>,

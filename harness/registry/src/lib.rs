@@ -4,7 +4,7 @@
 //! (plain distribution, Docker Hub, ECR, Harbor, Artifact Registry), accounts, quotas and faults. Quotas and
 //! tokens follow the lab clock; sockets are on real time.
 //!
-//! - [`registry`]: what the owner can do. [`spec`]: what the owner says about a host. [`client`]: who is behind
+//! - [`control`]: what the owner can do, here or from afar; [`registry`]: doing it. [`spec`]: what the owner says about a host. [`client`]: who is behind
 //!   a connection. [`pull_log`]: what was served. [`fault`]: misbehaving on purpose. [`image`]: content.
 //! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
 //!   `quota`, `credentials`, `content`, `name` are what their names say.
@@ -13,6 +13,7 @@
 
 pub mod client;
 mod content;
+pub mod control;
 mod credentials;
 pub mod error;
 mod failure;
@@ -28,6 +29,7 @@ mod server;
 pub mod spec;
 
 pub use client::{Client, Clients, Direct};
+pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
 pub use error::RegistryError;
 pub use fault::{Fault, FaultRule};
 pub use image::{Content, ImageRef, ImageSpec};

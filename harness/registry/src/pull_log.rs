@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 use pulldrill_clock::{Timestamp, mailbox::Sender};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Client;
 
@@ -15,7 +15,8 @@ const CAPACITY: usize = 100_000;
 const LONGEST: usize = 512;
 
 /// One request and its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// Rises by one with each entry, from 1.
     pub seq: u64,

@@ -347,6 +347,12 @@ impl Registry {
         self.host(host).ok().map(|host| host.address)
     }
 
+    /// The certificate of the authority that signs the hosts' certificates, PEM.
+    #[must_use]
+    pub fn authority_pem(&self) -> &str {
+        self.0.authority.pem()
+    }
+
     /// What all hosts have seen.
     #[must_use]
     pub fn pull_log(&self) -> &PullLog {

@@ -1,6 +1,6 @@
 //! What the owner of the registry says about a host: plain data, no behaviour but questions about it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use pulldrill_clock::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,10 @@ pub struct HostSpec {
     pub account: Option<String>,
     /// The name of the separate host that issues tokens; without one, the personality's own.
     pub auth_host: Option<String>,
+    /// The address at which its clients reach it at port 443, where the registry owns addresses of its own.
+    pub address: Option<IpAddr>,
+    /// The same for the separate host.
+    pub auth_address: Option<IpAddr>,
 }
 
 /// Someone who can log in.
@@ -80,7 +84,8 @@ impl Access {
 }
 
 /// A host that is being served.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HostInfo {
     /// Its name.
     pub name: String,
@@ -93,7 +98,8 @@ pub struct HostInfo {
 }
 
 /// A token with which to log in at an ECR-like host.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TokenInfo {
     /// Always `AWS`.
     pub username: String,
