@@ -47,7 +47,10 @@ impl Default for KindOptions {
 
 /// What is told of every step of a boot that takes long enough to be watched.
 #[derive(Clone, Default)]
-pub struct Steps(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Steps(Option<Arc<Told>>);
+
+/// Whoever is told.
+type Told = dyn Fn(&str) + Send + Sync;
 
 impl Steps {
     /// Tells `told` what is begun, in a few words.

@@ -136,8 +136,10 @@ impl Injector {
             let Action::IssueToken { registry, secret } = &step.action else { continue };
             if self.backend.can_advance() {
                 self.issue_token(variant, registry, secret, clock.now() + step.at).await?;
-            } else if let Some(end) = self.short_lived.lock().remove(&(variant.drill.clone(), secret.clone()))
-            {
+                continue;
+            }
+            let end = self.short_lived.lock().remove(&(variant.drill.clone(), secret.clone()));
+            if let Some(end) = end {
                 clock.sleep_until(clock.busy(), end).await;
             }
         }
