@@ -71,7 +71,8 @@ mod tests {
     fn a_parameter_keeps_its_value_when_others_come_and_go() {
         let wanted = parameter("account", Generator::Digits(12));
         let alone = values("x", std::slice::from_ref(&wanted), 7, &BTreeMap::new()).unwrap();
-        let beside = values("x", &[parameter("other", Generator::Hex(8)), wanted], 7, &BTreeMap::new()).unwrap();
+        let beside =
+            values("x", &[parameter("other", Generator::Hex(8)), wanted], 7, &BTreeMap::new()).unwrap();
         assert_eq!(alone["account"], beside["account"]);
         assert_eq!(alone["account"].as_str().unwrap().len(), 12);
     }

@@ -67,7 +67,10 @@ mod tests {
             let text = format!("{variant:?}");
             assert!(!text.contains(&usual.registries[0].host), "{id} still speaks of the usual host");
             assert!(variant.manifests["manifests/base.yaml"].contains("image: localhost:30501/"), "{id}");
-            assert!(!text.contains(&format!("-n {} ", usual.namespace)), "{id} still works in the usual namespace");
+            assert!(
+                !text.contains(&format!("-n {} ", usual.namespace)),
+                "{id} still works in the usual namespace"
+            );
         }
     }
 
@@ -84,7 +87,8 @@ mod tests {
     #[test]
     fn a_prefix_that_makes_no_namespace_is_refused() {
         let catalogue = Catalogue::embedded().unwrap();
-        let placement = Placement { namespace_prefix: Some("Not A Label".to_owned()), ..Placement::default() };
+        let placement =
+            Placement { namespace_prefix: Some("Not A Label".to_owned()), ..Placement::default() };
         assert!(catalogue.get("wrong-tag").unwrap().variant_at(1, &placement).is_err());
     }
 }

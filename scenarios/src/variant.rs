@@ -108,7 +108,11 @@ impl Variant {
         self.builds.iter().find(|build| build.id == id)
     }
 
-    pub(crate) fn render(scenario: &Scenario, seed: u64, placement: &Placement) -> Result<Self, ScenarioError> {
+    pub(crate) fn render(
+        scenario: &Scenario,
+        seed: u64,
+        placement: &Placement,
+    ) -> Result<Self, ScenarioError> {
         let source = &scenario.source;
         let template_error =
             |path: &str, message: String| ScenarioError::Template { file: source.display(path), message };

@@ -46,7 +46,8 @@ impl Registry {
     #[must_use]
     pub fn host_parameter(&self) -> Option<&str> {
         let name = self.host.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
-        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         (is_name && self.endpoint.is_none() && self.token_host.is_none()).then_some(name)
     }
 }
