@@ -103,7 +103,7 @@ pub(crate) enum Command {
         drill: String,
     },
     /// Show everything that happened to the drills, for the instructor
-    Record,
+    Journal,
     /// Look at and change the nodes
     #[command(subcommand)]
     Node(Node),

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 pub use events::{Change, Event};
 pub use object::{Key, Stored};
+pub use shift::shift_times;
 
 /// The objects of one resource, in the order in which lists show them (namespace, then name).
 type Objects = BTreeMap<Key, Arc<Stored>>;
@@ -238,7 +239,7 @@ impl Store {
         for object in inner.resources.values_mut().flat_map(BTreeMap::values_mut) {
             revision += 1;
             let mut value = object.value().clone();
-            shift::shift_times(&mut value, by);
+            shift_times(&mut value, by);
             *object = Arc::new(Stored::new(value, revision));
         }
         inner.revision = revision + 1;

@@ -94,6 +94,7 @@ impl Inner {
     async fn perform(&self, entry: &Entry) -> Result<(), LabError> {
         let variant = &entry.variant;
         if entry.is_first() {
+            self.recorder.begin(&variant.namespace);
             self.injector.make_namespace(variant).await?;
         }
         self.injector.perform(variant, entry.step()).await
@@ -101,6 +102,7 @@ impl Inner {
 
     /// Injects one drill while the lab runs: its past is over in a moment.
     pub(super) async fn inject_now(&self, variant: &Arc<Variant>) -> Result<(), LabError> {
+        self.recorder.begin(&variant.namespace);
         self.injector.make_namespace(variant).await?;
         for (index, step) in variant.history.iter().enumerate() {
             self.injector.wait_for_good_pods(variant).await?;

@@ -15,6 +15,7 @@ use crate::{
     folder::{Environment, Folder},
     inject::{Injector, timeline},
     judge::Judge,
+    recording::Recorder,
     stage::{Nat, Stage, StageOptions},
     store::{DrillEvent, Ledger},
 };
@@ -85,6 +86,8 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     let (judge, judging) =
         Judge::start(backend.clone(), stage.clone(), ledger.clone(), changed.clone(), stop.clone());
     tasks.spawn(judging);
+    let recorder = Recorder::new(backend.objects().clone(), clock.clone());
+    tasks.spawn(recorder.run(backend.changes(), stop.clone()));
 
     let injector = Injector::new(backend.clone(), stage.clone());
     let drills = parking_lot::RwLock::new(Vec::new());
@@ -99,6 +102,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         ledger,
         judge,
         injector,
+        recorder,
         drills,
         changed,
         instructor_token,
