@@ -5,7 +5,9 @@ mod detach;
 mod doctor;
 mod down;
 mod drills;
+mod kubectl;
 mod progress;
+mod record;
 mod selftest;
 mod show;
 mod tools;
@@ -72,6 +74,7 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::Debrief { drill } => drills::debrief(&ground, &drill).await,
         Command::Reset { drill } => drills::reset(&ground, &drill).await,
         Command::Journal => drills::journal(&ground).await,
+        Command::Record(wanted) => record::record(&ground, &wanted).await,
         Command::Node(node) => tools::node(&ground, &node).await,
         Command::Registry(registry) => tools::registry(&ground, &registry).await,
         Command::Image(image) => tools::image(&ground, &image).await,

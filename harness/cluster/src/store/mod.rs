@@ -118,6 +118,12 @@ impl Store {
         self.inner.read().revision
     }
 
+    /// The oldest revision that [`Store::events_since`] still answers for.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        self.inner.read().compacted
+    }
+
     /// Follows the revision; for watches, which work in real time.
     #[must_use]
     pub fn follow(&self) -> watch::Receiver<u64> {

@@ -89,20 +89,18 @@ impl Recorder {
 
     /// Takes in everything up to now.
     fn catch_up(&self, tapes: &mut Tapes) {
-        let present = self.store.revision();
-        match self.store.events_since(tapes.seen) {
-            Ok(events) => {
+        loop {
+            if let Ok(events) = self.store.events_since(tapes.seen) {
                 self.keep(tapes, &events);
                 tapes.seen = events.last().map_or(tapes.seen, |event| event.revision);
+                return;
             }
-            Err(_) => {
-                // The world was made older, or changes came faster than they are kept.
-                match self.store.missed_by_aging(tapes.seen) {
-                    Some(events) => self.keep(tapes, &events),
-                    None => tapes.by_namespace.values_mut().for_each(Tape::missed),
-                }
-                tapes.seen = present.max(tapes.seen);
+            // The world was made older, or changes came faster than they are kept.
+            match self.store.missed_by_aging(tapes.seen) {
+                Some(events) => self.keep(tapes, &events),
+                None => tapes.by_namespace.values_mut().for_each(Tape::missed),
             }
+            tapes.seen = self.store.oldest();
         }
     }
 

@@ -41,8 +41,8 @@ impl World {
     }
 }
 
-#[test]
-fn every_version_of_what_a_drill_is_about_is_kept_and_nothing_else() {
+#[tokio::test]
+async fn every_version_of_what_a_drill_is_about_is_kept_and_nothing_else() {
     let world = World::new();
     world.create("payments", "a");
     world.create("elsewhere", "b");
@@ -57,8 +57,8 @@ fn every_version_of_what_a_drill_is_about_is_kept_and_nothing_else() {
     assert_eq!(world.recorder.changes("elsewhere"), (Vec::new(), 0));
 }
 
-#[test]
-fn a_new_attempt_begins_with_an_empty_tape() {
+#[tokio::test]
+async fn a_new_attempt_begins_with_an_empty_tape() {
     let world = World::new();
     world.create("payments", "before");
     world.recorder.begin("payments");
@@ -66,8 +66,8 @@ fn a_new_attempt_begins_with_an_empty_tape() {
     assert_eq!(world.names(), ["ADDED after"]);
 }
 
-#[test]
-fn what_there_is_no_room_for_is_counted() {
+#[tokio::test]
+async fn what_there_is_no_room_for_is_counted() {
     let world = World::new();
     for n in 0..KEPT + 5 {
         world.create("payments", &format!("p{n}"));
