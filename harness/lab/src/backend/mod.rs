@@ -6,6 +6,8 @@
 
 pub(crate) mod capability;
 mod embedded;
+pub(crate) mod mirror;
+pub(crate) mod trainee;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
