@@ -1,6 +1,9 @@
 //! The command line, as types.
 
-use std::{net::SocketAddr, path::{Path, PathBuf}};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::{
     Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum,

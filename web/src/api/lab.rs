@@ -5,7 +5,7 @@ use http::StatusCode;
 use pulldrill_clock::SignedDuration;
 use pulldrill_lab::{
     Lab,
-    view::{ClockView, LabInfo, JournalView, ScenarioView, StatusView},
+    view::{ClockView, JournalView, LabInfo, ScenarioView, StatusView},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -24,8 +24,8 @@ use crate::{
     request::{CopyRequest, EgressRequest, PullQuery},
     store::JournalEntry,
     view::{
-        Audience, CopyView, DebriefView, DiagnosisView, DrillView, EgressView, HintView, LabInfo, PullView,
-        JournalView, RecordingView, ScenarioView, StatusView,
+        Audience, CopyView, DebriefView, DiagnosisView, DrillView, EgressView, HintView, JournalView,
+        LabInfo, PullView, RecordingView, ScenarioView, StatusView,
     },
 };
 

@@ -79,4 +79,3 @@ fn word(change: Change) -> &'static str {
         Change::Deleted => "DELETED",
     }
 }
-

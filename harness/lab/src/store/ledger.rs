@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, watch};
 
-use super::{Progress, JournalEntry, event::DrillEvent, sqlite::Database};
+use super::{JournalEntry, Progress, event::DrillEvent, sqlite::Database};
 use crate::LabError;
 
 /// The journal of one lab and what it amounts to.

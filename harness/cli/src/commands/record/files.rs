@@ -59,7 +59,11 @@ fn latest<'a>(changes: &[&'a ChangeView]) -> Vec<&'a Value> {
     let mut latest: BTreeMap<&str, &ChangeView> = BTreeMap::new();
     for change in changes {
         let name = change.object["metadata"]["name"].as_str().unwrap_or_default();
-        if change.change == "DELETED" { latest.remove(name) } else { latest.insert(name, change) };
+        if change.change == "DELETED" {
+            latest.remove(name)
+        } else {
+            latest.insert(name, change)
+        };
     }
     let mut objects: Vec<_> = latest.into_values().map(|change| &change.object).collect();
     objects.sort_by_key(|object| object["metadata"]["creationTimestamp"].as_str());
@@ -67,7 +71,7 @@ fn latest<'a>(changes: &[&'a ChangeView]) -> Vec<&'a Value> {
 }
 
 fn lines(changes: &[&ChangeView]) -> Result<String, Failure> {
-    changes.iter().map(|change| line(change)).collect()
+    changes.iter().map(line).collect()
 }
 
 fn line(value: &impl Serialize) -> Result<String, Failure> {

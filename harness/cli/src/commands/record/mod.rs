@@ -83,12 +83,10 @@ async fn printed(kubectl: &Kubectl, recording: &RecordingView) -> Result<files::
 
 /// Makes the folder, unless there is something in it.
 fn make_empty(folder: &Path) -> Result<(), Failure> {
-    match fs::read_dir(folder) {
-        Ok(mut entries) if entries.next().is_some() => {
-            Err(Failure::usage(format!("{} is not empty; nothing was written", folder.display()))
-                .help("a recording is written to a folder of its own: name another one with -o"))
-        }
-        Ok(_) => Ok(()),
+    match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::usage(format!("{} is not empty; nothing was written", folder.display()))
+            .help("a recording is written to a folder of its own: name another one with -o")),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             Err(Failure::usage(format!("{} is not a folder", folder.display())))
         }
