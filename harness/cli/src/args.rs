@@ -105,7 +105,11 @@ pub(crate) enum Command {
     /// Look whether this machine has what a lab needs
     Doctor,
     /// List the scenarios
-    Scenarios,
+    Scenarios {
+        /// Say which of them can run there, and why others can't
+        #[arg(long)]
+        backend: Option<Backend>,
+    },
     /// Start one more drill
     Start {
         /// A scenario, see `pulldrill scenarios`
@@ -194,9 +198,9 @@ pub(crate) struct Up {
     /// A folder of scenarios in place of the built-in ones
     #[arg(long, value_name = "FOLDER")]
     pub(crate) scenario_dir: Option<PathBuf>,
-    /// Where the cluster lives
-    #[arg(long, default_value = "embedded")]
-    pub(crate) backend: Backend,
+    /// Where the cluster lives, and how it is made
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Wording and timing of which kubelet and runtime
     #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect)]
     pub(crate) dialect: String,
@@ -213,6 +217,39 @@ pub(crate) struct Up {
 pub(crate) enum Backend {
     /// In this process
     Embedded,
+    /// Real Kubernetes in containers of a Docker engine, made with the `kind` program
+    Kind,
+}
+
+/// Where the cluster lives, and how it is made.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Place {
+    /// Where the cluster lives
+    #[arg(long, default_value = "embedded")]
+    pub(crate) backend: Backend,
+    /// How many nodes [default: 2 embedded, 1 with kind]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub(crate) nodes: Option<u8>,
+    /// The name of the kind cluster
+    #[arg(long, value_name = "NAME", default_value = "pulldrill", value_parser = parse::cluster_name, help_heading = "With --backend kind")]
+    pub(crate) name: String,
+    /// The image of the nodes [default: the one that kind chooses]
+    #[arg(long, value_name = "IMAGE", help_heading = "With --backend kind")]
+    pub(crate) node_image: Option<String>,
+    /// The `kind` program [default: the one on PATH]
+    #[arg(long, value_name = "PATH", help_heading = "With --backend kind")]
+    pub(crate) kind_binary: Option<PathBuf>,
+    /// An image that has the `pulldrill` command [default: made on the spot from the Linux binary]
+    #[arg(long, value_name = "IMAGE", help_heading = "With --backend kind")]
+    pub(crate) registry_image: Option<String>,
+    /// The Linux binary that the registry's image is made from [default: this program]
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with = "registry_image",
+        help_heading = "With --backend kind"
+    )]
+    pub(crate) registry_binary: Option<PathBuf>,
 }
 
 /// Options of `record`.
@@ -375,6 +412,11 @@ pub(crate) struct Selftest {
     /// A folder of scenarios in place of the built-in ones
     #[arg(long, value_name = "FOLDER")]
     pub(crate) scenario_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Only so many remedies and cheats of each scenario
+    #[arg(long, value_name = "N")]
+    pub(crate) sample: Option<usize>,
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod stage;
 mod store;
 pub mod view;
 
+pub use backend::{reaches_beyond, sweep};
 pub use error::{ErrorClass, LabError};
 pub use lab::Lab;
 pub use options::{BackendKind, ClockMode, KindOptions, LabOptions, Steps};

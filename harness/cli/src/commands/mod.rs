@@ -6,6 +6,7 @@ mod doctor;
 mod down;
 mod drills;
 mod kubectl;
+mod place;
 mod progress;
 mod record;
 mod selftest;
@@ -63,7 +64,7 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::Up(up) if up.detach => detach::up(&ground, &up).await,
         Command::Up(up) => up::up(&ground, &up).await,
         Command::Doctor => doctor::doctor(&ground),
-        Command::Scenarios => catalogue::scenarios(&ground),
+        Command::Scenarios { backend } => catalogue::scenarios(&ground, backend),
         Command::Start { scenario } => drills::start(&ground, &scenario).await,
         Command::Status => drills::status(&ground).await,
         Command::Check { drill } => drills::check(&ground, drill.as_deref()).await,

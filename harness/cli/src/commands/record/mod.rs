@@ -41,9 +41,9 @@ pub(super) async fn record(ground: &Ground<'_>, wanted: &Record) -> Outcome {
             cache: ground.folder.path().join("cache"),
         }),
     };
-    make_empty(folder)?;
     let path = format!("drills/{}/recording", segment(&wanted.drill));
     let recording: RecordingView = ground.lab()?.get(&path).await?;
+    make_empty(folder)?;
     let mut files = files::of(&recording)?;
     match kubectl {
         Some(kubectl) => files.extend(printed(&kubectl, &recording).await?),
