@@ -7,7 +7,7 @@ use pulldrill_clock::{SignedDuration, Timestamp, real, secret};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{Inner, choose};
+use super::{Inner, choose, turns::Turns};
 use crate::{
     ClockMode, LabError, LabOptions, backend,
     folder::{Environment, Folder},
@@ -55,6 +55,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         Judge::start(backend.clone(), stage.clone(), ledger.clone(), changed.clone(), stop.clone());
     tasks.spawn(judging);
 
+    let turns = Turns::new(backend.can_advance());
     let injector = Injector::new(backend.clone(), stage.clone());
     let drills = parking_lot::RwLock::new(Vec::new());
     let inner = Inner {
@@ -75,7 +76,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         registry_ended: registry_ended.shared(),
         stop,
         tasks,
-        injecting: tokio::sync::Mutex::new(()),
+        turns,
     };
     for variant in variants {
         inner.stage.set_up(&variant).await?;
