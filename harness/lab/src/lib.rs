@@ -19,6 +19,7 @@ mod judge;
 mod lab;
 mod observe;
 mod options;
+mod recording;
 mod reference;
 pub mod request;
 pub mod selftest;

@@ -5,8 +5,10 @@ mod detach;
 mod doctor;
 mod down;
 mod drills;
+mod kubectl;
 mod place;
 mod progress;
+mod record;
 mod selftest;
 mod show;
 mod tools;
@@ -72,7 +74,8 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::GiveUp { drill } => drills::give_up(&ground, &drill).await,
         Command::Debrief { drill } => drills::debrief(&ground, &drill).await,
         Command::Reset { drill } => drills::reset(&ground, &drill).await,
-        Command::Record => drills::record(&ground).await,
+        Command::Journal => drills::journal(&ground).await,
+        Command::Record(wanted) => record::record(&ground, &wanted).await,
         Command::Node(node) => tools::node(&ground, &node).await,
         Command::Registry(registry) => tools::registry(&ground, &registry).await,
         Command::Image(image) => tools::image(&ground, &image).await,

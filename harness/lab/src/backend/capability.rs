@@ -1,6 +1,6 @@
 //! What each kind of cluster can give, and which scenarios that is enough for.
 
-use pulldrill_scenarios::{Backend, Catalogue, Need, Placement, Variant};
+use pulldrill_scenarios::{Backend, Catalogue, Need, Placement, Script, Variant};
 
 use super::existing;
 use crate::BackendKind;
@@ -34,6 +34,22 @@ impl BackendKind {
             Self::Kind(_) => &[Need::HostMapping, Need::NodeIdentity, Need::NodeNetwork],
             // Its nodes are not the lab's.
             Self::Existing(_) => &[Need::NodeIdentity],
+        }
+    }
+
+    /// Whether a remedy or cheat is for this kind of cluster.
+    #[must_use]
+    pub(crate) fn runs(&self, script: &Script) -> bool {
+        script.backends.is_empty() || script.backends.iter().any(|name| name == self.name())
+    }
+
+    /// Its name, as on the command line.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Kind(_) => "kind",
+            Self::Existing(_) => "existing",
         }
     }
 

@@ -7,12 +7,13 @@ use pulldrill_clock::{SignedDuration, Timestamp, real, secret};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{Inner, choose};
+use super::{Inner, choose, turns::Turns};
 use crate::{
     ClockMode, LabError, LabOptions, backend,
     folder::{Environment, Folder},
     inject::{Injector, timeline},
     judge::Judge,
+    recording::Recorder,
     stage::Stage,
     store::{DrillEvent, Ledger},
 };
@@ -62,7 +63,10 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     let (judge, judging) =
         Judge::start(backend.clone(), stage.clone(), ledger.clone(), changed.clone(), stop.clone());
     tasks.spawn(judging);
+    let recorder = Recorder::new(backend.objects().clone(), clock.clone());
+    tasks.spawn(recorder.run(backend.changes(), stop.clone()));
 
+    let turns = Turns::new(backend.can_advance());
     let injector = Injector::new(backend.clone(), stage.clone());
     let drills = parking_lot::RwLock::new(Vec::new());
     let inner = Inner {
@@ -75,6 +79,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         ledger,
         judge,
         injector,
+        recorder,
         drills,
         changed,
         instructor_token,
@@ -83,7 +88,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         registry_ended: registry_ended.shared(),
         stop,
         tasks,
-        injecting: tokio::sync::Mutex::new(()),
+        turns,
     };
     for variant in variants {
         inner.stage.set_up(&variant).await?;

@@ -110,12 +110,13 @@ fn told(missing: &[&Right]) -> String {
     for ((resource, name, namespace), verbs) in verbs {
         places.entry((resource, name, verbs)).or_default().extend(namespace.as_deref());
     }
-    let line = |((resource, name, verbs), places): ((&String, &Option<String>, Vec<&str>), Vec<&str>)| {
+    let mut lines = Vec::new();
+    for ((resource, name, verbs), places) in places {
         let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
         let places = if places.is_empty() { "the whole cluster".to_owned() } else { places.join(", ") };
-        format!("  {} {resource}{name} in {places}", verbs.join(", "))
-    };
-    places.into_iter().map(line).collect::<Vec<_>>().join("\n")
+        lines.push(format!("  {} {resource}{name} in {places}", verbs.join(", ")));
+    }
+    lines.join("\n")
 }
 
 /// The resource of an object, as [`Right`] writes it.
