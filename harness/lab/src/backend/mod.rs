@@ -3,6 +3,7 @@
 //! What a backend cannot do is declared, not tried: see [`Time::can_advance`].
 
 mod embedded;
+mod kind;
 
 use std::{collections::BTreeMap, sync::Arc};
 
