@@ -1,28 +1,31 @@
 //! The nodes' egress rules, as people list and change them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use pulldrill_cluster::network::{Action, EgressRule, Network};
+use pulldrill_cluster::network::{Action, EgressRule};
 
-use crate::{LabError, backend::Backend, request::EgressRequest, view::EgressView};
+use crate::{LabError, backend::NodeNetwork, request::EgressRequest, view::EgressView};
+
+/// Every node's rules.
+type Rules = BTreeMap<String, Vec<EgressRule>>;
 
 /// The rules of a node, or of all.
-pub(crate) fn list(backend: &Arc<dyn Backend>, node: Option<&str>) -> Result<Vec<EgressView>, LabError> {
-    let all = backend.egress();
-    check_node(backend, node)?;
+pub(crate) async fn list(nodes: &dyn NodeNetwork, node: Option<&str>) -> Result<Vec<EgressView>, LabError> {
+    let all = nodes.egress().await?;
+    check_node(&all, node)?;
     let wanted = all.iter().filter(|(name, _)| node.is_none_or(|node| node == *name));
     Ok(wanted.flat_map(|(node, rules)| rules.iter().map(|rule| view(node, rule))).collect())
 }
 
 /// Puts an allowing rule before all others; what was added.
-pub(crate) fn allow(
-    backend: &Arc<dyn Backend>,
-    network: &Network,
+pub(crate) async fn allow(
+    nodes: &dyn NodeNetwork,
     request: &EgressRequest,
 ) -> Result<Vec<EgressView>, LabError> {
-    check_node(backend, request.node.as_deref())?;
+    let all = nodes.egress().await?;
+    check_node(&all, request.node.as_deref())?;
     let text = request.destination.trim();
-    let destination = match (text.parse(), network.resolve(text)) {
+    let destination = match (text.parse(), nodes.resolve(text)) {
         (Ok(range), _) => range,
         (_, Some(address)) => pulldrill_cluster::network::Cidr::host(address),
         (Err(error), None) => {
@@ -30,7 +33,7 @@ pub(crate) fn allow(
         }
     };
     let mut added = Vec::new();
-    for (node, mut rules) in backend.egress() {
+    for (node, mut rules) in all {
         if request.node.as_deref().is_some_and(|wanted| wanted != node) {
             continue;
         }
@@ -38,21 +41,22 @@ pub(crate) fn allow(
         let rule = EgressRule { id, action: Action::Allow, destination, port, comment };
         added.push(view(&node, &rule));
         rules.insert(0, rule);
-        backend.set_egress(&node, rules)?;
+        nodes.set_egress(&node, rules).await?;
     }
     Ok(added)
 }
 
 /// Removes a rule.
-pub(crate) fn delete(backend: &Arc<dyn Backend>, node: &str, id: &str) -> Result<(), LabError> {
-    check_node(backend, Some(node))?;
-    let mut rules = backend.egress().remove(node).unwrap_or_default();
+pub(crate) async fn delete(nodes: &dyn NodeNetwork, node: &str, id: &str) -> Result<(), LabError> {
+    let mut all = nodes.egress().await?;
+    check_node(&all, Some(node))?;
+    let mut rules = all.remove(node).unwrap_or_default();
     let before = rules.len();
     rules.retain(|rule| rule.id != id);
     if rules.len() == before {
         return Err(LabError::UnknownRule { node: node.to_owned(), id: id.to_owned() });
     }
-    backend.set_egress(node, rules)
+    nodes.set_egress(node, rules).await
 }
 
 /// An id that no rule of a node has.
@@ -62,8 +66,7 @@ pub(crate) fn free_id(rules: &[EgressRule]) -> String {
     ids.find(|id| !taken(id)).unwrap_or_default()
 }
 
-fn check_node(backend: &Arc<dyn Backend>, node: Option<&str>) -> Result<(), LabError> {
-    let all = backend.egress();
+fn check_node(all: &Rules, node: Option<&str>) -> Result<(), LabError> {
     match node {
         Some(node) if !all.contains_key(node) => Err(LabError::UnknownNode {
             node: node.to_owned(),

@@ -28,4 +28,4 @@ pub mod view;
 
 pub use error::{ErrorClass, LabError};
 pub use lab::Lab;
-pub use options::{BackendKind, ClockMode, LabOptions};
+pub use options::{BackendKind, ClockMode, KindOptions, LabOptions, Steps};

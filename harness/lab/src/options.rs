@@ -1,16 +1,75 @@
 //! How a lab is to be started.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use pulldrill_clock::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 /// Where the cluster lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BackendKind {
     /// In this process.
     #[default]
     Embedded,
+    /// A cluster of the lab's own, made with `kind`.
+    Kind(KindOptions),
+}
+
+/// How a kind cluster is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindOptions {
+    /// The name of the cluster, and of everything that the lab makes for it.
+    pub name: String,
+    /// How many nodes, at least one: a control plane, and workers.
+    pub nodes: u8,
+    /// The image of the nodes; kind's own choice without one.
+    pub node_image: Option<String>,
+    /// The `kind` program; the one on PATH without one.
+    pub kind_program: Option<PathBuf>,
+    /// An image with the `pulldrill` command; made from `registry_program` without one.
+    pub registry_image: Option<String>,
+    /// The Linux `pulldrill` binary that serves the registries; this very program without one.
+    pub registry_program: Option<PathBuf>,
+}
+
+impl Default for KindOptions {
+    fn default() -> Self {
+        Self {
+            name: "pulldrill".into(),
+            nodes: 1,
+            node_image: None,
+            kind_program: None,
+            registry_image: None,
+            registry_program: None,
+        }
+    }
+}
+
+/// What is told of every step of a boot that takes long enough to be watched.
+#[derive(Clone, Default)]
+pub struct Steps(Option<Arc<Told>>);
+
+/// Whoever is told.
+type Told = dyn Fn(&str) + Send + Sync;
+
+impl Steps {
+    /// Tells `told` what is begun, in a few words.
+    pub fn new(told: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(told)))
+    }
+
+    /// A step begins.
+    pub(crate) fn begin(&self, what: &str) {
+        if let Some(told) = &self.0 {
+            told(what);
+        }
+    }
+}
+
+impl std::fmt::Debug for Steps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Steps")
+    }
 }
 
 /// How lab time goes once the drills are open.
@@ -52,6 +111,8 @@ pub struct LabOptions {
     pub program: Option<PathBuf>,
     /// The lab ends when this is cancelled.
     pub stop: CancellationToken,
+    /// Told of every step of the boot.
+    pub steps: Steps,
     /// How long, in lab time, a symptom may take to appear.
     pub symptom_budget: SignedDuration,
 }
@@ -72,6 +133,7 @@ impl Default for LabOptions {
             web: None,
             program: None,
             stop: CancellationToken::new(),
+            steps: Steps::default(),
             symptom_budget: SignedDuration::from_mins(10),
         }
     }

@@ -153,14 +153,14 @@ async fn a_drill_alone_makes_the_same_requests_as_among_others() {
 async fn a_drill_can_be_reset_and_another_started_while_the_lab_runs() {
     let lab = opened(options(&["blocked-registry"])).await;
     let id = the_drill(&lab).id;
-    let rules = lab.egress(None).unwrap();
+    let rules = lab.egress(None).await.unwrap();
     for rule in &rules {
         lab.delete_egress(&rule.node, &rule.id).await.unwrap();
     }
     assert!(until(&lab, SignedDuration::from_mins(15), is_solved).await, "{:#?}", the_drill(&lab));
     lab.reset(&id).await.unwrap();
     assert_eq!(the_drill(&lab).state, DrillState::Open);
-    assert_eq!(lab.egress(None).unwrap(), rules);
+    assert_eq!(lab.egress(None).await.unwrap(), rules);
     let second = lab.start_drill("expired-token").await.unwrap();
     assert_eq!(lab.drill(&second, Audience::Trainee).unwrap().state, DrillState::Open);
     assert!(matches!(lab.start_drill("expired-token").await, Err(LabError::Invalid(_))));

@@ -31,6 +31,9 @@ pub enum RegistryError {
     /// Not an acceptable repository name or tag.
     #[error("{0:?} is not a repository name or tag")]
     BadName(String),
+    /// Nothing that DNS could be asked for.
+    #[error("{0:?} is not a host name")]
+    BadHostName(String),
     /// There is nothing under that reference.
     #[error("{host}/{repository} has no {reference:?}")]
     NotFound {
@@ -75,6 +78,19 @@ pub enum RegistryError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// An address of a kind that the registry does not give to hosts.
+    #[error("{host} cannot have the address {address}: hosts have IPv4 addresses only")]
+    NotIpv4 {
+        /// The host.
+        host: String,
+        /// The address.
+        address: std::net::IpAddr,
+    },
+    /// The registry has no addresses of its own to give, or to be reached by.
+    #[error(
+        "the registry owns no network interface, so that it cannot set routes; start it with --interface"
+    )]
+    NoInterface,
     /// The registry runs elsewhere and does not answer as it should.
     #[error("the registry at {address} does not answer: {message}")]
     Unreachable {

@@ -1,6 +1,9 @@
 //! One registry host: its state, and the questions that both its listeners and its owner ask.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use parking_lot::{Mutex, RwLock};
 use pulldrill_clock::{Clock, SignedDuration, Timestamp, secret};
@@ -30,6 +33,8 @@ pub(crate) struct Host {
     pub(crate) token_name: Option<String>,
     pub(crate) address: SocketAddr,
     pub(crate) token_address: Option<SocketAddr>,
+    /// The same as the owner reaches them, which may be by other ports.
+    pub(crate) local: RwLock<(SocketAddr, Option<SocketAddr>)>,
     pub(crate) limits: Limits,
     pub(crate) accounts: RwLock<Vec<Account>>,
     pub(crate) repositories: RwLock<BTreeMap<String, Repository>>,
@@ -37,6 +42,8 @@ pub(crate) struct Host {
     pub(crate) tokens: Mutex<Tokens>,
     pub(crate) usage: Mutex<Usage>,
     pub(crate) faults: Faults,
+    /// Addresses of their own that the host and its token host have been given, by name.
+    pub(crate) own: Vec<(String, Ipv4Addr)>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -53,6 +60,7 @@ impl Host {
         let limits = quota::profile(profile)
             .map_err(|known| RegistryError::NoLimits { name: profile.to_owned(), known })?;
         let (account, region) = account_and_region(&spec);
+        let own = own_addresses(&spec)?;
         let host = Self {
             personality,
             token_name: token_name(&spec)?,
@@ -60,6 +68,7 @@ impl Host {
             region,
             address,
             token_address,
+            local: RwLock::new((address, token_address)),
             limits,
             accounts: RwLock::new(spec.accounts),
             repositories: RwLock::default(),
@@ -67,6 +76,7 @@ impl Host {
             tokens: Mutex::default(),
             usage: Mutex::default(),
             faults: Faults::new(seed, &spec.name),
+            own,
             stop,
             name: spec.name,
         };
@@ -143,7 +153,7 @@ impl Host {
         now: Timestamp,
     ) -> String {
         let seconds = if refresh { 365 * 24 * 3600 } else { self.limits.token_seconds };
-        let expires_at = now + SignedDuration::from_secs(seconds.into());
+        let expires_at = after(now, seconds);
         let text = secret::token();
         let token = Token { user: user.map(str::to_owned), grants, expires_at, refresh };
         self.tokens.lock().insert(text.clone(), token);
@@ -156,7 +166,7 @@ impl Host {
             return Err(RegistryError::NoTokens(self.name.clone()));
         }
         let password = self.grant(Some(ISSUED_USER), Vec::new(), false, now);
-        let expires_at = now + SignedDuration::from_secs(self.limits.token_seconds.into());
+        let expires_at = after(now, self.limits.token_seconds);
         Ok(TokenInfo { username: ISSUED_USER.to_owned(), password, expires_at })
     }
 
@@ -177,6 +187,11 @@ impl Host {
     }
 }
 
+/// So many seconds later, or the end of time.
+fn after(now: Timestamp, seconds: u32) -> Timestamp {
+    now.checked_add(SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MAX)
+}
+
 /// The personality that is asked for.
 pub(crate) fn personality(spec: &HostSpec) -> Result<&'static Personality, RegistryError> {
     Personality::named(&spec.personality).ok_or_else(|| RegistryError::NoPersonality {
@@ -193,6 +208,17 @@ pub(crate) fn token_name(spec: &HostSpec) -> Result<Option<String>, RegistryErro
         _ => return Ok(None),
     };
     Ok(Some(spec.auth_host.clone().unwrap_or(own)))
+}
+
+/// The addresses that a host and its token host are given, by name.
+pub(crate) fn own_addresses(spec: &HostSpec) -> Result<Vec<(String, Ipv4Addr)>, RegistryError> {
+    let tokens = token_name(spec)?.zip(spec.auth_address);
+    let all = spec.address.map(|address| (spec.name.clone(), address)).into_iter().chain(tokens);
+    all.map(|(name, address)| match address {
+        IpAddr::V4(v4) => Ok((name, v4)),
+        IpAddr::V6(_) => Err(RegistryError::NotIpv4 { host: name, address }),
+    })
+    .collect()
 }
 
 /// The ECR account and region, as said or as the name has them (`ACCOUNT.dkr.ecr.REGION.…`).

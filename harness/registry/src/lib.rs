@@ -6,11 +6,13 @@
 //!
 //! - [`control`]: what the owner can do, here or from afar; [`registry`]: doing it. [`spec`]: what the owner says about a host. [`client`]: who is behind
 //!   a connection. [`pull_log`]: what was served. [`fault`]: misbehaving on purpose. [`image`]: content.
+//! - [`admin`]: the same from afar, over HTTP. [`site`]: what it has when it is served on its own. [`names`]: what resolves.
 //! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
 //!   `quota`, `credentials`, `content`, `name` are what their names say.
 //!
 //! It knows nothing of Kubernetes or drills.
 
+pub mod admin;
 pub mod client;
 mod content;
 pub mod control;
@@ -21,18 +23,23 @@ pub mod fault;
 mod host;
 pub mod image;
 mod name;
+pub mod names;
 mod personality;
 pub mod pull_log;
 mod quota;
 pub mod registry;
 mod server;
+pub mod site;
 pub mod spec;
 
-pub use client::{Client, Clients, Direct};
+pub use admin::{AdminClient, AdminClientOptions};
+pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
 pub use error::RegistryError;
 pub use fault::{Fault, FaultRule};
 pub use image::{Content, ImageRef, ImageSpec};
+pub use names::Names;
 pub use pull_log::{Entry, PullLog, Served};
 pub use registry::{Registry, RegistryOptions};
+pub use site::Site;
 pub use spec::{Access, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo};

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 use pulldrill_clock::{Timestamp, mailbox::Sender};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::Client;
 
@@ -61,7 +62,11 @@ pub struct Served {
 
 /// The log of all hosts of one registry.
 #[derive(Debug, Default)]
-pub struct PullLog(Mutex<Inner>);
+pub struct PullLog {
+    inner: Mutex<Inner>,
+    /// The number of the newest entry, for those who wait.
+    newest: watch::Sender<u64>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -74,27 +79,33 @@ impl PullLog {
     /// The entries after the one numbered `seq`, oldest first.
     #[must_use]
     pub fn since(&self, seq: u64) -> Vec<Entry> {
-        let inner = self.0.lock();
-        let wanted = usize::try_from(inner.last.saturating_sub(seq)).unwrap_or(usize::MAX);
-        let skipped = inner.entries.len().saturating_sub(wanted);
-        inner.entries.iter().skip(skipped).cloned().collect()
+        let inner = self.inner.lock();
+        let known = inner.entries.partition_point(|entry| entry.seq <= seq);
+        inner.entries.range(known..).cloned().collect()
     }
 
     /// The number of the newest entry, 0 when there is none.
     #[must_use]
     pub fn last(&self) -> u64 {
-        self.0.lock().last
+        self.inner.lock().last
+    }
+
+    /// Waits until there is an entry with a higher number.
+    pub async fn beyond(&self, seq: u64) {
+        let mut newest = self.newest.subscribe();
+        // It cannot be closed while the log is here.
+        let _closed = newest.wait_for(|last| *last > seq).await;
     }
 
     /// Sends a message after each new entry.
     pub fn subscribe(&self, sender: Sender<()>) {
-        self.0.lock().subscribers.push(sender);
+        self.inner.lock().subscribers.push(sender);
     }
 
     /// The manifests of a repository that a node was served since then, oldest first.
     #[must_use]
     pub fn served(&self, node: &str, host: &str, repository: &str, since: Timestamp) -> Vec<Served> {
-        let inner = self.0.lock();
+        let inner = self.inner.lock();
         let entries = inner.entries.iter().rev().take_while(|entry| entry.at >= since);
         let of_node = entries.filter(|entry| {
             entry.client.node.as_deref() == Some(node)
@@ -119,13 +130,29 @@ impl PullLog {
         for text in [Some(&mut entry.path), entry.user_agent.as_mut(), entry.reference.as_mut()] {
             text.into_iter().for_each(shorten);
         }
-        let mut inner = self.0.lock();
-        inner.last += 1;
-        entry.seq = inner.last;
+        let mut inner = self.inner.lock();
+        entry.seq = inner.last + 1;
+        self.push(&mut inner, entry);
+    }
+
+    /// Appends entries of the log that this one is a copy of, under the numbers that they have there; those that are
+    /// here already are passed over.
+    pub(crate) fn mirror(&self, entries: Vec<Entry>) {
+        let mut inner = self.inner.lock();
+        for entry in entries {
+            if entry.seq > inner.last {
+                self.push(&mut inner, entry);
+            }
+        }
+    }
+
+    fn push(&self, inner: &mut Inner, entry: Entry) {
+        inner.last = entry.seq;
         if inner.entries.len() == CAPACITY {
             inner.entries.pop_front();
         }
         inner.entries.push_back(entry);
+        self.newest.send_replace(inner.last);
         inner.subscribers.retain(|subscriber| !subscriber.is_closed());
         for subscriber in &inner.subscribers {
             subscriber.send(());
@@ -182,5 +209,18 @@ mod tests {
         assert_eq!(served.len(), 1);
         assert!(served[0].transferred);
         assert!(log.served("node-2", "h", "a", Timestamp::UNIX_EPOCH).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_copy_keeps_the_numbers_even_where_some_are_missing() {
+        let numbered = |seq| Entry { seq, ..entry(200, "GET") };
+        let copy = PullLog::default();
+        copy.mirror(vec![numbered(5), numbered(6)]);
+        copy.mirror(vec![numbered(6), numbered(9)]);
+        let numbers = |since| copy.since(since).iter().map(|entry| entry.seq).collect::<Vec<_>>();
+        assert_eq!((numbers(0), numbers(5), numbers(7)), (vec![5, 6, 9], vec![6, 9], vec![9]));
+        copy.beyond(8).await;
+        let (waited, ()) = tokio::join!(copy.beyond(9), async { copy.mirror(vec![numbered(10)]) });
+        assert_eq!((waited, copy.last()), ((), 10));
     }
 }

@@ -1,5 +1,5 @@
 //! The registry as its owner sees it: hosts are added, programmed and taken away; content is put in and
-//! looked at. All of it in process; the same functions can stand behind an HTTP interface later.
+//! looked at. All of it in process; `crate::admin` does the same over HTTP.
 
 use std::{
     collections::BTreeMap,
@@ -15,11 +15,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Account, Client, Clients, Content, Entry, FaultRule, HostInfo, HostSpec, ImageRef, ImageSpec, PullLog,
     RegistryError, RepositorySpec, TokenInfo,
+    admin::Route,
     content::{Blobs, Manifest},
     host::{self, Host},
     image,
     name::{is_digest, is_repository, is_tag},
+    names::{Names, is_registry_host},
     server::{self, Role},
+    site::Site,
     spec::Access,
 };
 
@@ -48,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) blobs: Blobs,
     pub(crate) log: PullLog,
     seed: u64,
+    site: Site,
     authority: Arc<Authority>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -58,6 +62,12 @@ impl Registry {
     /// A registry without hosts.
     #[must_use]
     pub fn new(options: RegistryOptions) -> Self {
+        Self::on(Site::default(), options)
+    }
+
+    /// The same with more than sockets of its own.
+    #[must_use]
+    pub fn on(site: Site, options: RegistryOptions) -> Self {
         let RegistryOptions { clock, seed, authority, clients, stop } = options;
         Self(Arc::new(Shared {
             clock,
@@ -65,6 +75,7 @@ impl Registry {
             blobs: Blobs::default(),
             log: PullLog::default(),
             seed,
+            site,
             authority,
             stop,
             tasks: TaskTracker::new(),
@@ -79,6 +90,11 @@ impl Registry {
     pub async fn add_host(&self, spec: HostSpec) -> Result<HostInfo, RegistryError> {
         let shared = &self.0;
         let name = spec.name.clone();
+        if let Some(bad) =
+            [Some(&name), spec.auth_host.as_ref()].into_iter().flatten().find(|n| !is_registry_host(n))
+        {
+            return Err(RegistryError::BadHostName(bad.clone()));
+        }
         if shared.hosts.read().contains_key(&name) {
             return Err(RegistryError::HostExists(name));
         }
@@ -100,6 +116,9 @@ impl Registry {
             }
             hosts.insert(name.clone(), host.clone());
         }
+        for (name, address) in &host.own {
+            shared.site.names.add_host(name, *address);
+        }
         listener.serve(shared.clone(), host.clone(), Role::Registry, &shared.tasks);
         if let Some(listener) = token_listener {
             listener.serve(shared.clone(), host.clone(), Role::Tokens, &shared.tasks);
@@ -116,8 +135,71 @@ impl Registry {
             );
             self.push_image(&name, repository, Some("latest"), &spec)?;
         }
-        let token_host = token_name.zip(addresses.1);
-        Ok(HostInfo { url: format!("https://{}", addresses.0), name, address: addresses.0, token_host })
+        self.host_info(&name)
+    }
+
+    /// Where a host is on this machine.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoHost`].
+    pub fn host_info(&self, name: &str) -> Result<HostInfo, RegistryError> {
+        let host = self.host(name)?;
+        let (address, token_address) = *host.local.read();
+        let token_host = host.token_name.clone().zip(token_address);
+        Ok(HostInfo { url: format!("https://{address}"), name: name.to_owned(), address, token_host })
+    }
+
+    /// The names of all hosts.
+    #[must_use]
+    pub fn host_names(&self) -> Vec<String> {
+        self.0.hosts.read().keys().cloned().collect()
+    }
+
+    /// Says where the owner reaches a host, when that is not where it listens.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoHost`].
+    pub fn set_local(
+        &self,
+        name: &str,
+        address: SocketAddr,
+        token_address: Option<SocketAddr>,
+    ) -> Result<(), RegistryError> {
+        let host = self.host(name)?;
+        *host.local.write() = (address, host.token_address.and(token_address));
+        Ok(())
+    }
+
+    /// Where the listener of a host, or of its token host, is in this process's network. A token host can be named
+    /// itself as well.
+    pub(crate) fn listener_of(&self, name: &str, of_its_tokens: bool) -> Option<SocketAddr> {
+        let hosts = self.0.hosts.read();
+        if of_its_tokens {
+            return hosts.get(name)?.token_address;
+        }
+        let of_tokens =
+            || hosts.values().find(|host| host.token_name.as_deref() == Some(name))?.token_address;
+        hosts.get(name).map(|host| host.address).or_else(of_tokens)
+    }
+
+    /// What names resolve to.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.0.site.names
+    }
+
+    /// What images are made for when nothing is said.
+    #[must_use]
+    pub fn platform(&self) -> &str {
+        &self.0.site.platform
+    }
+
+    /// Sets the ways to networks behind other machines, in place of those that were set before.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoInterface`].
+    pub async fn set_routes(&self, routes: &[Route]) -> Result<(), RegistryError> {
+        if routes.is_empty() { Ok(()) } else { Err(RegistryError::NoInterface) }
     }
 
     /// Stops serving a host and forgets what was in it. Its entries in the pull log stay.
@@ -125,6 +207,9 @@ impl Registry {
         let host = self.0.hosts.write().remove(name);
         if let Some(host) = host {
             host.stop.cancel();
+            for (name, address) in &host.own {
+                self.0.site.names.remove_host(name, *address);
+            }
         }
     }
 

@@ -14,6 +14,9 @@ pub struct Registry {
     pub endpoint: Option<String>,
     /// The endpoint's address inside the lab, port 443.
     pub address: String,
+    /// Whether its name resolves on the nodes.
+    #[serde(default = "yes")]
+    pub resolves: bool,
     /// How it answers.
     pub personality: Personality,
     /// The separate host that issues tokens, where the personality has one.
@@ -37,6 +40,10 @@ impl Registry {
     pub fn endpoint(&self) -> &str {
         self.endpoint.as_deref().unwrap_or(&self.host)
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The way a registry answers.

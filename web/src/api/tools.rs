@@ -37,7 +37,7 @@ pub(crate) async fn egress(
     State(lab): State<Lab>,
     Asked(query): Asked<NodeQuery>,
 ) -> Answer<Vec<EgressView>> {
-    Ok(Json(lab.egress(query.node.as_deref())?))
+    Ok(Json(lab.egress(query.node.as_deref()).await?))
 }
 
 pub(crate) async fn allow_egress(

@@ -1,22 +1,31 @@
 //! Where the cluster lives, in small traits, so that another kind of cluster can take its place.
 //!
-//! What a backend cannot do is declared, not tried: see [`Time::can_advance`].
+//! - [`boot`]: makes a cluster and its registry of the kind that the options name.
+//! - [`embedded`]: in this process. [`kind`]: real Kubernetes in containers.
+//! - [`capability`]: what each kind of cluster can give; what it cannot is declared, not tried.
 
+pub(crate) mod capability;
 mod embedded;
 mod kind;
+pub(crate) mod mirror;
+pub(crate) mod trainee;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
+use async_trait::async_trait;
 use futures::future::BoxFuture;
-use pulldrill_clock::Clock;
+use pulldrill_clock::{Clock, Timestamp};
 use pulldrill_cluster::{
     network::EgressRule,
     store::{Store, StoreChanged},
 };
+use pulldrill_registry::Control;
+use tokio_util::sync::CancellationToken;
 
-pub(crate) use embedded::{Embedded, EmbeddedOptions, Firewalls};
+use crate::{BackendKind, LabError, LabOptions, folder::Folder};
 
-use crate::LabError;
+/// The port at which registries are reached on the nodes' network.
+pub(crate) const HTTPS: u16 = 443;
 
 /// Reaching the Kubernetes API.
 pub(crate) trait Access: Send + Sync {
@@ -24,6 +33,9 @@ pub(crate) trait Access: Send + Sync {
     fn client(&self) -> kube::Client;
     /// What the trainee gets.
     fn trainee_kubeconfig(&self) -> String;
+    /// What the kubelets and their runtime are, in the words of a dialect's name, and whether recordings
+    /// prove that they talk so.
+    fn dialect(&self) -> (String, bool);
 }
 
 /// Seeing every state of the cluster, in lab time.
@@ -34,18 +46,54 @@ pub(crate) trait Observe: Send + Sync {
     fn changes(&self) -> pulldrill_clock::mailbox::Receiver<StoreChanged>;
 }
 
-/// The nodes' firewalls.
+/// Preparing namespaces for a drill.
+#[async_trait]
+pub(crate) trait Namespaces: Send + Sync {
+    /// Whatever a drill's namespace needs beside itself, before anything is made in it.
+    async fn prepare(&self, namespace: &str) -> Result<(), LabError>;
+    /// The labels that the backend puts on a drill's namespace.
+    fn labels(&self) -> BTreeMap<String, String>;
+}
+
+/// The nodes' way to the registries.
+#[async_trait]
 pub(crate) trait NodeNetwork: Send + Sync {
-    /// The rules of every node, in the order in which they are tried.
-    fn egress(&self) -> BTreeMap<String, Vec<EgressRule>>;
+    /// The egress rules of every node, in the order in which they are tried.
+    async fn egress(&self) -> Result<BTreeMap<String, Vec<EgressRule>>, LabError>;
     /// Replaces the rules of a node.
-    fn set_egress(&self, node: &str, rules: Vec<EgressRule>) -> Result<(), LabError>;
+    async fn set_egress(&self, node: &str, rules: Vec<EgressRule>) -> Result<(), LabError>;
+    /// Lets the nodes find registries.
+    async fn add_hosts(&self, hosts: &[NodeHost]) -> Result<(), LabError>;
+    /// Lets the nodes forget them.
+    async fn remove_hosts(&self, hosts: &[NodeHost]) -> Result<(), LabError>;
+    /// The address of a registry's name on the nodes' network.
+    fn resolve(&self, name: &str) -> Option<IpAddr>;
+    /// The address that registries see all nodes come from.
+    fn outside(&self) -> IpAddr;
+    /// Changes it.
+    async fn set_outside(&self, address: IpAddr) -> Result<(), LabError>;
+}
+
+/// A registry as nodes know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeHost {
+    /// What image references call it.
+    pub(crate) image_host: String,
+    /// What the runtime connects to.
+    pub(crate) name: String,
+    /// Where that is on the nodes' network, port 443.
+    pub(crate) address: IpAddr,
+    /// Where that is on this machine.
+    pub(crate) local: std::net::SocketAddr,
+    /// Whether the name resolves.
+    pub(crate) resolves: bool,
 }
 
 /// The nodes' image caches.
+#[async_trait]
 pub(crate) trait NodeImages: Send + Sync {
     /// Makes every node forget the images of a registry.
-    fn forget_images(&self, host: &str);
+    async fn forget_images(&self, host: &str) -> Result<(), LabError>;
 }
 
 /// The lab clock of the cluster.
@@ -58,11 +106,35 @@ pub(crate) trait Time: Send + Sync {
 
 /// Ending the cluster.
 pub(crate) trait Lifecycle: Send + Sync {
-    /// Ends what the backend has started; returns when it has ended.
-    fn down(&self) -> BoxFuture<'_, ()>;
+    /// Ends what the backend has started, and takes away what it has made; returns when that is done.
+    fn down(&self) -> BoxFuture<'_, Result<(), LabError>>;
 }
 
 /// All of it.
-pub(crate) trait Backend: Access + Observe + NodeNetwork + NodeImages + Time + Lifecycle {}
+pub(crate) trait Backend: Access + Observe + Namespaces + NodeImages + Time + Lifecycle {}
 
-impl<T: Access + Observe + NodeNetwork + NodeImages + Time + Lifecycle> Backend for T {}
+impl<T: Access + Observe + Namespaces + NodeImages + Time + Lifecycle> Backend for T {}
+
+/// A cluster with its registry, ready for drills.
+pub(crate) struct Booted {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) nodes: Arc<dyn NodeNetwork>,
+    pub(crate) registry: Arc<dyn Control>,
+    /// Returns when the registry has let go of every connection, once the lab was stopped.
+    pub(crate) registry_ended: BoxFuture<'static, ()>,
+    pub(crate) clock: Clock,
+}
+
+/// Boots what the options name; `beginning` is when the history begins, where the clock can stand there.
+pub(crate) async fn boot(
+    options: &LabOptions,
+    folder: Option<&Folder>,
+    beginning: Timestamp,
+    stop: &CancellationToken,
+) -> Result<Booted, LabError> {
+    let _only_real_clusters_need_it = folder;
+    match &options.backend {
+        BackendKind::Embedded => embedded::boot(options, beginning, stop).await,
+        BackendKind::Kind(_) => Err(LabError::Invalid("a kind cluster cannot be made yet".into())),
+    }
+}

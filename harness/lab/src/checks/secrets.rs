@@ -67,6 +67,13 @@ pub(super) fn secret_names(object: &Value) -> Vec<String> {
     names.filter_map(|secret| secret["name"].as_str()).map(Into::into).collect()
 }
 
+/// The names and passwords for a registry in all pull secrets of a namespace.
+pub(crate) fn all_logins(snapshot: &Snapshot, host: &str) -> Vec<(String, String)> {
+    let secrets = snapshot.list("secrets").into_iter();
+    let logins = secrets.flat_map(|secret| logins(snapshot, secret.meta("name"), host));
+    logins.map(|login| (login.username, login.password)).collect()
+}
+
 /// The entries of a pull secret for a registry.
 fn logins(snapshot: &Snapshot, secret: &str, host: &str) -> Vec<Login> {
     let Some(secret) = snapshot.get("secrets", secret) else { return Vec::new() };

@@ -83,7 +83,7 @@ impl Objects {
 
     /// Starts deleting a namespace; fine when there is none.
     pub(crate) async fn delete_namespace(&self, name: &str) -> Result<(), LabError> {
-        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource_of("namespaces"));
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource_named("namespaces"));
         match api.delete(name, &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             other => other.map(drop).map_err(|error| failed(&format!("namespace {name}"), error)),
@@ -91,7 +91,7 @@ impl Objects {
     }
 
     fn api(&self, namespace: &str, resource: &str) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), namespace, &resource_of(resource))
+        Api::namespaced_with(self.client.clone(), namespace, &resource_named(resource))
     }
 
     fn api_of(&self, namespace: &str, object: &DynamicObject) -> Result<Api<DynamicObject>, LabError> {
@@ -108,7 +108,7 @@ impl Objects {
 }
 
 /// The resource of a plural name such as `deployments.apps`; the kind plays no part in requests.
-fn resource_of(resource: &str) -> ApiResource {
+pub(crate) fn resource_named(resource: &str) -> ApiResource {
     let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
     let api_version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
     ApiResource {
@@ -165,8 +165,8 @@ mod tests {
 
     #[test]
     fn resources_are_named_as_kubectl_names_them() {
-        let resource = resource_of("deployments.apps");
+        let resource = resource_named("deployments.apps");
         assert_eq!((resource.api_version.as_str(), resource.plural.as_str()), ("apps/v1", "deployments"));
-        assert_eq!(resource_of("secrets").api_version, "v1");
+        assert_eq!(resource_named("secrets").api_version, "v1");
     }
 }

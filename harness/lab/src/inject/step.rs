@@ -1,10 +1,11 @@
 //! Doing one step of a drill's history.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kube::api::Patch;
-use pulldrill_clock::{Clock, Timestamp, real};
+use parking_lot::Mutex;
+use pulldrill_clock::{Clock, SignedDuration, Timestamp, real};
 use pulldrill_cluster::{
     network::{Action as Verdict, EgressRule},
     store::Key,
@@ -20,24 +21,39 @@ use crate::{
     stage::Stage,
 };
 
+/// How long a token is good that is to end before the drill opens, where only real time ends it.
+const SHORT_LIFE: SignedDuration = SignedDuration::from_secs(45);
+
+/// How long work of the embedded cluster, and of a real one, is waited for; real time.
+const SOON: Duration = Duration::from_secs(20);
+const REAL_CLUSTER: Duration = Duration::from_secs(240);
+
 /// Does steps.
 pub(crate) struct Injector {
     backend: Arc<dyn Backend>,
     stage: Arc<Stage>,
     objects: Objects,
+    /// When the short-lived tokens end, by drill and secret.
+    short_lived: Mutex<BTreeMap<(String, String), Timestamp>>,
 }
 
 impl Injector {
     pub(crate) fn new(backend: Arc<dyn Backend>, stage: Arc<Stage>) -> Self {
         let objects = Objects::new(backend.client());
-        Self { backend, stage, objects }
+        Self { backend, stage, objects, short_lived: Mutex::default() }
     }
 
     /// Makes the drill's namespace, and waits until pods can be made in it.
     pub(crate) async fn make_namespace(&self, variant: &Variant) -> Result<(), LabError> {
         let namespace = &variant.namespace;
-        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        let mut metadata = json!({"name": namespace});
+        let labels = self.backend.labels();
+        if !labels.is_empty() {
+            metadata["labels"] = json!(labels);
+        }
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
         self.objects.apply_one("", object).await?;
+        self.backend.prepare(namespace).await?;
         let account = Key::new(namespace.as_str(), "default");
         let ready = || self.backend.objects().get("serviceaccounts", &account).is_some();
         self.wait("the default ServiceAccount", ready).await
@@ -95,30 +111,63 @@ impl Injector {
                 self.objects.patch(namespace, resource, name, patch).await
             }
             Action::IssueToken { registry, secret } => {
-                self.issue_token(variant, registry, secret, self.backend.clock().now()).await
+                self.issue_step_token(variant, step, registry, secret).await
             }
             Action::Push { registry, repository, tag, build } => {
-                self.stage.push(variant, registry, repository, Some(tag), build)
+                self.stage.push(variant, registry, repository, Some(tag), build).await
             }
             Action::ExhaustQuota { registry } => {
                 let host = self.stage.host(&variant.drill, registry)?;
-                self.stage.exhaust(&host)
+                self.stage.exhaust(&host).await
             }
             Action::BlockEgress { id, nodes, action, destination, port, comment } => {
                 let rule = rule(id, *action, destination, *port, comment)?;
-                self.add_rule(nodes, &rule)
+                self.add_rule(nodes, &rule).await
             }
         }
     }
 
-    /// Makes the tokens that the drill's secrets hold as old as the story says.
+    /// Makes the tokens that the drill's secrets hold as good, or as bad, as the story says: where the clock
+    /// can be moved, by issuing them anew in the past; where it can't, by waiting until the short-lived ones
+    /// that were issued instead have ended.
     pub(crate) async fn age_tokens(&self, variant: &Variant) -> Result<(), LabError> {
+        let clock = self.backend.clock();
         for step in &variant.history {
-            if let Action::IssueToken { registry, secret } = &step.action {
-                let issued = self.backend.clock().now() + step.at;
-                self.issue_token(variant, registry, secret, issued).await?;
+            let Action::IssueToken { registry, secret } = &step.action else { continue };
+            if self.backend.can_advance() {
+                self.issue_token(variant, registry, secret, clock.now() + step.at).await?;
+                continue;
+            }
+            let end = self.short_lived.lock().remove(&(variant.drill.clone(), secret.clone()));
+            if let Some(end) = end {
+                clock.sleep_until(clock.busy(), end).await;
             }
         }
+        Ok(())
+    }
+
+    /// Issues the token of a step. Where the clock can't be moved, a token that will have ended by the
+    /// opening is given a life just long enough for the good old time.
+    async fn issue_step_token(
+        &self,
+        variant: &Variant,
+        step: &Step,
+        registry: &str,
+        secret: &str,
+    ) -> Result<(), LabError> {
+        let now = self.backend.clock().now();
+        if self.backend.can_advance() {
+            return self.issue_token(variant, registry, secret, now).await;
+        }
+        let host = self.stage.host(&variant.drill, registry)?;
+        let as_told = self.stage.issue_token(&host, now + step.at).await?;
+        if as_told.expires_at > now {
+            return self.issue_token(variant, registry, secret, now + step.at).await;
+        }
+        let life = as_told.expires_at.duration_since(now + step.at);
+        let end = now + SHORT_LIFE;
+        self.issue_token(variant, registry, secret, end - life).await?;
+        self.short_lived.lock().insert((variant.drill.clone(), secret.to_owned()), end);
         Ok(())
     }
 
@@ -130,30 +179,30 @@ impl Injector {
         at: Timestamp,
     ) -> Result<(), LabError> {
         let host = self.stage.host(&variant.drill, registry)?;
-        let token = self.stage.issue_token(&host, at)?;
+        let token = self.stage.issue_token(&host, at).await?;
         let secret = pull_secret(secret, &host.name, &token.username, &token.password);
         self.objects.apply_one(&variant.namespace, secret).await
     }
 
-    fn add_rule(&self, nodes: &NodeSet, rule: &EgressRule) -> Result<(), LabError> {
-        for (node, mut rules) in self.backend.egress() {
+    async fn add_rule(&self, nodes: &NodeSet, rule: &EgressRule) -> Result<(), LabError> {
+        for (node, mut rules) in self.stage.nodes().egress().await? {
             if matches!(nodes, NodeSet::Node(name) if *name != node) {
                 continue;
             }
             rules.retain(|known| known.id != rule.id);
             rules.push(rule.clone());
-            self.backend.set_egress(&node, rules)?;
+            self.stage.nodes().set_egress(&node, rules).await?;
         }
         Ok(())
     }
 
     /// Waits for something that the cluster does by itself and soon.
     async fn wait(&self, what: &'static str, is_so: impl Fn() -> bool) -> Result<(), LabError> {
-        /// In real time: it is work that is waited for, not a delay.
-        const LIMIT: Duration = Duration::from_secs(20);
+        // In real time: it is work that is waited for, not a delay.
+        let limit = if self.backend.can_advance() { SOON } else { REAL_CLUSTER };
         let mut revision = self.backend.objects().follow();
         let clock: &Clock = self.backend.clock();
-        let waited = real::timeout(LIMIT, async {
+        let waited = real::timeout(limit, async {
             while !is_so() {
                 // A held clock stands still while something small is waited for; let it go on.
                 clock.idle().await;
@@ -168,7 +217,7 @@ impl Injector {
                 }
             }
         });
-        waited.await.ok_or_else(|| LabError::part("cluster", format!("{what}: nothing came in {LIMIT:?}")))
+        waited.await.ok_or_else(|| LabError::part("cluster", format!("{what}: nothing came in {limit:?}")))
     }
 }
 

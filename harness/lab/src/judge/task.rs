@@ -203,7 +203,7 @@ impl Task {
         let Some(case) = self.cases.get(drill) else { return Ok(()) };
         let snapshot = self.snapshot(&case.variant.namespace);
         self.stage.take_pulls();
-        let evidence = self.stage.evidence(drill);
+        let evidence = self.stage.evidence(drill, &snapshot).await?;
         let baseline = Baseline::take(&case.variant, &snapshot, &evidence, now);
         self.ledger.record(drill, now, DrillEvent::SymptomSeen { seen }).await?;
         if let Some(case) = self.cases.get_mut(drill) {
@@ -219,7 +219,7 @@ impl Task {
         };
         let (variant, now) = (variant.clone(), self.clock.now());
         let snapshot = self.snapshot(&variant.namespace);
-        let evidence = self.stage.evidence(drill);
+        let evidence = self.stage.evidence(drill, &snapshot).await?;
         let state = self
             .ledger
             .change(drill, now, |progress| {

@@ -91,7 +91,7 @@ impl Inner {
         self.injector.delete_namespace(&variant).await?;
         self.stage.tear_down(&variant).await?;
         for registry in &variant.registries {
-            self.backend.forget_images(&registry.host);
+            self.backend.forget_images(&registry.host).await?;
         }
         self.bring_up(&variant).await
     }
@@ -107,6 +107,7 @@ impl Inner {
             ));
         }
         let variant = Arc::new(choose::one(&self.catalogue, scenario, self.options.seed, &others)?);
+        choose::possible(&self.options.backend, &variant)?;
         let event = DrillEvent::Injecting { scenario: variant.scenario.clone(), seed: variant.seed };
         self.ledger.record(&variant.drill, self.clock.now(), event).await?;
         self.drills.write().push(variant.clone());

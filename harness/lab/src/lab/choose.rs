@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use pulldrill_scenarios::{Backend, Catalogue, Variant};
+use pulldrill_scenarios::{Catalogue, Variant};
 
-use crate::{LabError, LabOptions};
+use crate::{BackendKind, LabError, LabOptions};
 
 /// How many seeds are tried for a drill before giving up.
 const TRIES: u64 = 64;
@@ -28,7 +28,12 @@ pub(super) fn variants(catalogue: &Catalogue, options: &LabOptions) -> Result<Ve
     let mut chosen = Vec::new();
     for scenario in catalogue.iter().filter(|scenario| wanted(scenario.id())) {
         let variant = one(catalogue, scenario.id(), options.seed, &chosen)?;
-        chosen.push(Arc::new(variant));
+        match options.backend.lacks(&variant) {
+            None => chosen.push(Arc::new(variant)),
+            // Nobody asked for it by name.
+            Some(_) if options.scenarios.is_empty() => {}
+            Some(reason) => return Err(unavailable(scenario.id(), &reason)),
+        }
     }
     chosen.sort_by(|a, b| a.drill.cmp(&b.drill));
     Ok(chosen)
@@ -46,14 +51,20 @@ pub(super) fn one(
         let variant = scenario
             .variant(seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9)))
             .map_err(|error| LabError::Scenario(error.to_string()))?;
-        if !variant.backends.contains(&Backend::Embedded) {
-            return Err(LabError::Invalid(format!("scenario {id} does not run on the embedded cluster")));
-        }
         if others.iter().all(|other| names(other).is_disjoint(&names(&variant))) {
             return Ok(variant);
         }
     }
     Err(LabError::Invalid(format!("no seed near {seed} keeps scenario {id} apart from the other drills")))
+}
+
+/// Fails where a backend can't give what a drill needs.
+pub(super) fn possible(backend: &BackendKind, variant: &Variant) -> Result<(), LabError> {
+    backend.lacks(variant).map_or(Ok(()), |reason| Err(unavailable(&variant.scenario, &reason)))
+}
+
+fn unavailable(id: &str, reason: &str) -> LabError {
+    LabError::Invalid(format!("scenario {id} is not available here: {reason}"))
 }
 
 /// What a drill has to itself.

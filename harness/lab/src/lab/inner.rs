@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, Shared};
 use parking_lot::RwLock;
 use pulldrill_clock::Clock;
-use pulldrill_cluster::dialect::Dialect;
 use pulldrill_scenarios::{Catalogue, Variant};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -18,7 +18,6 @@ use crate::{
 pub(super) struct Inner {
     pub(super) options: LabOptions,
     pub(super) catalogue: Catalogue,
-    pub(super) dialect: Arc<Dialect>,
     pub(super) clock: Clock,
     pub(super) folder: Option<Folder>,
     pub(super) backend: Arc<dyn Backend>,
@@ -33,6 +32,8 @@ pub(super) struct Inner {
     pub(super) registry_authority: String,
     /// The end of the history that `up` plays.
     pub(super) history_end: pulldrill_clock::Timestamp,
+    /// Ends when the registry has let go of every connection.
+    pub(super) registry_ended: Shared<BoxFuture<'static, ()>>,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
     /// One injection at a time.

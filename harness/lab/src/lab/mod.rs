@@ -168,8 +168,8 @@ impl Lab {
     ///
     /// # Errors
     /// [`LabError::UnknownNode`].
-    pub fn egress(&self, node: Option<&str>) -> Result<Vec<EgressView>, LabError> {
-        egress::list(&self.0.backend, node)
+    pub async fn egress(&self, node: Option<&str>) -> Result<Vec<EgressView>, LabError> {
+        egress::list(self.0.stage.nodes(), node).await
     }
 
     /// Puts an allowing rule before all others.
@@ -177,7 +177,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownNode`], [`LabError::Invalid`].
     pub async fn allow_egress(&self, request: &EgressRequest) -> Result<Vec<EgressView>, LabError> {
-        egress::allow(&self.0.backend, self.0.stage.network(), request)
+        egress::allow(self.0.stage.nodes(), request).await
     }
 
     /// Removes a rule.
@@ -185,7 +185,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownNode`], [`LabError::UnknownRule`].
     pub async fn delete_egress(&self, node: &str, id: &str) -> Result<(), LabError> {
-        egress::delete(&self.0.backend, node, id)
+        egress::delete(self.0.stage.nodes(), node, id).await
     }
 
     /// Copies an image from registry to registry.
@@ -193,7 +193,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::Invalid`] with what the registries said.
     pub async fn copy_image(&self, request: &CopyRequest) -> Result<CopyView, LabError> {
-        self.0.stage.copy(request)
+        self.0.stage.copy(request).await
     }
 
     /// A fresh password of the lab's ECR-like registry: of the one named, or of the only one.
@@ -204,7 +204,7 @@ impl Lab {
         let hosts = self.0.stage.ecr_hosts();
         let wanted = hosts.iter().filter(|h| host.is_none_or(|name| h.name == name)).collect::<Vec<_>>();
         match wanted.as_slice() {
-            [one] => self.0.stage.issue_token(one, self.0.clock.now()).map(|token| token.password),
+            [one] => self.0.stage.issue_token(one, self.0.clock.now()).await.map(|token| token.password),
             [] => Err(LabError::Invalid("there is no such registry with tokens in this lab".into())),
             _ => Err(LabError::Invalid("there are several registries with tokens; name one".into())),
         }
@@ -266,10 +266,12 @@ impl Lab {
     /// Ends everything and removes `lab.json`; returns when it has ended.
     pub async fn shutdown(&self) {
         self.0.stop.cancel();
-        self.0.backend.down().await;
+        if let Err(error) = self.0.backend.down().await {
+            tracing::error!(%error, "not everything that the lab made could be removed");
+        }
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        self.0.stage.ended().await;
+        self.0.registry_ended.clone().await;
         self.0.clock.end();
         if let Some(Err(error)) = self.0.folder.as_ref().map(Folder::release) {
             tracing::warn!(%error, "the lab's folder could not be released");

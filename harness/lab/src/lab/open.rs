@@ -24,7 +24,11 @@ impl Inner {
     pub(super) async fn open(&self) -> Result<(), LabError> {
         let _one = self.injecting.lock().await;
         let variants = self.variants();
-        self.play(&variants).await?;
+        if self.backend.can_advance() {
+            self.play(&variants).await?;
+        } else {
+            self.play_in_real_time(&variants).await?;
+        }
         let failed = self.wait_for_symptoms(&variants).await?;
         if !failed.is_empty() {
             return Err(LabError::Symptom(failed.join("; ")));
@@ -64,6 +68,14 @@ impl Inner {
         Ok(())
     }
 
+    /// Lets the histories happen, each as fast as the cluster can, all side by side.
+    async fn play_in_real_time(&self, variants: &[Arc<Variant>]) -> Result<(), LabError> {
+        self.options.steps.begin("Injecting the drills");
+        futures::future::try_join_all(variants.iter().map(|variant| self.inject(variant))).await?;
+        self.options.steps.begin("Waiting for their symptoms");
+        Ok(())
+    }
+
     /// The present, at which the past ends.
     fn end(&self) -> Timestamp {
         match self.options.clock {
@@ -99,8 +111,8 @@ impl Inner {
         self.injector.perform(variant, entry.step()).await
     }
 
-    /// Injects one drill while the lab runs: its past is over in a moment.
-    pub(super) async fn inject_now(&self, variant: &Arc<Variant>) -> Result<(), LabError> {
+    /// Makes a drill's past happen in a moment, and its break after it.
+    async fn inject(&self, variant: &Arc<Variant>) -> Result<(), LabError> {
         self.injector.make_namespace(variant).await?;
         for (index, step) in variant.history.iter().enumerate() {
             self.injector.wait_for_good_pods(variant).await?;
@@ -111,6 +123,12 @@ impl Inner {
         }
         self.ledger.record(&variant.drill, self.clock.now(), DrillEvent::Injected).await?;
         self.judge.arm(variant.clone(), Gate::AtOnce);
+        Ok(())
+    }
+
+    /// Injects one drill while the lab runs.
+    pub(super) async fn inject_now(&self, variant: &Arc<Variant>) -> Result<(), LabError> {
+        self.inject(variant).await?;
         let failed = self.wait_for_symptoms(std::slice::from_ref(variant)).await?;
         match failed.is_empty() {
             true => Ok(()),

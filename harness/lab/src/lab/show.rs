@@ -18,10 +18,11 @@ use crate::{
 
 impl Inner {
     pub(super) fn status(&self, audience: Audience) -> StatusView {
+        let (dialect, verified) = self.backend.dialect();
         let view = StatusView {
             schema_version: SCHEMA_VERSION,
-            dialect: self.dialect.id.clone(),
-            verified: self.dialect.verified,
+            dialect,
+            verified,
             clock: self.clock_view(),
             drills: self.variants().iter().map(|variant| self.whole_view(variant)).collect(),
         };

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use pulldrill_clock::{Clock, SignedDuration, Timestamp, real, secret};
-use pulldrill_cluster::{dialect::Dialect, network::Network};
-use pulldrill_tls::Authority;
+use futures::FutureExt;
+use pulldrill_clock::{SignedDuration, Timestamp, real, secret};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::{Inner, choose};
 use crate::{
-    BackendKind, ClockMode, LabError, LabOptions,
-    backend::{Backend, Embedded, EmbeddedOptions, Firewalls},
+    ClockMode, LabError, LabOptions, backend,
     folder::{Environment, Folder},
     inject::{Injector, timeline},
     judge::Judge,
-    stage::{Nat, Stage, StageOptions},
+    stage::Stage,
     store::{DrillEvent, Ledger},
 };
 
@@ -27,7 +25,6 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     pulldrill_tls::install_provider();
     let catalogue = choose::catalogue(&options)?;
     let variants = choose::variants(&catalogue, &options)?;
-    let dialect = dialect(&options.dialect)?;
     let folder = options.dir.as_deref().map(Folder::take).transpose()?;
     let instructor_token = secret::token();
 
@@ -36,47 +33,19 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         ClockMode::Held(at) => at,
     };
     let before = timeline::span(&timeline::merged(&variants)) + SETTLING;
-    let clock = Clock::held_at(beginning(history_end, before)?);
+    let beginning = beginning(history_end, before)?;
 
     let stop = options.stop.child_token();
     let tasks = TaskTracker::new();
     let (changed, _) = watch::channel(0);
-    let authority =
-        Arc::new(Authority::new("pulldrill registries").map_err(|e| LabError::part("certificates", e))?);
-    let registry_authority = authority.pem().to_owned();
-
-    let network = Network::new();
-    let nat = Arc::new(Nat::default());
-    let told = nat.clone();
-    network.on_connect(move |local, node| told.connected(local, node));
-    let firewall = Arc::new(Firewalls { network: network.clone(), nodes: options.nodes.clone() });
-    let stage = Arc::new(Stage::new(StageOptions {
-        clock: clock.clone(),
-        seed: options.seed,
-        network: network.clone(),
-        authority,
-        nat,
-        firewall,
-        stop: stop.clone(),
-    }));
-    let backend: Arc<dyn Backend> = match options.backend {
-        BackendKind::Embedded => Arc::new(
-            Embedded::start(EmbeddedOptions {
-                clock: clock.clone(),
-                seed: options.seed,
-                dialect: dialect.clone(),
-                nodes: options.nodes.clone(),
-                network,
-                registry_authority: registry_authority.clone(),
-                listen: options.listen,
-                stop: stop.clone(),
-            })
-            .await?,
-        ),
-    };
+    let backend::Booted { backend, nodes, registry, registry_ended, clock } =
+        backend::boot(&options, folder.as_ref(), beginning, &stop).await?;
+    let stage = Arc::new(Stage::new(clock.clone(), registry, nodes));
+    let registry_authority = stage.authority().await?;
 
     let database = folder.as_ref().map(Folder::database);
-    let ledger = Ledger::open(database, real::now(), options.seed, &options.dialect, changed.clone()).await?;
+    let ledger =
+        Ledger::open(database, real::now(), options.seed, &backend.dialect().0, changed.clone()).await?;
     let ledger = Arc::new(ledger);
     for variant in &variants {
         let event = DrillEvent::Injecting { scenario: variant.scenario.clone(), seed: variant.seed };
@@ -91,7 +60,6 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     let inner = Inner {
         options,
         catalogue,
-        dialect,
         clock,
         folder,
         backend,
@@ -104,6 +72,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         instructor_token,
         registry_authority,
         history_end,
+        registry_ended: registry_ended.shared(),
         stop,
         tasks,
         injecting: tokio::sync::Mutex::new(()),
@@ -114,13 +83,6 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     }
     inner.write_files()?;
     Ok(inner)
-}
-
-fn dialect(id: &str) -> Result<Arc<Dialect>, LabError> {
-    Dialect::named(id).ok_or_else(|| {
-        let known = Dialect::names().join(", ");
-        LabError::Invalid(format!("there is no dialect {id:?}; the dialects are: {known}"))
-    })
 }
 
 fn beginning(end: Timestamp, before: SignedDuration) -> Result<Timestamp, LabError> {

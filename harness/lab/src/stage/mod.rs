@@ -1,99 +1,61 @@
 //! What the drills happen on besides the cluster: registries with their content, names and addresses on
 //! the nodes' network, and the evidence that the registries gather.
 //!
-//! - [`nat`]: which node is behind a connection. [`staged`]: one drill's part.
+//! - [`staged`]: one drill's part. [`acts`]: what can be done with the registries.
 //! - [`pulls`]: reading the pull log. [`proof`]: what checks are told of it.
 
 mod acts;
-mod nat;
 mod proof;
 mod pulls;
 mod staged;
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use parking_lot::RwLock;
 use pulldrill_clock::{Clock, mailbox};
-use pulldrill_cluster::network::Network;
-use pulldrill_registry::{Registry, RegistryOptions};
+use pulldrill_registry::Control;
 use pulldrill_scenarios::{Personality, Variant};
-use pulldrill_tls::Authority;
-use tokio_util::sync::CancellationToken;
 
-pub(crate) use nat::Nat;
 pub(crate) use staged::Host;
 use staged::Staged;
 
 use crate::{LabError, backend::NodeNetwork};
 
-/// The port at which registries are reached on the nodes' network.
-const HTTPS: u16 = 443;
-
 /// Everything outside the cluster.
 pub(crate) struct Stage {
     clock: Clock,
-    network: Network,
-    registry: Registry,
-    nat: Arc<Nat>,
-    firewall: Arc<dyn NodeNetwork>,
+    registry: Arc<dyn Control>,
+    nodes: Arc<dyn NodeNetwork>,
     drills: RwLock<BTreeMap<String, Staged>>,
     /// The last entry of the pull log that was looked at.
     read: parking_lot::Mutex<u64>,
 }
 
-/// What a stage is made of.
-pub(crate) struct StageOptions {
-    pub(crate) clock: Clock,
-    pub(crate) seed: u64,
-    pub(crate) network: Network,
-    pub(crate) authority: Arc<Authority>,
-    pub(crate) nat: Arc<Nat>,
-    pub(crate) firewall: Arc<dyn NodeNetwork>,
-    pub(crate) stop: CancellationToken,
-}
-
 impl Stage {
-    pub(crate) fn new(options: StageOptions) -> Self {
-        let StageOptions { clock, seed, network, authority, nat, firewall, stop } = options;
-        let clients: Arc<dyn pulldrill_registry::Clients> = nat.clone();
-        let registry =
-            Registry::new(RegistryOptions { clock: clock.clone(), seed, authority, clients, stop });
-        Self {
-            clock,
-            network,
-            registry,
-            nat,
-            firewall,
-            drills: RwLock::default(),
-            read: parking_lot::Mutex::new(0),
-        }
+    pub(crate) fn new(clock: Clock, registry: Arc<dyn Control>, nodes: Arc<dyn NodeNetwork>) -> Self {
+        Self { clock, registry, nodes, drills: RwLock::default(), read: parking_lot::Mutex::new(0) }
     }
 
     /// Sets up everything that the drill finds when its history begins.
     pub(crate) async fn set_up(&self, variant: &Variant) -> Result<(), LabError> {
         if let Some(nat) = variant.nat.as_deref().and_then(|nat| nat.parse().ok()) {
-            self.nat.set_address(nat);
+            self.nodes.set_outside(nat).await?;
         }
         let mut staged = Staged::default();
         for registry in &variant.registries {
             let info =
                 self.registry.add_host(staged::spec(registry)).await.map_err(failed(&registry.host))?;
-            self.connect(registry.endpoint(), &registry.address, info.address)?;
-            if let (Some(token), Some((_, address))) = (&registry.token_host, &info.token_host) {
-                self.connect(&token.name, &token.address, *address)?;
-            }
+            staged.node_hosts.extend(staged::node_hosts(registry, &info).map_err(failed(&registry.host))?);
             staged.hosts.push(Host::new(registry, &info));
         }
+        let node_hosts = staged.node_hosts.clone();
         self.drills.write().insert(variant.drill.clone(), staged);
+        self.nodes.add_hosts(&node_hosts).await?;
         for registry in &variant.registries {
             for repository in &registry.repositories {
                 for image in &repository.images {
                     let tag = image.tag.as_deref();
-                    self.push(variant, &registry.handle, &repository.name, tag, &image.build)?;
+                    self.push(variant, &registry.handle, &repository.name, tag, &image.build).await?;
                 }
             }
         }
@@ -102,34 +64,27 @@ impl Stage {
 
     /// Takes a drill's registries away, with everything in them, and its rules on the nodes.
     pub(crate) async fn tear_down(&self, variant: &Variant) -> Result<(), LabError> {
-        let mut addresses = Vec::new();
         for registry in &variant.registries {
-            self.registry.remove_host(registry.endpoint()).await;
-            self.network.remove_host(registry.endpoint());
-            addresses.extend(registry.address.parse::<IpAddr>().ok());
-            if let Some(token) = &registry.token_host {
-                self.network.remove_host(&token.name);
-                addresses.extend(token.address.parse::<IpAddr>().ok());
-            }
+            let removed = self.registry.remove_host(registry.endpoint()).await;
+            removed.map_err(failed(&registry.host))?;
         }
-        for address in &addresses {
-            self.network.remove_route(*address, HTTPS);
-        }
-        for (node, rules) in self.firewall.egress() {
+        let staged = self.drills.write().remove(&variant.drill).unwrap_or_default();
+        self.nodes.remove_hosts(&staged.node_hosts).await?;
+        let addresses: Vec<IpAddr> = staged.node_hosts.iter().map(|host| host.address).collect();
+        for (node, rules) in self.nodes.egress().await? {
             let concerns = |rule: &pulldrill_cluster::network::EgressRule| {
                 addresses.iter().any(|address| rule.destination.contains(*address))
             };
             let kept: Vec<_> = rules.iter().filter(|rule| !concerns(rule)).cloned().collect();
             if kept.len() < rules.len() {
-                self.firewall.set_egress(&node, kept)?;
+                self.nodes.set_egress(&node, kept).await?;
             }
         }
-        self.drills.write().remove(&variant.drill);
         Ok(())
     }
 
     /// Puts a build into a registry.
-    pub(crate) fn push(
+    pub(crate) async fn push(
         &self,
         variant: &Variant,
         handle: &str,
@@ -142,6 +97,7 @@ impl Stage {
         let image = self
             .registry
             .push_image(&host.endpoint, repository, tag, &staged::image(spec))
+            .await
             .map_err(failed(&host.name))?;
         let content = crate::checks::evidence::Content {
             config_digest: image.config_digest.to_string(),
@@ -190,26 +146,14 @@ impl Stage {
         all.filter(|host| host.personality == Personality::Ecr).collect()
     }
 
-    /// Waits until the registries have let go of every connection, once the lab was stopped.
-    pub(crate) async fn ended(&self) {
-        self.registry.stopped().await;
+    /// The nodes' way to the registries.
+    pub(crate) fn nodes(&self) -> &dyn NodeNetwork {
+        &*self.nodes
     }
 
-    fn connect(&self, name: &str, address: &str, to: SocketAddr) -> Result<(), LabError> {
-        let parsed: IpAddr = address.parse().map_err(|error| failed(name)(format!("{address}: {error}")))?;
-        self.network.add_host(name, parsed);
-        self.network.add_route(parsed, HTTPS, to);
-        Ok(())
-    }
-
-    /// The names that nodes know.
-    pub(crate) fn network(&self) -> &Network {
-        &self.network
-    }
-
-    /// The address that registries see nodes come from.
-    pub(crate) fn nat_address(&self) -> IpAddr {
-        self.nat.address()
+    /// The certificate authority of the registries, PEM.
+    pub(crate) async fn authority(&self) -> Result<String, LabError> {
+        self.registry.authority().await.map_err(failed("certificates"))
     }
 }
 

@@ -5,12 +5,16 @@ use std::{collections::BTreeSet, sync::Arc};
 use pulldrill_registry as registry;
 use pulldrill_scenarios::{Access, Account, Build, Personality, Registry};
 
-use crate::checks::evidence::{Content, Served};
+use crate::{
+    backend::NodeHost,
+    checks::evidence::{Content, Served},
+};
 
 /// What is kept for one drill.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
     pub(super) hosts: Vec<Host>,
+    pub(super) node_hosts: Vec<NodeHost>,
     pub(super) accepted: Arc<BTreeSet<Content>>,
     pub(super) served: Arc<Vec<Served>>,
 }
@@ -51,6 +55,28 @@ impl Host {
     }
 }
 
+/// A registry as the nodes know it, and the separate host for its tokens.
+pub(super) fn node_hosts(spec: &Registry, info: &registry::HostInfo) -> Result<Vec<NodeHost>, String> {
+    let address = |text: &str| text.parse().map_err(|error| format!("{text}: {error}"));
+    let mut hosts = vec![NodeHost {
+        image_host: spec.host.clone(),
+        name: spec.endpoint().to_owned(),
+        address: address(&spec.address)?,
+        local: info.address,
+        resolves: spec.resolves,
+    }];
+    if let (Some(token), Some((_, local))) = (&spec.token_host, &info.token_host) {
+        hosts.push(NodeHost {
+            image_host: token.name.clone(),
+            name: token.name.clone(),
+            address: address(&token.address)?,
+            local: *local,
+            resolves: true,
+        });
+    }
+    Ok(hosts)
+}
+
 /// A registry as the registry crate wants it.
 pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
     registry::HostSpec {
@@ -74,6 +100,8 @@ pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
         region: spec.region.clone(),
         account: spec.account_id.clone(),
         auth_host: spec.token_host.as_ref().map(|host| host.name.clone()),
+        address: spec.resolves.then(|| spec.address.parse().ok()).flatten(),
+        auth_address: spec.token_host.as_ref().and_then(|host| host.address.parse().ok()),
     }
 }
 

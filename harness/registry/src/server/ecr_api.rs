@@ -78,7 +78,7 @@ fn authorization(exchange: &Exchange<'_>) -> Result<Value, Refusal> {
     let broken = |error: crate::RegistryError| ("ServerException", error.to_string());
     let token = exchange.host.issue(exchange.now).map_err(broken)?;
     let encoded = STANDARD.encode(format!("{ISSUED_USER}:{}", token.password));
-    let endpoint = exchange.way_to(&exchange.host.name, exchange.host.address);
+    let endpoint = exchange.own_way();
     Ok(json!({ "authorizationData": [{
         "authorizationToken": encoded,
         "expiresAt": seconds(exchange, token.expires_at),

@@ -59,18 +59,22 @@ impl Exchange<'_> {
         matches!(name, "127.0.0.1" | "localhost")
     }
 
-    /// A host of this registry as this client reaches it.
-    pub(crate) fn way_to(&self, name: &str, address: SocketAddr) -> String {
+    /// The host as this client reaches it.
+    pub(crate) fn own_way(&self) -> String {
+        self.way_to(&self.host.name, self.host.local.read().0)
+    }
+
+    fn way_to(&self, name: &str, address: SocketAddr) -> String {
         if self.came_locally() { address.to_string() } else { name.to_owned() }
     }
 
     /// Where this client gets tokens.
     fn realm(&self) -> String {
         let Scheme::Bearer { path, .. } = self.host.personality.scheme else { return String::new() };
-        let own = self.way_to(&self.host.name, self.host.address);
-        let host = match (&self.host.token_name, self.host.token_address) {
+        let token_address = self.host.local.read().1;
+        let host = match (&self.host.token_name, token_address) {
             (Some(name), Some(address)) => self.way_to(name, address),
-            _ => own,
+            _ => self.own_way(),
         };
         format!("https://{host}{path}")
     }
@@ -97,7 +101,7 @@ impl Exchange<'_> {
                 ("digest", text(digest)),
                 ("action", text(action)),
                 ("method", self.method.to_string()),
-                ("host", self.way_to(&self.host.name, self.host.address)),
+                ("host", self.own_way()),
                 ("realm", self.realm()),
                 ("user", self.user.clone().unwrap_or_default()),
                 ("account", self.host.account.clone()),

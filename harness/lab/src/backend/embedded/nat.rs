@@ -13,7 +13,7 @@ use pulldrill_registry::{Client, Clients};
 
 /// The nodes' way out: one public address for all of them.
 #[derive(Debug)]
-pub(crate) struct Nat {
+pub(super) struct Nat {
     address: RwLock<IpAddr>,
     connections: Mutex<HashMap<SocketAddr, String>>,
 }
@@ -29,17 +29,17 @@ impl Default for Nat {
 
 impl Nat {
     /// The address that registries see.
-    pub(crate) fn address(&self) -> IpAddr {
+    pub(super) fn address(&self) -> IpAddr {
         *self.address.read()
     }
 
     /// A drill's story wants it to be this one.
-    pub(crate) fn set_address(&self, address: IpAddr) {
+    pub(super) fn set_address(&self, address: IpAddr) {
         *self.address.write() = address;
     }
 
     /// A node is about to connect from this local address.
-    pub(crate) fn connected(&self, local: SocketAddr, node: &str) {
+    pub(super) fn connected(&self, local: SocketAddr, node: &str) {
         self.connections.lock().insert(local, node.to_owned());
     }
 }
