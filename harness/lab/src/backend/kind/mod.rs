@@ -9,7 +9,9 @@ pub(crate) mod engine;
 pub(crate) mod error;
 pub(crate) mod folder;
 pub(crate) mod image;
+pub(crate) mod membership;
 pub(crate) mod owner;
+mod process;
 pub(crate) mod shell;
 pub(crate) mod sweep;
 #[cfg(test)]

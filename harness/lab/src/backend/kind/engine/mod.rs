@@ -15,6 +15,7 @@ use bollard::Docker;
 
 use super::{KindError, error::Asked};
 
+pub(crate) use address::config_folder;
 pub(crate) use container::{ContainerSpec, Inspected};
 pub(crate) use exec::Inside;
 pub(crate) use network::Network;
