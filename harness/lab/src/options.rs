@@ -85,7 +85,7 @@ pub enum ClockMode {
 /// How a lab is to be started.
 #[derive(Clone, Debug)]
 pub struct LabOptions {
-    /// The lab's folder; without one nothing is written and the record is kept in memory.
+    /// The lab's folder; without one nothing is written and the journal is kept in memory.
     pub dir: Option<PathBuf>,
     /// What the variants are drawn from.
     pub seed: u64,

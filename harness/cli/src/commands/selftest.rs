@@ -1,6 +1,6 @@
 //! `selftest`: every remedy must solve its drill and every cheat must not, in labs of its own.
 
-use std::{io::IsTerminal, num::NonZero, path::PathBuf, sync::Arc};
+use std::{io::IsTerminal, num::NonZero, sync::Arc};
 
 use futures::FutureExt;
 use pulldrill_lab::{
@@ -10,7 +10,7 @@ use pulldrill_lab::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ground, up::on_path, up::stop_on_signals};
+use super::{Ground, kubectl, up::stop_on_signals};
 use crate::{
     args::Selftest,
     exit::{Exit, Failure, Outcome},
@@ -23,7 +23,7 @@ pub(super) async fn selftest(ground: &Ground<'_>, args: &Selftest) -> Outcome {
     let options = SelftestOptions {
         scenarios: args.scenarios.clone(),
         seeds: args.seeds.clone().collect(),
-        kubectl: kubectl(args)?,
+        kubectl: kubectl::find(args.kubectl.as_deref())?,
         program: std::env::current_exe()
             .map_err(|error| Failure::infrastructure(format!("cannot find this program: {error}")))?,
         dialect: args.dialect.clone().unwrap_or_else(|| LabOptions::default().dialect),
@@ -64,21 +64,6 @@ fn serve(stop: &CancellationToken) -> Serve {
             }
         }
         .boxed()
-    })
-}
-
-fn kubectl(args: &Selftest) -> Result<PathBuf, Failure> {
-    let found = match &args.kubectl {
-        Some(path) => path.is_file().then(|| path.clone()),
-        None => on_path("kubectl"),
-    };
-    found.ok_or_else(|| {
-        let asked = args
-            .kubectl
-            .as_ref()
-            .map_or_else(|| "on the PATH".into(), |path| format!("at {}", path.display()));
-        Failure::usage(format!("there is no kubectl {asked}"))
-            .help("give one with --kubectl; any version from 1.20 on will do")
     })
 }
 

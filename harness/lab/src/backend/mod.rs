@@ -10,7 +10,7 @@ mod kind;
 pub(crate) mod mirror;
 pub(crate) mod trainee;
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -137,4 +137,21 @@ pub(crate) async fn boot(
         BackendKind::Embedded => embedded::boot(options, beginning, stop).await,
         BackendKind::Kind(_) => Err(LabError::Invalid("a kind cluster cannot be made yet".into())),
     }
+}
+
+/// Whether the lab of a folder has made, or may have made, anything outside this machine's process: a cluster,
+/// containers, objects.
+#[must_use]
+pub fn reaches_beyond(dir: &Path) -> bool {
+    dir.join("kind").exists()
+}
+
+/// Removes whatever the lab of a folder, which must not run any more, has made outside its process; what was
+/// removed, in words.
+///
+/// # Errors
+/// What could not be reached or removed; asking again goes on where it ended.
+pub async fn sweep(dir: &Path) -> Result<Vec<String>, LabError> {
+    let _nothing_yet = dir;
+    Ok(Vec::new())
 }

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    LabError, LabOptions, backend::Backend, folder::Folder, inject::Injector, judge::Judge, stage::Stage,
-    store::Ledger,
+    LabError, LabOptions, backend::Backend, folder::Folder, inject::Injector, judge::Judge,
+    recording::Recorder, stage::Stage, store::Ledger,
 };
 
 /// The parts of a lab and the drills in it.
@@ -25,6 +25,7 @@ pub(super) struct Inner {
     pub(super) ledger: Arc<Ledger>,
     pub(super) judge: Judge,
     pub(super) injector: Injector,
+    pub(super) recorder: Recorder,
     /// In the order in which they were started.
     pub(super) drills: RwLock<Vec<Arc<Variant>>>,
     pub(super) changed: watch::Sender<u64>,

@@ -13,6 +13,7 @@ use crate::{
     folder::{Environment, Folder},
     inject::{Injector, timeline},
     judge::Judge,
+    recording::Recorder,
     stage::Stage,
     store::{DrillEvent, Ledger},
 };
@@ -54,6 +55,8 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     let (judge, judging) =
         Judge::start(backend.clone(), stage.clone(), ledger.clone(), changed.clone(), stop.clone());
     tasks.spawn(judging);
+    let recorder = Recorder::new(backend.objects().clone(), clock.clone());
+    tasks.spawn(recorder.run(backend.changes(), stop.clone()));
 
     let injector = Injector::new(backend.clone(), stage.clone());
     let drills = parking_lot::RwLock::new(Vec::new());
@@ -67,6 +70,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         ledger,
         judge,
         injector,
+        recorder,
         drills,
         changed,
         instructor_token,
