@@ -11,7 +11,9 @@ use crate::LabError;
 pub(crate) enum KindError {
     #[error("no Docker engine answers ({tried}); start Docker, or set DOCKER_HOST to where it listens")]
     NoEngine { tried: String },
-    #[error("the Docker engine at {host} can't be used: {why}; set DOCKER_HOST to a unix:// or tcp:// address")]
+    #[error(
+        "the Docker engine at {host} can't be used: {why}; set DOCKER_HOST to a unix:// or tcp:// address"
+    )]
     EngineAddress { host: String, why: &'static str },
     #[error("Docker could not {action}: {}", inner(source))]
     Docker {
@@ -40,7 +42,9 @@ pub(crate) enum KindError {
     },
     #[error("{0}")]
     Invalid(String),
-    #[error("the program `kind` is not on PATH; install it (https://kind.sigs.k8s.io), or name it with --kind-binary")]
+    #[error(
+        "the program `kind` is not on PATH; install it (https://kind.sigs.k8s.io), or name it with --kind-binary"
+    )]
     NoKind,
     #[error("`{command}` ended with {status}; the end of {}:\n{tail}", log.display())]
     Kind { command: String, status: String, log: PathBuf, tail: String },

@@ -74,9 +74,9 @@ pub(crate) async fn nodes(engine: &Engine, owner: &Owner) -> Result<Vec<Node>, K
 pub(super) async fn networks(engine: &Engine, owner: &Owner) -> Result<Vec<Mark>, KindError> {
     let options = ListNetworksOptionsBuilder::default().filters(&owner.filter()).build();
     let found = engine.docker().list_networks(Some(options)).await.asked(|| "list its networks".into())?;
-    let marks = found.into_iter().map(|network| {
-        Mark { id: network.id.unwrap_or_default(), name: network.name.unwrap_or_default() }
-    });
+    let marks = found
+        .into_iter()
+        .map(|network| Mark { id: network.id.unwrap_or_default(), name: network.name.unwrap_or_default() });
     Ok(marks.collect())
 }
 

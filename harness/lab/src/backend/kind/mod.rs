@@ -2,7 +2,7 @@
 //!
 //! Small functions that know Docker and nodes, and nothing of drills. What they make carries the lab's labels,
 //! so that [`sweep`] can take exactly that away again, from any process.
-#![allow(dead_code, reason = "the backend that is put together from these parts comes next")]
+#![allow(dead_code, unused_imports, reason = "the backend that is put together from these parts comes next")]
 
 pub(crate) mod cluster;
 pub(crate) mod engine;

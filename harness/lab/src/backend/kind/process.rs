@@ -70,6 +70,7 @@ fn command_line(id: u32) -> Option<String> {
 
 #[cfg(not(target_os = "linux"))]
 fn command_line(id: u32) -> Option<String> {
-    let output = std::process::Command::new("ps").args(["-ww", "-o", "command=", "-p", &id.to_string()]).output();
+    let output =
+        std::process::Command::new("ps").args(["-ww", "-o", "command=", "-p", &id.to_string()]).output();
     Some(String::from_utf8_lossy(&output.ok()?.stdout).into_owned())
 }

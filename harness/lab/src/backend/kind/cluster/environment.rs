@@ -9,7 +9,12 @@ use super::super::{engine, folder::KindFolder, owner::Owner};
 use crate::{LabError, folder::write};
 
 /// Takes away what would lead elsewhere, and says which engine and network to use.
-pub(super) fn set(command: &mut Command, host: &str, owner: &Owner, folder: &KindFolder) -> Result<(), LabError> {
+pub(super) fn set(
+    command: &mut Command,
+    host: &str,
+    owner: &Owner,
+    folder: &KindFolder,
+) -> Result<(), LabError> {
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_misleading(name)) {
         command.env_remove(name);
     }
@@ -49,7 +54,9 @@ mod tests {
 
     #[test]
     fn proxies_in_any_case_are_taken_away() {
-        for name in ["HTTP_PROXY", "https_proxy", "No_Proxy", "all_proxy", "KUBECONFIG", "KIND_EXPERIMENTAL_PROVIDER"] {
+        for name in
+            ["HTTP_PROXY", "https_proxy", "No_Proxy", "all_proxy", "KUBECONFIG", "KIND_EXPERIMENTAL_PROVIDER"]
+        {
             assert!(is_misleading(OsStr::new(name)), "{name}");
         }
         for name in ["PATH", "HOME", "PROXY_PORT"] {
@@ -61,7 +68,8 @@ mod tests {
     fn only_settings_with_proxies_are_replaced() {
         assert_eq!(without_proxies(r#"{"auths":{}}"#), None);
         assert_eq!(without_proxies("nonsense"), None);
-        let text = r#"{"auths":{"a":{}},"currentContext":"x","proxies":{"default":{"httpProxy":"http://bad"}}}"#;
+        let text =
+            r#"{"auths":{"a":{}},"currentContext":"x","proxies":{"default":{"httpProxy":"http://bad"}}}"#;
         assert_eq!(without_proxies(text).unwrap(), r#"{"auths":{"a":{}}}"#);
     }
 }

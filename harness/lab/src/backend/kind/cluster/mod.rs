@@ -36,7 +36,10 @@ pub(crate) fn find_program(named: Option<&Path>) -> Result<PathBuf, KindError> {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let name = if cfg!(windows) { "kind.exe" } else { "kind" };
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file()).ok_or(KindError::NoKind)
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+        .ok_or(KindError::NoKind)
 }
 
 /// Refuses a name that another cluster on this machine has.

@@ -82,7 +82,9 @@ fn context_host(file: &Path, chosen: &str) -> Option<String> {
 /// The engine's own socket, Docker Desktop's, a rootless engine's.
 fn usual(env: Env<'_>) -> Vec<String> {
     if cfg!(windows) {
-        return ["docker_engine", "dockerDesktopLinuxEngine"].map(|pipe| format!("npipe:////./pipe/{pipe}")).into();
+        return ["docker_engine", "dockerDesktopLinuxEngine"]
+            .map(|pipe| format!("npipe:////./pipe/{pipe}"))
+            .into();
     }
     let mut sockets = vec![PathBuf::from("/var/run/docker.sock")];
     if let Some(home) = home(env) {

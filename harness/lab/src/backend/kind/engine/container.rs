@@ -1,6 +1,9 @@
 //! Containers: making, starting, looking at them, their logs, files put into them.
 
-use std::{collections::HashMap, net::{Ipv4Addr, SocketAddr}};
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use bollard::{
     models::{
@@ -40,7 +43,11 @@ pub(crate) struct Inspected(ContainerInspectResponse);
 
 impl Engine {
     /// Makes a container; it does not run yet. The image has to be there: nothing is pulled.
-    pub(crate) async fn create_container(&self, owner: &Owner, spec: ContainerSpec) -> Result<String, KindError> {
+    pub(crate) async fn create_container(
+        &self,
+        owner: &Owner,
+        spec: ContainerSpec,
+    ) -> Result<String, KindError> {
         let (name, image) = (spec.name.clone(), spec.image.clone());
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let made = self.docker().create_container(Some(options), body(owner, spec)).await;
@@ -64,7 +71,8 @@ impl Engine {
 
     /// The last lines that a container has printed.
     pub(crate) async fn logs(&self, container: &str, lines: u32) -> Result<String, KindError> {
-        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let options =
+            LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
         let chunks: Vec<_> = self
             .docker()
             .logs(container, Some(options))

@@ -54,7 +54,8 @@ impl Engine {
             return Err("no such socket".into());
         }
         let said = |error: bollard::errors::Error| error.to_string();
-        let docker = Docker::connect_with_host(host).map_err(said)?.negotiate_version().await.map_err(said)?;
+        let docker =
+            Docker::connect_with_host(host).map_err(said)?.negotiate_version().await.map_err(said)?;
         let version = docker.version().await.map_err(said)?;
         Ok(Self { docker, host: host.to_owned(), architecture: version.arch.unwrap_or_default() })
     }

@@ -52,9 +52,10 @@ fn candidate(path: &Path, architecture: &str) -> Option<(PathBuf, Program)> {
 fn folders(file: &Path, program: &Program) -> impl Iterator<Item = PathBuf> {
     let origin = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let origin = origin.parent().unwrap_or(Path::new("/")).display().to_string();
-    program.folders.iter().map(move |folder| {
-        PathBuf::from(folder.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin))
-    })
+    program
+        .folders
+        .iter()
+        .map(move |folder| PathBuf::from(folder.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin)))
 }
 
 /// The folders of the loader's configuration, and of the files that it includes.
@@ -63,7 +64,9 @@ fn configured(file: &Path) -> Vec<PathBuf> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     lines
         .flat_map(|line| match line.strip_prefix("include ") {
-            Some(pattern) => included(file, pattern.trim()).iter().flat_map(|file| configured(file)).collect(),
+            Some(pattern) => {
+                included(file, pattern.trim()).iter().flat_map(|file| configured(file)).collect()
+            }
             None if line.starts_with('/') => vec![PathBuf::from(line)],
             None => Vec::new(),
         })
@@ -73,13 +76,15 @@ fn configured(file: &Path) -> Vec<PathBuf> {
 /// The files of an `include` line; only the usual form, all files of a folder with one ending.
 fn included(from: &Path, pattern: &str) -> Vec<PathBuf> {
     let pattern = from.parent().unwrap_or(Path::new("/")).join(pattern);
-    let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str())) else {
+    let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str()))
+    else {
         return Vec::new();
     };
     let ending = name.trim_start_matches('*');
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> =
-        entries.filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().ends_with(ending))).collect();
+    let mut files: Vec<PathBuf> = entries
+        .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().ends_with(ending)))
+        .collect();
     files.sort();
     files
 }
