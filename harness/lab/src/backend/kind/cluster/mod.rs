@@ -2,7 +2,7 @@
 
 mod environment;
 mod render;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use std::{
