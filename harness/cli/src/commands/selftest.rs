@@ -4,7 +4,7 @@ use std::{io::IsTerminal, num::NonZero, sync::Arc};
 
 use futures::FutureExt;
 use pulldrill_lab::{
-    LabOptions,
+    BackendKind, LabOptions,
     selftest::{CaseKind, CaseResult, Outcome as Ending, SelftestOptions, Serve, run},
 };
 use tokio::net::TcpListener;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Ground, kubectl, up::stop_on_signals};
 use crate::{
-    args::Selftest,
+    args::{Backend, Selftest},
     exit::{Exit, Failure, Outcome},
     output::{Tone, paint, table},
 };
@@ -28,19 +28,26 @@ pub(super) async fn selftest(ground: &Ground<'_>, args: &Selftest) -> Outcome {
             .map_err(|error| Failure::infrastructure(format!("cannot find this program: {error}")))?,
         dialect: args.dialect.clone().unwrap_or_else(|| LabOptions::default().dialect),
         scenario_dir: args.scenario_dir.clone(),
+        backend: super::place::backend(&args.place),
+        sample: args.sample,
+        steps: super::up::steps(*ground.out),
         parallel: std::thread::available_parallelism().map_or(1, NonZero::get),
         stop: stop.clone(),
     };
     let out = *ground.out;
-    let tell = std::io::stderr().is_terminal();
+    // Real time is long; then every result is worth a line.
+    let tell = std::io::stderr().is_terminal() || args.place.backend != Backend::Embedded;
     let told = move |result: &CaseResult| {
         if tell {
             out.remark(&line(result));
         }
     };
     let results = tokio::select! {
+        biased;
         results = run(&options, serve(&stop), told) => results?,
-        () = stop.cancelled() => return Err(Failure::infrastructure("interrupted")),
+        () = stop.cancelled(), if options.backend == BackendKind::Embedded => {
+            return Err(Failure::infrastructure("interrupted"));
+        }
     };
     ground.out.data(&results, |results| report(results));
     let failed = results.iter().any(|result| matches!(result.outcome, Ending::Failed(_)));

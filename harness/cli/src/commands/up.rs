@@ -106,7 +106,7 @@ fn options(ground: &Ground<'_>, up: &Up, address: SocketAddr, stop: &Cancellatio
 }
 
 /// Says what is begun, and after how long.
-fn steps(out: Output) -> Steps {
+pub(super) fn steps(out: Output) -> Steps {
     let watch = real::stopwatch();
     Steps::new(move |what| {
         let elapsed = format!("{:>5.1}s", watch.elapsed().as_secs_f32());

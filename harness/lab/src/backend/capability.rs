@@ -1,6 +1,6 @@
 //! What each kind of cluster can give, and which scenarios that is enough for.
 
-use pulldrill_scenarios::{Backend, Need, Variant};
+use pulldrill_scenarios::{Backend, Need, Script, Variant};
 
 use crate::BackendKind;
 
@@ -21,6 +21,21 @@ impl BackendKind {
             Self::Embedded => &[Need::HostMapping, Need::NodeIdentity, Need::NodeNetwork, Need::Clock],
             // A real kubelet keeps real time.
             Self::Kind(_) => &[Need::HostMapping, Need::NodeIdentity, Need::NodeNetwork],
+        }
+    }
+
+    /// Whether a remedy or cheat is for this kind of cluster.
+    #[must_use]
+    pub(crate) fn runs(&self, script: &Script) -> bool {
+        script.backends.is_empty() || script.backends.iter().any(|name| name == self.name())
+    }
+
+    /// Its name, as on the command line.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Kind(_) => "kind",
         }
     }
 

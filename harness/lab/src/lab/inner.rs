@@ -9,6 +9,7 @@ use pulldrill_scenarios::{Catalogue, Variant};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::turns::Turns;
 use crate::{
     LabError, LabOptions, backend::Backend, folder::Folder, inject::Injector, judge::Judge,
     recording::Recorder, stage::Stage, store::Ledger,
@@ -37,8 +38,8 @@ pub(super) struct Inner {
     pub(super) registry_ended: Shared<BoxFuture<'static, ()>>,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
-    /// One injection at a time.
-    pub(super) injecting: tokio::sync::Mutex<()>,
+    /// Who may inject.
+    pub(super) turns: Turns,
 }
 
 impl Inner {

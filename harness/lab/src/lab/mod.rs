@@ -9,6 +9,7 @@ mod show;
 mod start;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::sync::Arc;
 
@@ -270,6 +271,11 @@ impl Lab {
     /// Numbers that rise with everything that happens in cluster and registries.
     pub(crate) fn activity(&self) -> (u64, u64) {
         (self.0.backend.objects().revision(), self.0.stage.last_pull())
+    }
+
+    /// Whether lab time can be moved.
+    pub(crate) fn clock_can_advance(&self) -> bool {
+        self.0.backend.can_advance()
     }
 
     /// Ends everything and removes `lab.json`; returns when it has ended.

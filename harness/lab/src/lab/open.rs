@@ -22,7 +22,7 @@ const RECENT: SignedDuration = SignedDuration::from_secs(60);
 impl Inner {
     /// Injects the drills that the lab was started with, and waits for their symptoms.
     pub(super) async fn open(&self) -> Result<(), LabError> {
-        let _one = self.injecting.lock().await;
+        let _turn = self.turns.take("the lab").await?;
         let variants = self.variants();
         if self.backend.can_advance() {
             self.play(&variants).await?;

@@ -7,7 +7,7 @@ use pulldrill_clock::{SignedDuration, Timestamp, real, secret};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{Inner, choose};
+use super::{Inner, choose, turns::Turns};
 use crate::{
     ClockMode, LabError, LabOptions, backend,
     folder::{Environment, Folder},
@@ -58,6 +58,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     let recorder = Recorder::new(backend.objects().clone(), clock.clone());
     tasks.spawn(recorder.run(backend.changes(), stop.clone()));
 
+    let turns = Turns::new(backend.can_advance());
     let injector = Injector::new(backend.clone(), stage.clone());
     let drills = parking_lot::RwLock::new(Vec::new());
     let inner = Inner {
@@ -79,7 +80,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         registry_ended: registry_ended.shared(),
         stop,
         tasks,
-        injecting: tokio::sync::Mutex::new(()),
+        turns,
     };
     for variant in variants {
         inner.stage.set_up(&variant).await?;
