@@ -7,6 +7,7 @@
 pub(crate) mod capability;
 mod embedded;
 mod existing;
+mod kind;
 pub(crate) mod mirror;
 pub(crate) mod trainee;
 

@@ -5,7 +5,7 @@
 
 mod env;
 mod lock;
-mod write;
+pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
 

@@ -128,7 +128,7 @@ impl Probe<'_> {
                 }
                 real::sleep(LOOK).await;
             }
-            Ok(())
+            Ok::<(), LabError>(())
         });
         all.await.unwrap_or(Ok(()))?;
         Ok(failures)

@@ -67,7 +67,8 @@ pub(crate) fn needed(plan: &Plan, names: &Names) -> BTreeSet<Right> {
 
 /// Fails when some are missing, with all of them.
 pub(crate) async fn check(client: &Client, context: &str, rights: &BTreeSet<Right>) -> Result<(), LabError> {
-    let answers = stream::iter(rights).map(|right| async move { Ok((right, allowed(client, right).await?)) });
+    let answers = stream::iter(rights)
+        .map(|right| async move { allowed(client, right).await.map(|allowed| (right, allowed)) });
     let answers: Vec<(&Right, bool)> = answers.buffered(AT_A_TIME).try_collect().await?;
     let missing: Vec<&Right> =
         answers.into_iter().filter(|(_, allowed)| !allowed).map(|(right, _)| right).collect();
