@@ -11,6 +11,8 @@ pub struct Script {
     pub title: String,
     /// Programs it needs besides kubectl, pulldrill, curl and sed (`# needs: aws`).
     pub needs: Vec<String>,
+    /// The backends that it is for (`# backends: kind`); all when empty.
+    pub backends: Vec<String>,
     /// The whole text, ready to be run.
     pub text: String,
 }
@@ -33,14 +35,15 @@ impl Script {
             ));
         };
         let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".sh");
+        let words = |name: &str| {
+            let list = field(name).unwrap_or_default();
+            list.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
         Ok(Self {
             name: name.to_owned(),
             title: title.trim().to_owned(),
-            needs: field("needs")
-                .map(|list| {
-                    list.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-                })
-                .unwrap_or_default(),
+            needs: words("needs"),
+            backends: words("backends"),
             text,
         })
     }

@@ -85,7 +85,7 @@ fn describe(error: &LabError) -> (StatusCode, &'static str, &'static str) {
         E::AlreadyRunning { .. } => (S::CONFLICT, "already-running", "use the lab that runs, or stop it"),
         E::File { .. } => (S::INTERNAL_SERVER_ERROR, "file", "check the lab's folder and the disk"),
         E::Listen { .. } => (S::INTERNAL_SERVER_ERROR, "listen", "choose another address"),
-        E::Store(_) => (S::INTERNAL_SERVER_ERROR, "record", "look into the lab's log"),
+        E::Store(_) => (S::INTERNAL_SERVER_ERROR, "journal", "look into the lab's log"),
         E::Part { .. } => (S::INTERNAL_SERVER_ERROR, "part", "look into the lab's log"),
         E::Symptom(_) => (S::INTERNAL_SERVER_ERROR, "symptom", "`pulldrill reset` tries again"),
     }

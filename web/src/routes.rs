@@ -43,10 +43,11 @@ fn table() -> Vec<Route> {
         (Trainee, "/api/v1/drills/{id}/diagnose", post(api::drills::diagnose)),
         (Trainee, "/api/v1/drills/{id}/give-up", post(api::drills::give_up)),
         (Trainee, "/api/v1/drills/{id}/debrief", get(api::drills::debrief)),
+        (Trainee, "/api/v1/drills/{id}/recording", get(api::drills::recording)),
         (Instructor, "/api/v1/drills/{id}/reset", post(api::drills::reset)),
         (Instructor, "/api/v1/drills", post(api::drills::start)),
         (Instructor, "/api/v1/scenarios", get(api::lab::scenarios)),
-        (Instructor, "/api/v1/record", get(api::lab::record)),
+        (Instructor, "/api/v1/journal", get(api::lab::journal)),
         // Tools of the trainee
         (Trainee, "/api/v1/egress", get(api::tools::egress).post(api::tools::allow_egress)),
         (Trainee, "/api/v1/egress/{node}/{rule}", delete(api::tools::delete_egress)),
@@ -92,7 +93,7 @@ mod tests {
                 "/api/v1/clock/advance",
                 "/api/v1/drills",
                 "/api/v1/drills/{id}/reset",
-                "/api/v1/record",
+                "/api/v1/journal",
                 "/api/v1/scenarios",
                 "/api/v1/shutdown"
             ]

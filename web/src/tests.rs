@@ -84,7 +84,7 @@ async fn who_may_call_what() {
     let world = World::new().await;
     let instructors = [
         (Method::GET, "/api/v1/scenarios".to_owned()),
-        (Method::GET, "/api/v1/record".to_owned()),
+        (Method::GET, "/api/v1/journal".to_owned()),
         (Method::POST, "/api/v1/drills".to_owned()),
         (Method::POST, format!("/api/v1{}", world.drill_path("/reset"))),
         (Method::POST, "/api/v1/clock/advance".to_owned()),

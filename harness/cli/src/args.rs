@@ -1,12 +1,17 @@
 //! The command line, as types.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::{
-    Args as ClapArgs, Parser, Subcommand, ValueEnum,
+    Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum,
     builder::styling::{AnsiColor, Styles},
+    error::ErrorKind,
 };
 use jiff::SignedDuration;
+use pulldrill_lab::RegistryAccess;
 
 use crate::parse;
 
@@ -29,27 +34,68 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+impl Args {
+    /// The arguments of this process; ends it when they make no sense.
+    pub(crate) fn of_this_process() -> Self {
+        Self::checked(Self::parse()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// What `-o` means depends on the command: `record` writes a folder, all others print.
+    fn checked(self) -> Result<Self, clap::Error> {
+        let output = self.common.output.as_deref();
+        let refuse = |kind, message: String| Err(Self::command().error(kind, message));
+        match (&self.command, output) {
+            (Command::Record(_), None) => {
+                refuse(ErrorKind::MissingRequiredArgument, "record needs -o DIR, the folder to write".into())
+            }
+            (Command::Record(_), Some(_)) => Ok(self),
+            (_, Some(format)) if Format::named(format).is_none() => {
+                let message = format!("{} is no format; the formats are text and json", format.display());
+                refuse(ErrorKind::InvalidValue, message)
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
 /// What every command takes.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Common {
     /// The lab's folder
     #[arg(long, global = true, env = "PULLDRILL_DIR", default_value = ".pulldrill", value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// How data is printed
-    #[arg(short, long, global = true, default_value = "text", value_name = "FORMAT")]
-    pub(crate) output: Format,
+    /// How data is printed: text or json; for `record`, the folder to write
+    #[arg(short, long, global = true, value_name = "FORMAT")]
+    pub(crate) output: Option<PathBuf>,
     /// Show what the instructor knows; reads the token from the lab's folder
     #[arg(long, global = true)]
     pub(crate) as_instructor: bool,
 }
 
+impl Common {
+    /// How data is printed.
+    pub(crate) fn format(&self) -> Format {
+        self.output.as_deref().and_then(Format::named).unwrap_or(Format::Text)
+    }
+}
+
 /// How data is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people
     Text,
     /// For programs
     Json,
+}
+
+impl Format {
+    fn named(name: &Path) -> Option<Self> {
+        match name.to_str()? {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
 }
 
 /// What to do.
@@ -60,7 +106,11 @@ pub(crate) enum Command {
     /// Look whether this machine has what a lab needs
     Doctor,
     /// List the scenarios
-    Scenarios,
+    Scenarios {
+        /// Say which of them can run there, and why others can't
+        #[arg(long)]
+        backend: Option<Backend>,
+    },
     /// Start one more drill
     Start {
         /// A scenario, see `pulldrill scenarios`
@@ -103,7 +153,9 @@ pub(crate) enum Command {
         drill: String,
     },
     /// Show everything that happened to the drills, for the instructor
-    Record,
+    Journal,
+    /// Write what was seen of a drill to a new folder: pods, workloads and events over time
+    Record(Record),
     /// Look at and change the nodes
     #[command(subcommand)]
     Node(Node),
@@ -147,9 +199,9 @@ pub(crate) struct Up {
     /// A folder of scenarios in place of the built-in ones
     #[arg(long, value_name = "FOLDER")]
     pub(crate) scenario_dir: Option<PathBuf>,
-    /// Where the cluster lives
-    #[arg(long, default_value = "embedded")]
-    pub(crate) backend: Backend,
+    /// Where the cluster lives, and how it is made
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Wording and timing of which kubelet and runtime
     #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect)]
     pub(crate) dialect: String,
@@ -159,6 +211,9 @@ pub(crate) struct Up {
     /// Return when the lab is ready and leave it running
     #[arg(long)]
     pub(crate) detach: bool,
+    /// Print what would be made on an existing cluster, as YAML, and make nothing
+    #[arg(long, conflicts_with = "detach")]
+    pub(crate) dry_run: bool,
 }
 
 /// Where the cluster lives.
@@ -166,6 +221,66 @@ pub(crate) struct Up {
 pub(crate) enum Backend {
     /// In this process
     Embedded,
+    /// Real Kubernetes in containers of a Docker engine, made with the `kind` program
+    Kind,
+    /// A cluster that is there already, of a context of the kubeconfig
+    Existing,
+}
+
+/// Where the cluster lives, and how it is made.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Place {
+    /// Where the cluster lives
+    #[arg(long, default_value = "embedded")]
+    pub(crate) backend: Backend,
+    /// How many nodes [default: 2 embedded, 1 with kind]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub(crate) nodes: Option<u8>,
+    /// The name of the kind cluster
+    #[arg(long, value_name = "NAME", default_value = "pulldrill", value_parser = parse::cluster_name, help_heading = "With --backend kind")]
+    pub(crate) name: String,
+    /// The image of the nodes [default: the one that kind chooses]
+    #[arg(long, value_name = "IMAGE", help_heading = "With --backend kind")]
+    pub(crate) node_image: Option<String>,
+    /// The `kind` program [default: the one on PATH]
+    #[arg(long, value_name = "PATH", help_heading = "With --backend kind")]
+    pub(crate) kind_binary: Option<PathBuf>,
+    /// An image whose entry point is the `pulldrill` command [default with kind: made on the spot from the Linux binary]
+    #[arg(long, value_name = "IMAGE", help_heading = "With --backend kind or existing")]
+    pub(crate) registry_image: Option<String>,
+    /// The Linux binary that the registry's image is made from [default: this program]
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with = "registry_image",
+        help_heading = "With --backend kind"
+    )]
+    pub(crate) registry_binary: Option<PathBuf>,
+    /// The context of the kubeconfig that leads to the cluster; it has to be named
+    #[arg(long, value_name = "CONTEXT", help_heading = "With --backend existing")]
+    pub(crate) context: Option<String>,
+    /// The kubeconfig [default: KUBECONFIG, or ~/.kube/config]
+    #[arg(long, value_name = "FILE", help_heading = "With --backend existing")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// What the names of all namespaces and cluster-wide objects begin with
+    #[arg(long, value_name = "PREFIX", default_value = "pulldrill", value_parser = parse::cluster_name, help_heading = "With --backend existing")]
+    pub(crate) namespace_prefix: String,
+    /// How nodes reach the registries: nodeport[:PORT], hostport[:PORT] or http://HOST:PORT
+    #[arg(long, value_name = "WAY", default_value = "nodeport", help_heading = "With --backend existing")]
+    pub(crate) registry_access: RegistryAccess,
+    /// Let privileged pods change the nodes' firewalls
+    #[arg(long, help_heading = "With --backend existing")]
+    pub(crate) allow_node_access: bool,
+}
+
+/// Options of `record`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Record {
+    /// A drill, see `pulldrill status`
+    pub(crate) drill: String,
+    /// The kubectl that describes the drill's objects [default: the one on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) kubectl: Option<PathBuf>,
 }
 
 /// Options of `wait`.
@@ -318,12 +433,15 @@ pub(crate) struct Selftest {
     /// A folder of scenarios in place of the built-in ones
     #[arg(long, value_name = "FOLDER")]
     pub(crate) scenario_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Only so many remedies and cheats of each scenario
+    #[arg(long, value_name = "N")]
+    pub(crate) sample: Option<usize>,
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -336,6 +454,18 @@ mod tests {
         let before = Args::try_parse_from(["pulldrill", "--dir", "x", "-o", "json", "status"]).unwrap();
         let after = Args::try_parse_from(["pulldrill", "status", "--dir", "x", "-o", "json"]).unwrap();
         assert_eq!((before.common.dir, before.common.output), (after.common.dir, after.common.output));
+    }
+
+    #[test]
+    fn only_record_takes_a_folder_to_write_to_and_it_needs_one() {
+        let parsed = |words: &[&str]| Args::try_parse_from(words).and_then(Args::checked);
+        let record = parsed(&["pulldrill", "record", "payments", "-o", "out/payments"]).unwrap();
+        assert_eq!(record.common.output.as_deref(), Some(Path::new("out/payments")));
+        assert_eq!(parsed(&["pulldrill", "status", "-o", "json"]).unwrap().common.format(), Format::Json);
+        assert_eq!(parsed(&["pulldrill", "status"]).unwrap().common.format(), Format::Text);
+        for words in [&["pulldrill", "record", "payments"][..], &["pulldrill", "status", "-o", "out"]] {
+            assert_eq!(parsed(words).unwrap_err().exit_code(), 2, "{words:?}");
+        }
     }
 
     #[test]

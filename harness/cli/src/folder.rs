@@ -13,7 +13,7 @@ use pulldrill_lab::view::LabInfo;
 use crate::exit::Failure;
 
 /// What `up` makes in its folder; these are removed and nothing else.
-const MADE: [&str; 11] = [
+const MADE: [&str; 12] = [
     "lab.json",
     "kubeconfig",
     "env.sh",
@@ -24,6 +24,7 @@ const MADE: [&str; 11] = [
     "lab.sqlite-shm",
     "up.log",
     "cache",
+    "kind",
     "lab.lock",
 ];
 

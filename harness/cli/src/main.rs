@@ -11,12 +11,10 @@ mod parse;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     pulldrill_tls::install_provider();
-    let args = args::Args::parse();
-    let out = output::Output::new(args.common.output);
+    let args = args::Args::of_this_process();
+    let out = output::Output::new(args.common.format());
     match commands::run(args, &out) {
         Ok(exit) => exit.into(),
         Err(failure) => out.failure(&failure).into(),

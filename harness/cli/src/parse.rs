@@ -37,6 +37,18 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("{text:?} is not an address; write it like 127.0.0.1:8080, 0.0.0.0 or 8080"))
 }
 
+/// The name of a kind cluster, which becomes part of host and container names.
+pub(crate) fn cluster_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let good = text.chars().all(fits) && text.starts_with(|c: char| c.is_ascii_lowercase());
+    match good && text.len() <= 30 && !text.ends_with('-') {
+        true => Ok(text.to_owned()),
+        false => {
+            Err(format!("{text:?} is no name for a cluster; use up to 30 of a-z, 0-9 and -, a letter first"))
+        }
+    }
+}
+
 /// Seeds: `7`, or `1..3` with both ends.
 pub(crate) fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     let (first, last) = text.split_once("..").unwrap_or((text, text));
@@ -57,6 +69,16 @@ mod tests {
         }
         for text in ["", "5", "soon", "-5m"] {
             assert!(span(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_name_is_also_a_host_name() {
+        for good in ["pulldrill", "lab-2", "a"] {
+            assert_eq!(cluster_name(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "Lab", "2nd", "a_b", "a-", "../x", &"a".repeat(31)] {
+            assert!(cluster_name(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -103,8 +103,8 @@ pub enum LabError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The record of drill events failed.
-    #[error("the lab's record failed: {0}")]
+    /// The journal of drill events failed.
+    #[error("the lab's journal failed: {0}")]
     Store(String),
     /// A part of the lab failed.
     #[error("{part}: {message}")]

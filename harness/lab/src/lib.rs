@@ -19,6 +19,7 @@ mod judge;
 mod lab;
 mod observe;
 mod options;
+mod recording;
 mod reference;
 pub mod request;
 pub mod selftest;
@@ -26,6 +27,7 @@ mod stage;
 mod store;
 pub mod view;
 
+pub use backend::{plan, reaches_beyond, sweep};
 pub use error::{ErrorClass, LabError};
 pub use lab::Lab;
-pub use options::{BackendKind, ClockMode, KindOptions, LabOptions, Steps};
+pub use options::{BackendKind, ClockMode, ExistingOptions, KindOptions, LabOptions, RegistryAccess, Steps};

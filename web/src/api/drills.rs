@@ -6,7 +6,7 @@ use axum::{
 };
 use pulldrill_lab::{
     Lab,
-    view::{Audience, DebriefView, DiagnosisView, DrillView, HintView},
+    view::{Audience, DebriefView, DiagnosisView, DrillView, HintView, RecordingView},
 };
 use serde::Deserialize;
 
@@ -57,6 +57,14 @@ pub(crate) async fn debrief(
     Path(id): Path<String>,
 ) -> Answer<DebriefView> {
     Ok(Json(lab.debrief(&id, audience)?))
+}
+
+pub(crate) async fn recording(
+    State(lab): State<Lab>,
+    Viewer(audience): Viewer,
+    Path(id): Path<String>,
+) -> Answer<RecordingView> {
+    Ok(Json(lab.recording(&id, audience)?))
 }
 
 pub(crate) async fn reset(State(lab): State<Lab>, Path(id): Path<String>) -> Answer<DrillView> {

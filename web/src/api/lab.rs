@@ -5,7 +5,7 @@ use http::StatusCode;
 use pulldrill_clock::SignedDuration;
 use pulldrill_lab::{
     Lab,
-    view::{ClockView, LabInfo, RecordView, ScenarioView, StatusView},
+    view::{ClockView, JournalView, LabInfo, ScenarioView, StatusView},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,8 +32,8 @@ pub(crate) async fn scenarios(State(lab): State<Lab>) -> Json<Vec<ScenarioView>>
     Json(lab.scenarios())
 }
 
-pub(crate) async fn record(State(lab): State<Lab>) -> Answer<Vec<RecordView>> {
-    Ok(Json(lab.record().await?))
+pub(crate) async fn journal(State(lab): State<Lab>) -> Answer<Vec<JournalView>> {
+    Ok(Json(lab.journal().await?))
 }
 
 pub(crate) async fn clock(State(lab): State<Lab>, Viewer(audience): Viewer) -> Json<ClockView> {

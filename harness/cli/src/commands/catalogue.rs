@@ -3,11 +3,13 @@
 //! Titles are what a trainee sees on a drill, so beside the family they would give causes away: they are
 //! shown with `--as-instructor` only.
 
+use pulldrill_lab::BackendKind;
 use pulldrill_scenarios::{Catalogue, Scenario};
 use serde::Serialize;
 
-use super::Ground;
+use super::{Ground, place};
 use crate::{
+    args::Backend,
     exit::{Exit, Failure, Outcome},
     output::table,
 };
@@ -25,34 +27,50 @@ struct Listed {
     cause: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     objectives: Option<Vec<String>>,
+    /// Whether the backend that was asked about can run it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<bool>,
+    /// Why it can't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
-pub(super) fn scenarios(ground: &Ground<'_>) -> Outcome {
+pub(super) fn scenarios(ground: &Ground<'_>, backend: Option<Backend>) -> Outcome {
     let catalogue = Catalogue::embedded().map_err(|error| Failure::infrastructure(error.to_string()))?;
     let instructor = ground.common.as_instructor;
-    let list: Vec<_> = catalogue.iter().map(|scenario| listed(scenario, instructor)).collect();
+    let backend = backend.map(place::any);
+    let list = catalogue.iter().map(|scenario| listed(scenario, instructor, backend.as_ref()));
+    let list = list.collect::<Result<Vec<_>, _>>()?;
     ground.out.data(&list, |list| {
-        let head = ["scenario", "family", "difficulty", "title"];
-        table(&head[..if instructor { 4 } else { 3 }], list.iter().map(row))
+        let mut head = vec!["scenario", "family", "difficulty"];
+        head.extend(instructor.then_some("title"));
+        head.extend(backend.as_ref().map(|_| "available"));
+        table(&head, list.iter().map(row))
     });
     Ok(Exit::Yes)
 }
 
-fn listed(scenario: &Scenario, instructor: bool) -> Listed {
+fn listed(scenario: &Scenario, instructor: bool, backend: Option<&BackendKind>) -> Result<Listed, Failure> {
+    let variant = scenario.variant(1).map_err(|error| Failure::infrastructure(error.to_string()))?;
+    let lacks = backend.map(|backend| backend.lacks(&variant));
     let document = scenario.document();
     let difficulty = serde_json::to_value(document.difficulty).unwrap_or_default();
-    Listed {
+    Ok(Listed {
         id: document.id.clone(),
         family: document.family.clone(),
         difficulty: difficulty.as_str().unwrap_or_default().to_owned(),
         title: instructor.then(|| document.title.clone()),
         cause: instructor.then(|| document.cause.clone()),
         objectives: instructor.then(|| document.objectives.clone()),
-    }
+        available: lacks.as_ref().map(Option::is_none),
+        reason: lacks.flatten(),
+    })
 }
 
 fn row(scenario: &Listed) -> Vec<String> {
     let mut row = vec![scenario.id.clone(), scenario.family.clone(), scenario.difficulty.clone()];
     row.extend(scenario.title.clone());
+    let answer = |reason: &Option<String>| reason.as_ref().map_or("yes".into(), |why| format!("no: {why}"));
+    row.extend(scenario.available.map(|_| answer(&scenario.reason)));
     row
 }

@@ -88,6 +88,7 @@ fn again(up: &Up) -> Vec<String> {
     if up.no_history {
         words.push("--no-history".to_owned());
     }
+    words.extend(super::place::again(&up.place));
     words
 }
 

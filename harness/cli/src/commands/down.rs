@@ -11,8 +11,10 @@ use crate::{
     folder::{Folder, Owner},
 };
 
-/// How long a lab may take to end after it has been asked to.
+/// How long a lab may take to end after it has been asked to: in this process alone, and with a cluster of
+/// its own elsewhere.
 const PATIENCE: Duration = Duration::from_secs(10);
+const LONG_PATIENCE: Duration = Duration::from_secs(90);
 const PERIOD: Duration = Duration::from_millis(25);
 
 pub(super) async fn down(ground: &Ground<'_>) -> Outcome {
@@ -33,11 +35,14 @@ pub(super) async fn down(ground: &Ground<'_>) -> Outcome {
         return Err(Failure::infrastructure(format!("the lab in {dir} (process {pid}) does not end"))
             .help("end that process yourself, then run `pulldrill down` again"));
     }
-    let found = folder.clear()?;
-    ground.out.data(&json!({"stopped": ran, "cleared": ran || found}), |_| match (ran, found) {
-        (true, _) => format!("the lab in {dir} has ended and its files are gone"),
-        (false, true) => format!("no lab was running in {dir}; what one had left is gone"),
-        (false, false) => format!("there is no lab in {dir}"),
+    let removed = pulldrill_lab::sweep(folder.path()).await?;
+    let found = folder.clear()? || !removed.is_empty();
+    ground.out.data(&json!({"stopped": ran, "cleared": ran || found, "removed": removed}), |_| {
+        match (ran, found) {
+            (true, _) => format!("the lab in {dir} has ended and its files are gone"),
+            (false, true) => format!("no lab was running in {dir}; what one had left is gone"),
+            (false, false) => format!("there is no lab in {dir}"),
+        }
     });
     Ok(Exit::Yes)
 }
@@ -49,10 +54,14 @@ async fn asked(ground: &Ground<'_>) -> bool {
     matches!(answer, Some(Ok(_))) && gone(&ground.folder).await
 }
 
+fn patience(folder: &Folder) -> Duration {
+    if pulldrill_lab::reaches_beyond(folder.path()) { LONG_PATIENCE } else { PATIENCE }
+}
+
 async fn gone(folder: &Folder) -> bool {
     let watch = real::stopwatch();
     while folder.owner() != Owner::Nobody {
-        if watch.elapsed() > PATIENCE {
+        if watch.elapsed() > patience(folder) {
             return false;
         }
         real::sleep(PERIOD).await;

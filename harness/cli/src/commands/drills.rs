@@ -1,7 +1,7 @@
 //! Commands about drills: they ask the lab and show its answer.
 
 use pulldrill_lab::view::{
-    DebriefView, DiagnosisView, DrillState, DrillView, HintView, RecordView, StatusView,
+    DebriefView, DiagnosisView, DrillState, DrillView, HintView, JournalView, StatusView,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -98,11 +98,11 @@ pub(super) async fn reset(ground: &Ground<'_>, drill: &str) -> Outcome {
     Ok(Exit::Yes)
 }
 
-pub(super) async fn record(ground: &Ground<'_>) -> Outcome {
+pub(super) async fn journal(ground: &Ground<'_>) -> Outcome {
     if !ground.common.as_instructor {
-        return Err(Failure::usage("the record tells the causes; add --as-instructor to see it"));
+        return Err(Failure::usage("the journal tells the causes; add --as-instructor to see it"));
     }
-    let record: Vec<RecordView> = ground.instructors_lab()?.get("record").await?;
-    ground.out.data(&record, |record| show::record(record));
+    let journal: Vec<JournalView> = ground.instructors_lab()?.get("journal").await?;
+    ground.out.data(&journal, |journal| show::journal(journal));
     Ok(Exit::Yes)
 }

@@ -5,7 +5,10 @@ mod detach;
 mod doctor;
 mod down;
 mod drills;
+mod kubectl;
+mod place;
 mod progress;
+mod record;
 mod selftest;
 mod show;
 mod tools;
@@ -61,7 +64,7 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::Up(up) if up.detach => detach::up(&ground, &up).await,
         Command::Up(up) => up::up(&ground, &up).await,
         Command::Doctor => doctor::doctor(&ground),
-        Command::Scenarios => catalogue::scenarios(&ground),
+        Command::Scenarios { backend } => catalogue::scenarios(&ground, backend),
         Command::Start { scenario } => drills::start(&ground, &scenario).await,
         Command::Status => drills::status(&ground).await,
         Command::Check { drill } => drills::check(&ground, drill.as_deref()).await,
@@ -71,7 +74,8 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::GiveUp { drill } => drills::give_up(&ground, &drill).await,
         Command::Debrief { drill } => drills::debrief(&ground, &drill).await,
         Command::Reset { drill } => drills::reset(&ground, &drill).await,
-        Command::Record => drills::record(&ground).await,
+        Command::Journal => drills::journal(&ground).await,
+        Command::Record(wanted) => record::record(&ground, &wanted).await,
         Command::Node(node) => tools::node(&ground, &node).await,
         Command::Registry(registry) => tools::registry(&ground, &registry).await,
         Command::Image(image) => tools::image(&ground, &image).await,

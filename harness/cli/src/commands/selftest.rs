@@ -1,18 +1,18 @@
 //! `selftest`: every remedy must solve its drill and every cheat must not, in labs of its own.
 
-use std::{io::IsTerminal, num::NonZero, path::PathBuf, sync::Arc};
+use std::{io::IsTerminal, num::NonZero, sync::Arc};
 
 use futures::FutureExt;
 use pulldrill_lab::{
-    LabOptions,
+    BackendKind, LabOptions,
     selftest::{CaseKind, CaseResult, Outcome as Ending, SelftestOptions, Serve, run},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ground, up::on_path, up::stop_on_signals};
+use super::{Ground, kubectl, up::stop_on_signals};
 use crate::{
-    args::Selftest,
+    args::{Backend, Selftest},
     exit::{Exit, Failure, Outcome},
     output::{Tone, paint, table},
 };
@@ -23,24 +23,31 @@ pub(super) async fn selftest(ground: &Ground<'_>, args: &Selftest) -> Outcome {
     let options = SelftestOptions {
         scenarios: args.scenarios.clone(),
         seeds: args.seeds.clone().collect(),
-        kubectl: kubectl(args)?,
+        kubectl: kubectl::find(args.kubectl.as_deref())?,
         program: std::env::current_exe()
             .map_err(|error| Failure::infrastructure(format!("cannot find this program: {error}")))?,
         dialect: args.dialect.clone().unwrap_or_else(|| LabOptions::default().dialect),
         scenario_dir: args.scenario_dir.clone(),
+        backend: super::place::backend(&args.place),
+        sample: args.sample,
+        steps: super::up::steps(*ground.out),
         parallel: std::thread::available_parallelism().map_or(1, NonZero::get),
         stop: stop.clone(),
     };
     let out = *ground.out;
-    let tell = std::io::stderr().is_terminal();
+    // Real time is long; then every result is worth a line.
+    let tell = std::io::stderr().is_terminal() || args.place.backend != Backend::Embedded;
     let told = move |result: &CaseResult| {
         if tell {
             out.remark(&line(result));
         }
     };
     let results = tokio::select! {
+        biased;
         results = run(&options, serve(&stop), told) => results?,
-        () = stop.cancelled() => return Err(Failure::infrastructure("interrupted")),
+        () = stop.cancelled(), if options.backend == BackendKind::Embedded => {
+            return Err(Failure::infrastructure("interrupted"));
+        }
     };
     ground.out.data(&results, |results| report(results));
     let failed = results.iter().any(|result| matches!(result.outcome, Ending::Failed(_)));
@@ -64,21 +71,6 @@ fn serve(stop: &CancellationToken) -> Serve {
             }
         }
         .boxed()
-    })
-}
-
-fn kubectl(args: &Selftest) -> Result<PathBuf, Failure> {
-    let found = match &args.kubectl {
-        Some(path) => path.is_file().then(|| path.clone()),
-        None => on_path("kubectl"),
-    };
-    found.ok_or_else(|| {
-        let asked = args
-            .kubectl
-            .as_ref()
-            .map_or_else(|| "on the PATH".into(), |path| format!("at {}", path.display()));
-        Failure::usage(format!("there is no kubectl {asked}"))
-            .help("give one with --kubectl; any version from 1.20 on will do")
     })
 }
 

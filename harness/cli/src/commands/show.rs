@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use pulldrill_lab::view::{DebriefView, DrillState, DrillView, HintView, RecordView, StatusView};
+use pulldrill_lab::view::{DebriefView, DrillState, DrillView, HintView, JournalView, StatusView};
 use pulldrill_web::duration::{age, stopwatch};
 
 use crate::output::{Tone, paint, table};
@@ -134,12 +134,12 @@ pub(super) fn debrief(debrief: &DebriefView) -> String {
     text
 }
 
-/// The record of a run.
-pub(super) fn record(record: &[RecordView]) -> String {
-    let rows = record.iter().map(|entry| {
+/// The journal of a run.
+pub(super) fn journal(journal: &[JournalView]) -> String {
+    let rows = journal.iter().map(|entry| {
         vec![entry.at.strftime("%H:%M:%S").to_string(), entry.drill.clone(), entry.event.to_string()]
     });
-    if record.is_empty() {
+    if journal.is_empty() {
         "nothing has happened yet".into()
     } else {
         table(&["time", "drill", "event"], rows)

@@ -3,13 +3,13 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use pulldrill_clock::real;
-use pulldrill_lab::{BackendKind, Lab, LabError, LabOptions, view::LabInfo};
+use pulldrill_lab::{Lab, LabError, LabOptions, Steps, view::LabInfo};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::Ground;
+use super::{Ground, place};
 use crate::{
-    args::{Backend, Up},
+    args::Up,
     exit::{Exit, Failure, Outcome},
     output::{Output, Tone, paint},
     parse::DEFAULT_LISTEN,
@@ -19,16 +19,32 @@ use crate::{
 const LAST_ANSWERS: std::time::Duration = std::time::Duration::from_secs(3);
 
 pub(super) async fn up(ground: &Ground<'_>, up: &Up) -> Outcome {
+    if up.dry_run {
+        let yaml =
+            pulldrill_lab::plan(options(ground, up, DEFAULT_LISTEN, &CancellationToken::new())).await?;
+        ground.out.raw(yaml.as_bytes());
+        return Ok(Exit::Yes);
+    }
     let watch = real::stopwatch();
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
     let listener = bind(up.listen).await?;
     let address = listener.local_addr().map_err(|error| unbound(DEFAULT_LISTEN, error))?;
 
-    let lab = match Lab::start(options(ground, up, address, &stop)).await {
+    let started = tokio::select! {
+        started = Lab::start(options(ground, up, address, &stop)) => Some(started),
+        () = stop.cancelled() => None,
+    };
+    let lab = match started {
+        Some(Ok(lab)) => lab,
         // Parts that are told to end while they start fail in one way or another.
-        Err(_) if stop.is_cancelled() => return cleared(ground),
-        started => started?,
+        Some(Err(_)) | None if stop.is_cancelled() => return swept(ground).await,
+        Some(Err(error)) => {
+            stop.cancel();
+            swept(ground).await?;
+            return Err(error.into());
+        }
+        None => return swept(ground).await,
     };
     let site = tokio::spawn(pulldrill_web::serve(listener, lab.clone(), stop.clone()));
     ground
@@ -57,6 +73,13 @@ pub(super) async fn up(ground: &Ground<'_>, up: &Up) -> Outcome {
     cleared(ground)
 }
 
+/// Takes away what a lab made that did not come up: outside its folder, and in it.
+async fn swept(ground: &Ground<'_>) -> Outcome {
+    ground.out.remark(&paint(Tone::Dim, "removing what was made …"));
+    pulldrill_lab::sweep(ground.folder.path()).await?;
+    cleared(ground)
+}
+
 /// Takes away what the lab made in its folder: nothing of it is of use without the lab.
 fn cleared(ground: &Ground<'_>) -> Outcome {
     ground.folder.clear()?;
@@ -71,13 +94,14 @@ async fn finish(out: &Output, lab: &Lab, site: JoinHandle<Result<(), pulldrill_w
 }
 
 fn options(ground: &Ground<'_>, up: &Up, address: SocketAddr, stop: &CancellationToken) -> LabOptions {
-    let Backend::Embedded = up.backend;
     LabOptions {
         dir: Some(ground.common.dir.clone()),
         seed: up.seed,
         scenarios: up.scenarios.clone(),
         scenario_dir: up.scenario_dir.clone(),
-        backend: BackendKind::Embedded,
+        backend: place::backend(&up.place),
+        nodes: place::nodes(&up.place),
+        steps: steps(*ground.out),
         dialect: up.dialect.clone(),
         history: !up.no_history,
         web: Some(format!("http://{}", reachable(address))),
@@ -85,6 +109,15 @@ fn options(ground: &Ground<'_>, up: &Up, address: SocketAddr, stop: &Cancellatio
         stop: stop.clone(),
         ..LabOptions::default()
     }
+}
+
+/// Says what is begun, and after how long.
+pub(super) fn steps(out: Output) -> Steps {
+    let watch = real::stopwatch();
+    Steps::new(move |what| {
+        let elapsed = format!("{:>5.1}s", watch.elapsed().as_secs_f32());
+        out.remark(&format!("{} {what} …", paint(Tone::Dim, elapsed)));
+    })
 }
 
 /// An address that a browser on this machine can open.

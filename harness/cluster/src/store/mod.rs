@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 pub use events::{Change, Event};
 pub use object::{Key, Stored};
+pub use shift::shift_times;
 
 /// The objects of one resource, in the order in which lists show them (namespace, then name).
 type Objects = BTreeMap<Key, Arc<Stored>>;
@@ -115,6 +116,12 @@ impl Store {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.inner.read().revision
+    }
+
+    /// The oldest revision that [`Store::events_since`] still answers for.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        self.inner.read().compacted
     }
 
     /// Follows the revision; for watches, which work in real time.
@@ -238,7 +245,7 @@ impl Store {
         for object in inner.resources.values_mut().flat_map(BTreeMap::values_mut) {
             revision += 1;
             let mut value = object.value().clone();
-            shift::shift_times(&mut value, by);
+            shift_times(&mut value, by);
             *object = Arc::new(Stored::new(value, revision));
         }
         inner.revision = revision + 1;

@@ -8,7 +8,7 @@ use pulldrill_clock::SignedDuration;
 use serde_json::Value;
 
 /// Moves every such time in `object` back by `by`.
-pub(super) fn shift_times(object: &mut Value, by: SignedDuration) {
+pub fn shift_times(object: &mut Value, by: SignedDuration) {
     let keep_spec = object["kind"] != "Lease";
     let Some(fields) = object.as_object_mut() else { return };
     for (name, value) in fields {

@@ -5,7 +5,7 @@
 
 mod env;
 mod lock;
-mod write;
+pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,16 @@ impl Folder {
     /// The trainee's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.path.join("kubeconfig")
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file that only its owner can read.
+    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), LabError> {
+        private(&self.path.join(name), text)
     }
 
     /// Writes what only the instructor may read.

@@ -5,29 +5,29 @@ use std::{fs, io, path::Path};
 use crate::LabError;
 
 /// Makes a [`LabError::File`] of what the system said.
-pub(super) fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> LabError + use<> {
+pub(crate) fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> LabError + use<> {
     let path = path.to_owned();
     move |source| LabError::File { action, path: path.clone(), source }
 }
 
 /// Makes a folder that only its owner can read.
-pub(super) fn make_folder(path: &Path) -> Result<(), LabError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), LabError> {
     fs::create_dir_all(path).map_err(failed("make the folder", path))?;
     set_mode(path, 0o700)
 }
 
 /// Writes a file that only its owner can read.
-pub(super) fn private(path: &Path, text: &str) -> Result<(), LabError> {
+pub(crate) fn private(path: &Path, text: &str) -> Result<(), LabError> {
     write(path, text, 0o600)
 }
 
 /// Writes a file that everybody may read.
-pub(super) fn public(path: &Path, text: &str) -> Result<(), LabError> {
+pub(crate) fn public(path: &Path, text: &str) -> Result<(), LabError> {
     write(path, text, 0o644)
 }
 
 /// Removes a file if it is there.
-pub(super) fn remove(path: &Path) -> Result<(), LabError> {
+pub(crate) fn remove(path: &Path) -> Result<(), LabError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
         _ => Ok(()),

@@ -83,7 +83,7 @@ impl Inner {
     }
 
     pub(super) async fn reset(&self, id: &str) -> Result<(), LabError> {
-        let _one = self.injecting.lock().await;
+        let _turn = self.turns.take(id).await?;
         let variant = self.variant(id)?;
         self.judge.forget(id).await;
         let event = DrillEvent::Injecting { scenario: variant.scenario.clone(), seed: variant.seed };
@@ -97,7 +97,7 @@ impl Inner {
     }
 
     pub(super) async fn start_drill(&self, scenario: &str) -> Result<String, LabError> {
-        let _one = self.injecting.lock().await;
+        let _turn = self.turns.take(scenario).await?;
         choose::known(&self.catalogue, scenario)?;
         let others = self.variants();
         if others.iter().any(|variant| variant.scenario == scenario) {
@@ -106,8 +106,8 @@ impl Inner {
                 "one of the drills is of that scenario already; reset it instead".to_owned(),
             ));
         }
-        let variant = Arc::new(choose::one(&self.catalogue, scenario, self.options.seed, &others)?);
-        choose::possible(&self.options.backend, &variant)?;
+        let variant = Arc::new(choose::one(&self.catalogue, scenario, &self.options, &others)?);
+        choose::possible(&self.options.backend, self.backend.missing(), &variant)?;
         let event = DrillEvent::Injecting { scenario: variant.scenario.clone(), seed: variant.seed };
         self.ledger.record(&variant.drill, self.clock.now(), event).await?;
         self.drills.write().push(variant.clone());

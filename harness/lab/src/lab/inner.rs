@@ -9,9 +9,10 @@ use pulldrill_scenarios::{Catalogue, Variant};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::turns::Turns;
 use crate::{
-    LabError, LabOptions, backend::Backend, folder::Folder, inject::Injector, judge::Judge, stage::Stage,
-    store::Ledger,
+    LabError, LabOptions, backend::Backend, folder::Folder, inject::Injector, judge::Judge,
+    recording::Recorder, stage::Stage, store::Ledger,
 };
 
 /// The parts of a lab and the drills in it.
@@ -25,6 +26,7 @@ pub(super) struct Inner {
     pub(super) ledger: Arc<Ledger>,
     pub(super) judge: Judge,
     pub(super) injector: Injector,
+    pub(super) recorder: Recorder,
     /// In the order in which they were started.
     pub(super) drills: RwLock<Vec<Arc<Variant>>>,
     pub(super) changed: watch::Sender<u64>,
@@ -36,8 +38,8 @@ pub(super) struct Inner {
     pub(super) registry_ended: Shared<BoxFuture<'static, ()>>,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
-    /// One injection at a time.
-    pub(super) injecting: tokio::sync::Mutex<()>,
+    /// Who may inject.
+    pub(super) turns: Turns,
 }
 
 impl Inner {

@@ -4,27 +4,29 @@ mod acts;
 mod choose;
 mod inner;
 mod open;
+mod recorded;
 mod show;
 mod start;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::sync::Arc;
 
 use pulldrill_clock::{Clock, SignedDuration};
 use tokio::sync::watch;
 
-pub(crate) use choose::{catalogue, known};
+pub(crate) use choose::{catalogue, known, variants};
 use inner::Inner;
 
 use crate::{
     LabError, LabOptions, egress,
     folder::Folder,
     request::{CopyRequest, EgressRequest, PullQuery},
-    store::Record,
+    store::JournalEntry,
     view::{
-        Audience, CopyView, DebriefView, DiagnosisView, DrillView, EgressView, HintView, LabInfo, PullView,
-        RecordView, ScenarioView, StatusView,
+        Audience, CopyView, DebriefView, DiagnosisView, DrillView, EgressView, HintView, JournalView,
+        LabInfo, PullView, RecordingView, ScenarioView, StatusView,
     },
 };
 
@@ -225,13 +227,21 @@ impl Lab {
     ///
     /// # Errors
     /// [`LabError::Store`].
-    pub async fn record(&self) -> Result<Vec<RecordView>, LabError> {
-        let view = |record: Record| RecordView {
-            at: self.0.clock.shown(record.at),
-            drill: record.drill,
-            event: serde_json::to_value(record.event).unwrap_or_default(),
+    pub async fn journal(&self) -> Result<Vec<JournalView>, LabError> {
+        let view = |entry: JournalEntry| JournalView {
+            at: self.0.clock.shown(entry.at),
+            drill: entry.drill,
+            event: serde_json::to_value(entry.event).unwrap_or_default(),
         };
         Ok(self.0.ledger.read().await?.into_iter().map(view).collect())
+    }
+
+    /// What was seen of a drill since its namespace was made, for an audience.
+    ///
+    /// # Errors
+    /// [`LabError::UnknownDrill`].
+    pub fn recording(&self, drill: &str, audience: Audience) -> Result<RecordingView, LabError> {
+        self.0.recording(drill, audience)
     }
 
     /// Makes the world older.
@@ -261,6 +271,11 @@ impl Lab {
     /// Numbers that rise with everything that happens in cluster and registries.
     pub(crate) fn activity(&self) -> (u64, u64) {
         (self.0.backend.objects().revision(), self.0.stage.last_pull())
+    }
+
+    /// Whether lab time can be moved.
+    pub(crate) fn clock_can_advance(&self) -> bool {
+        self.0.backend.can_advance()
     }
 
     /// Ends everything and removes `lab.json`; returns when it has ended.

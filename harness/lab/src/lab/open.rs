@@ -22,7 +22,7 @@ const RECENT: SignedDuration = SignedDuration::from_secs(60);
 impl Inner {
     /// Injects the drills that the lab was started with, and waits for their symptoms.
     pub(super) async fn open(&self) -> Result<(), LabError> {
-        let _one = self.injecting.lock().await;
+        let _turn = self.turns.take("the lab").await?;
         let variants = self.variants();
         if self.backend.can_advance() {
             self.play(&variants).await?;
@@ -106,6 +106,7 @@ impl Inner {
     async fn perform(&self, entry: &Entry) -> Result<(), LabError> {
         let variant = &entry.variant;
         if entry.is_first() {
+            self.recorder.begin(&variant.namespace);
             self.injector.make_namespace(variant).await?;
         }
         self.injector.perform(variant, entry.step()).await
@@ -113,6 +114,7 @@ impl Inner {
 
     /// Makes a drill's past happen in a moment, and its break after it.
     async fn inject(&self, variant: &Arc<Variant>) -> Result<(), LabError> {
+        self.recorder.begin(&variant.namespace);
         self.injector.make_namespace(variant).await?;
         for (index, step) in variant.history.iter().enumerate() {
             self.injector.wait_for_good_pods(variant).await?;

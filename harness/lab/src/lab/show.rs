@@ -1,4 +1,4 @@
-//! What a lab shows of itself: views built from the record and from what is observed now.
+//! What a lab shows of itself: views built from the journal and from what is observed now.
 
 use std::collections::BTreeMap;
 

@@ -7,12 +7,13 @@ use pulldrill_clock::{SignedDuration, Timestamp, real, secret};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{Inner, choose};
+use super::{Inner, choose, turns::Turns};
 use crate::{
     ClockMode, LabError, LabOptions, backend,
     folder::{Environment, Folder},
     inject::{Injector, timeline},
     judge::Judge,
+    recording::Recorder,
     stage::Stage,
     store::{DrillEvent, Ledger},
 };
@@ -24,6 +25,7 @@ const SETTLING: SignedDuration = SignedDuration::from_mins(2);
 pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     pulldrill_tls::install_provider();
     let catalogue = choose::catalogue(&options)?;
+    let options = backend::settle(options, &catalogue).await?;
     let variants = choose::variants(&catalogue, &options)?;
     let folder = options.dir.as_deref().map(Folder::take).transpose()?;
     let instructor_token = secret::token();
@@ -40,6 +42,13 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     let (changed, _) = watch::channel(0);
     let backend::Booted { backend, nodes, registry, registry_ended, clock } =
         backend::boot(&options, folder.as_ref(), beginning, &stop).await?;
+    let variants = match choose::still_possible(&options, backend.missing(), variants) {
+        Ok(variants) => variants,
+        Err(error) => {
+            backend.down().await?;
+            return Err(error);
+        }
+    };
     let stage = Arc::new(Stage::new(clock.clone(), registry, nodes));
     let registry_authority = stage.authority().await?;
 
@@ -54,7 +63,10 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     let (judge, judging) =
         Judge::start(backend.clone(), stage.clone(), ledger.clone(), changed.clone(), stop.clone());
     tasks.spawn(judging);
+    let recorder = Recorder::new(backend.objects().clone(), clock.clone());
+    tasks.spawn(recorder.run(backend.changes(), stop.clone()));
 
+    let turns = Turns::new(backend.can_advance());
     let injector = Injector::new(backend.clone(), stage.clone());
     let drills = parking_lot::RwLock::new(Vec::new());
     let inner = Inner {
@@ -67,6 +79,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         ledger,
         judge,
         injector,
+        recorder,
         drills,
         changed,
         instructor_token,
@@ -75,7 +88,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         registry_ended: registry_ended.shared(),
         stop,
         tasks,
-        injecting: tokio::sync::Mutex::new(()),
+        turns,
     };
     for variant in variants {
         inner.stage.set_up(&variant).await?;

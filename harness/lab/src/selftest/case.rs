@@ -3,9 +3,8 @@
 use std::net::TcpListener;
 
 use pulldrill_clock::{Clock, SignedDuration, Timestamp, real};
-use pulldrill_scenarios::Script;
 
-use super::{Case, CaseKind, CaseResult, Outcome, SelftestOptions, Serve, script};
+use super::{Case, CaseKind, CaseResult, Outcome, SelftestOptions, Serve, script, verdict};
 use crate::{
     ClockMode, Lab, LabError, LabOptions,
     view::{Audience, DrillState, DrillView},
@@ -24,16 +23,7 @@ pub(super) async fn run(options: &SelftestOptions, serve: Serve, case: Case) -> 
         Ok(verdict) => verdict,
         Err(error) => (Outcome::Failed(format!("the lab failed: {error}")), SignedDuration::ZERO),
     };
-    CaseResult {
-        scenario: case.scenario,
-        seed: case.seed,
-        kind: case.kind,
-        name: case.name,
-        title: case.title,
-        outcome,
-        lab_seconds: lab_time.as_secs(),
-        real_milliseconds: u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
+    case.result(outcome, lab_time, watch)
 }
 
 async fn try_case(
@@ -73,7 +63,7 @@ async fn judged(
     lab.open().await?;
     let opened = lab.clock().now();
     let since = |lab: &Lab| lab.clock().now().duration_since(opened);
-    if let Some(script) = script_of(lab, case) {
+    if let Some(script) = verdict::script_of(lab, case) {
         if let Some(missing) = script::missing_program(&script) {
             return Ok((Outcome::Skipped(format!("there is no {missing} on this machine")), since(lab)));
         }
@@ -90,7 +80,7 @@ async fn judged(
     let Some(drill) = the_drill(lab) else {
         return Ok((Outcome::Failed("the drill is gone".into()), since(lab)));
     };
-    Ok((verdict(case.kind, &drill), since(lab)))
+    Ok((verdict::of(case.kind, &drill), since(lab)))
 }
 
 /// Moves the clock from timer to timer until it is so, or until then.
@@ -101,36 +91,6 @@ async fn step(clock: &Clock, until: Timestamp, is_so: impl Fn() -> bool) {
     }
 }
 
-fn verdict(kind: CaseKind, drill: &DrillView) -> Outcome {
-    let solved = drill.state == DrillState::Solved;
-    match (kind, solved) {
-        (CaseKind::Remedy, true) | (CaseKind::Before | CaseKind::Cheat, false) => Outcome::Passed,
-        (CaseKind::Before | CaseKind::Cheat, true) => Outcome::Failed("the drill is solved".into()),
-        (CaseKind::Remedy, false) => {
-            let failing = drill.checks.iter().filter(|check| check.required && !check.passed);
-            let checks: Vec<&str> = failing.map(|check| check.id.as_str()).collect();
-            let pods: Vec<String> =
-                drill.pods.iter().map(|pod| format!("{} {}", pod.name, pod.status)).collect();
-            Outcome::Failed(format!(
-                "the drill is {}; failing: {}; pods: {}",
-                drill.state.as_str(),
-                checks.join(", "),
-                pods.join(", ")
-            ))
-        }
-    }
-}
-
 fn the_drill(lab: &Lab) -> Option<DrillView> {
     lab.status(Audience::Instructor).drills.into_iter().next()
-}
-
-fn script_of(lab: &Lab, case: &Case) -> Option<Script> {
-    let variant = lab.variants().into_iter().next()?;
-    let scripts = match case.kind {
-        CaseKind::Before => return None,
-        CaseKind::Remedy => &variant.remedies,
-        CaseKind::Cheat => &variant.cheats,
-    };
-    scripts.iter().find(|script| script.name == case.name).cloned()
 }

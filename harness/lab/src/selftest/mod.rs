@@ -1,21 +1,25 @@
 //! The selftest: every remedy must solve its drill, every cheat must not, and nothing must before.
 //!
-//! Each case gets a lab of its own on a held clock, so waiting costs lab time only. The web server is the
+//! On the embedded cluster each case gets a lab of its own on a held clock, so waiting costs lab time only. On
+//! a real cluster one lab serves all cases, in rounds, with a reset between them. The web server is the
 //! caller's: scripts talk to it through the `pulldrill` command.
 //!
-//! - `case`: one script in one lab. `script`: running it. This module: which cases there are.
+//! - `case`: one script in one lab. `rounds`: many scripts in one lab. `script`: running one. `verdict`: what
+//!   comes of it. This module: which cases there are.
 
 mod case;
+mod rounds;
 mod script;
+mod verdict;
 
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
 use futures::{StreamExt, future::BoxFuture, stream};
-use pulldrill_scenarios::Scenario;
+use pulldrill_scenarios::{Scenario, Script};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Lab, LabError, LabOptions};
+use crate::{BackendKind, Lab, LabError, LabOptions, Steps};
 
 /// Serves a lab's page and JSON API on a listener until the lab ends.
 pub type Serve = Arc<dyn Fn(Lab, TcpListener) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -35,6 +39,12 @@ pub struct SelftestOptions {
     pub dialect: String,
     /// A folder of scenarios in place of the built-in ones.
     pub scenario_dir: Option<PathBuf>,
+    /// Where the cluster lives.
+    pub backend: BackendKind,
+    /// At most so many remedies and cheats of each scenario; all without.
+    pub sample: Option<usize>,
+    /// Told of the steps of a boot.
+    pub steps: Steps,
     /// How many cases run at the same time.
     pub parallel: usize,
     /// Ends the test early.
@@ -97,6 +107,9 @@ pub async fn run(
     told: impl Fn(&CaseResult) + Send + Sync,
 ) -> Result<Vec<CaseResult>, LabError> {
     let cases = cases(options)?;
+    if options.backend != BackendKind::Embedded {
+        return rounds::run(options, serve, cases, &told).await;
+    }
     let results = stream::iter(cases)
         .map(|case| case::run(options, serve.clone(), case))
         .buffered(options.parallel.max(1))
@@ -124,15 +137,21 @@ fn cases(options: &SelftestOptions) -> Result<Vec<Case>, LabError> {
     for scenario in &catalogue {
         if options.scenarios.is_empty() || options.scenarios.iter().any(|id| id == scenario.id()) {
             for seed in &options.seeds {
-                cases.extend(of_scenario(scenario, *seed)?);
+                cases.extend(of_scenario(options, scenario, *seed)?);
             }
         }
     }
     Ok(cases)
 }
 
-fn of_scenario(scenario: &Scenario, seed: u64) -> Result<Vec<Case>, LabError> {
+fn of_scenario(options: &SelftestOptions, scenario: &Scenario, seed: u64) -> Result<Vec<Case>, LabError> {
     let variant = scenario.variant(seed).map_err(|error| LabError::Scenario(error.to_string()))?;
+    if let Some(reason) = options.backend.lacks(&variant) {
+        tracing::warn!(scenario = scenario.id(), reason, "not available here");
+        return Ok(Vec::new());
+    }
+    let here = |script: &&Script| options.backend.runs(script);
+    let most = options.sample.unwrap_or(usize::MAX);
     let case = |kind, name: &str, title: &str| Case {
         scenario: scenario.id().to_owned(),
         seed,
@@ -141,7 +160,11 @@ fn of_scenario(scenario: &Scenario, seed: u64) -> Result<Vec<Case>, LabError> {
         title: title.to_owned(),
     };
     let mut cases = vec![case(CaseKind::Before, "nothing", "Nothing is done")];
-    cases.extend(variant.remedies.iter().map(|s| case(CaseKind::Remedy, &s.name, &s.title)));
-    cases.extend(variant.cheats.iter().map(|s| case(CaseKind::Cheat, &s.name, &s.title)));
+    cases.extend(
+        variant.remedies.iter().filter(here).take(most).map(|s| case(CaseKind::Remedy, &s.name, &s.title)),
+    );
+    cases.extend(
+        variant.cheats.iter().filter(here).take(most).map(|s| case(CaseKind::Cheat, &s.name, &s.title)),
+    );
     Ok(cases)
 }

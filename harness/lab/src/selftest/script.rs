@@ -14,7 +14,7 @@ use pulldrill_scenarios::Script;
 use tokio::process::Command;
 
 use super::SelftestOptions;
-use crate::{Lab, LabError};
+use crate::{BackendKind, KindOptions, Lab, LabError};
 
 /// How long a script may take, in real time.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -32,11 +32,22 @@ pub(super) fn missing_program(script: &Script) -> Option<String> {
     script.needs.iter().find(|name| !is_there(name)).cloned()
 }
 
-/// Runs the script; `Err` in the result says how it failed.
+/// Runs the script beside the lab in `folder/lab`; `Err` in the result says how it failed.
 pub(super) async fn run(
     options: &SelftestOptions,
     lab: &Lab,
     folder: &Path,
+    script: &Script,
+) -> Result<Result<(), String>, LabError> {
+    run_in(options, lab, folder, &folder.join("lab"), script).await
+}
+
+/// Runs the script in a folder of its own, for the lab in another.
+pub(super) async fn run_in(
+    options: &SelftestOptions,
+    lab: &Lab,
+    folder: &Path,
+    lab_folder: &Path,
     script: &Script,
 ) -> Result<Result<(), String>, LabError> {
     let home = folder.join("home");
@@ -45,7 +56,6 @@ pub(super) async fn run(
     fs::create_dir_all(&home)
         .and_then(|()| fs::write(&file, &script.text))
         .map_err(|source| LabError::File { action: "write", path: file.clone(), source })?;
-    let lab_folder = folder.join("lab");
     let child = Command::new("/bin/sh")
         .arg("-eu")
         .arg(&file)
@@ -56,7 +66,7 @@ pub(super) async fn run(
         .env("LC_ALL", "C")
         .env("TMPDIR", &home)
         .env("KUBECONFIG", lab_folder.join("kubeconfig"))
-        .env("PULLDRILL_DIR", &lab_folder)
+        .env("PULLDRILL_DIR", lab_folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -99,7 +109,7 @@ impl Quiet {
             self.mark = mark;
             self.since = real::stopwatch();
         }
-        if self.since.elapsed() >= QUIET {
+        if self.since.elapsed() >= QUIET && lab.clock_can_advance() {
             let clock = lab.clock();
             clock.skip(clock.now() + SignedDuration::from_mins(1)).await;
             clock.idle().await;
@@ -114,13 +124,22 @@ fn programs(options: &SelftestOptions, folder: &Path) -> Result<PathBuf, LabErro
     let programs = folder.join("bin");
     let made = fs::create_dir_all(&programs)
         .and_then(|()| link(&options.kubectl, &programs.join("kubectl")))
-        .and_then(|()| link(&options.program, &programs.join("pulldrill")));
+        .and_then(|()| link(&options.program, &programs.join("pulldrill")))
+        .and_then(|()| match &options.backend {
+            BackendKind::Kind(KindOptions { kind_program: Some(kind), .. }) => {
+                link(kind, &programs.join("kind"))
+            }
+            _ => Ok(()),
+        });
     made.map_err(|source| LabError::File { action: "make", path: programs.clone(), source })?;
     Ok(programs)
 }
 
 #[cfg(unix)]
 fn link(to: &Path, at: &Path) -> std::io::Result<()> {
+    if at.symlink_metadata().is_ok() {
+        return Ok(());
+    }
     std::os::unix::fs::symlink(to.canonicalize()?, at)
 }
 

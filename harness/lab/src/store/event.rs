@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
+pub(crate) struct JournalEntry {
     /// The drill's id.
     pub drill: String,
     /// Lab time.

@@ -1,4 +1,4 @@
-//! The one way to add to the record.
+//! The one way to add to the journal.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, watch};
 
-use super::{Progress, Record, event::DrillEvent, sqlite::Database};
+use super::{JournalEntry, Progress, event::DrillEvent, sqlite::Database};
 use crate::LabError;
 
-/// The record of one lab and what it amounts to.
+/// The journal of one lab and what it amounts to.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     /// Held from a decision until it has been folded: decisions never overtake each other.
@@ -63,7 +63,7 @@ impl Ledger {
         if events.is_empty() {
             return Ok(answer);
         }
-        let record = |event: &DrillEvent| Record { drill: drill.to_owned(), at, event: event.clone() };
+        let record = |event: &DrillEvent| JournalEntry { drill: drill.to_owned(), at, event: event.clone() };
         database.append(events.iter().map(record).collect()).await?;
         {
             let mut all = self.progress.write();
@@ -86,7 +86,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LabError::Store`].
-    pub(crate) async fn read(&self) -> Result<Vec<Record>, LabError> {
+    pub(crate) async fn read(&self) -> Result<Vec<JournalEntry>, LabError> {
         self.database.lock().await.read(false).await
     }
 }

@@ -1,4 +1,4 @@
-//! The lab's record: what happened to every drill, append-only.
+//! The lab's journal: what happened to every drill, append-only.
 //!
 //! - [`event`]: the events. [`fold`]: what a series of them amounts to.
 //! - [`sqlite`]: where they are kept, by one thread that owns the database.
@@ -11,6 +11,6 @@ pub(crate) mod fold;
 mod ledger;
 mod sqlite;
 
-pub(crate) use event::{CheckResult, DrillEvent, Record};
+pub(crate) use event::{CheckResult, DrillEvent, JournalEntry};
 pub(crate) use fold::Progress;
 pub(crate) use ledger::Ledger;

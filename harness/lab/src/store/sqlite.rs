@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::event::{DrillEvent, Record};
+use super::event::{DrillEvent, JournalEntry};
 use crate::LabError;
 
 /// Each entry brings a database one version further. Never change one that has been released.
@@ -33,8 +33,8 @@ const MIGRATIONS: &[&str] = &["
 type Reply<T> = oneshot::Sender<Result<T, String>>;
 
 enum Work {
-    Append { records: Vec<Record>, reply: Reply<()> },
-    Read { run: Option<i64>, reply: Reply<Vec<Record>> },
+    Append { records: Vec<JournalEntry>, reply: Reply<()> },
+    Read { run: Option<i64>, reply: Reply<Vec<JournalEntry>> },
 }
 
 /// The sending side of the owner thread. The thread ends when the last clone is gone.
@@ -75,12 +75,12 @@ impl Database {
     }
 
     /// Writes events; when this returns they survive the end of the process.
-    pub(super) async fn append(&self, records: Vec<Record>) -> Result<(), LabError> {
+    pub(super) async fn append(&self, records: Vec<JournalEntry>) -> Result<(), LabError> {
         self.ask(|reply| Work::Append { records, reply }).await
     }
 
     /// The events of this run, or of all, oldest first.
-    pub(super) async fn read(&self, all_runs: bool) -> Result<Vec<Record>, LabError> {
+    pub(super) async fn read(&self, all_runs: bool) -> Result<Vec<JournalEntry>, LabError> {
         let run = (!all_runs).then_some(self.run);
         self.ask(|reply| Work::Read { run, reply }).await
     }
@@ -144,7 +144,7 @@ fn serve(db: &mut Connection, own: i64, inbox: &mpsc::Receiver<Work>) {
     }
 }
 
-fn flush(db: &mut Connection, run: i64, appends: &mut Vec<(Vec<Record>, Reply<()>)>) {
+fn flush(db: &mut Connection, run: i64, appends: &mut Vec<(Vec<JournalEntry>, Reply<()>)>) {
     if appends.is_empty() {
         return;
     }
@@ -158,7 +158,7 @@ fn flush(db: &mut Connection, run: i64, appends: &mut Vec<(Vec<Record>, Reply<()
 fn append<'a>(
     db: &mut Connection,
     run: i64,
-    records: impl Iterator<Item = &'a Record>,
+    records: impl Iterator<Item = &'a JournalEntry>,
 ) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     {
@@ -173,12 +173,12 @@ fn append<'a>(
     transaction.commit()
 }
 
-fn read(db: &Connection, run: Option<i64>) -> rusqlite::Result<Vec<Record>> {
+fn read(db: &Connection, run: Option<i64>) -> rusqlite::Result<Vec<JournalEntry>> {
     let mut select =
         db.prepare_cached("SELECT drill, at, event FROM events WHERE ?1 IS NULL OR run = ?1 ORDER BY seq")?;
     let rows = select.query_map([run], |row| {
         let (at, event): (String, String) = (row.get(1)?, row.get(2)?);
-        Ok(Record { drill: row.get(0)?, at: parsed(1, at.parse())?, event: parsed_event(&event)? })
+        Ok(JournalEntry { drill: row.get(0)?, at: parsed(1, at.parse())?, event: parsed_event(&event)? })
     })?;
     rows.collect()
 }
@@ -200,8 +200,8 @@ fn parsed<T, E: std::error::Error + Send + Sync + 'static>(
 mod tests {
     use super::*;
 
-    fn record(drill: &str, event: DrillEvent) -> Record {
-        Record { drill: drill.into(), at: Timestamp::UNIX_EPOCH, event }
+    fn record(drill: &str, event: DrillEvent) -> JournalEntry {
+        JournalEntry { drill: drill.into(), at: Timestamp::UNIX_EPOCH, event }
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DrillView, StatusView};
+use super::{DrillView, RecordingView, StatusView};
 
 /// Who is looking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,18 @@ impl DrillView {
         self.score -= self.score_detail.diagnose;
         self.score_detail.total -= self.score_detail.diagnose;
         self.score_detail.diagnose = 0;
+        self
+    }
+}
+
+impl RecordingView {
+    /// The view for an audience: what a drill was made of tells a trainee its cause.
+    #[must_use]
+    pub fn filtered(mut self, audience: Audience) -> Self {
+        if audience == Audience::Trainee && !self.state.is_closed() {
+            self.scenario = None;
+            self.applied = None;
+        }
         self
     }
 }

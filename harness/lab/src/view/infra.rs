@@ -114,10 +114,10 @@ pub struct PullView {
     pub user_agent: Option<String>,
 }
 
-/// One thing that happened to a drill, as it was recorded.
+/// One thing that happened to a drill, as the journal has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RecordView {
+pub struct JournalView {
     /// When; shown time.
     pub at: Timestamp,
     /// The drill.

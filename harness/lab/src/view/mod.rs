@@ -7,13 +7,15 @@
 pub mod audience;
 mod drill;
 mod infra;
+mod recording;
 
 pub use audience::Audience;
 pub use drill::{
     CheckView, ChoiceView, DebriefView, DiagnosisView, DrillState, DrillView, EventView, FeedView, HintView,
     PodView, ReferenceView, RepairView, ScoreView,
 };
-pub use infra::{ClockView, CopyView, EgressView, LabInfo, PullView, RecordView, ScenarioView, StatusView};
+pub use infra::{ClockView, CopyView, EgressView, JournalView, LabInfo, PullView, ScenarioView, StatusView};
+pub use recording::{ChangeView, NodeView, RecordingView};
 
 /// The version of every JSON document of this crate; it rises when a field changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -90,7 +90,7 @@ fn dialect(id: &str) -> Result<Arc<Dialect>, LabError> {
 }
 
 /// A client for a kubeconfig, and for nothing that the environment says.
-pub(super) async fn client(kubeconfig: &str) -> Result<kube::Client, LabError> {
+pub(crate) async fn client(kubeconfig: &str) -> Result<kube::Client, LabError> {
     let failed =
         |error: &dyn std::fmt::Display| LabError::part("cluster", format!("its kubeconfig: {error}"));
     let kubeconfig = Kubeconfig::from_yaml(kubeconfig).map_err(|error| failed(&error))?;

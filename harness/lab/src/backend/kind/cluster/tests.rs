@@ -1,0 +1,108 @@
+//! The rendered file, and programs in the place of `kind`.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::backend::kind::folder::Record;
+
+fn spec(nodes: usize, image: Option<&str>) -> ClusterSpec {
+    ClusterSpec { nodes, image: image.map(str::to_owned) }
+}
+
+#[test]
+fn the_file_has_one_control_plane_and_the_other_nodes_are_workers() {
+    let text = spec(3, Some("here/node:v1")).render("lab-1").unwrap();
+    let file: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    assert_eq!(file["name"], "lab-1");
+    let roles: Vec<_> =
+        file["nodes"].as_array().unwrap().iter().map(|n| n["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["control-plane", "worker", "worker"]);
+    assert!(file["nodes"].as_array().unwrap().iter().all(|node| node["image"] == "here/node:v1"));
+    let kubelet = file["kubeadmConfigPatches"][0].as_str().unwrap();
+    let kubelet: serde_json::Value = serde_saphyr::from_str(kubelet).unwrap();
+    assert_eq!(kubelet["serializeImagePulls"], false);
+    assert!(!text.contains("{{"), "{text}");
+    let plain: serde_json::Value = serde_saphyr::from_str(&spec(1, None).render("a").unwrap()).unwrap();
+    assert!(plain["nodes"][0].get("image").is_none());
+}
+
+#[test]
+fn names_that_would_break_the_file_are_refused() {
+    for name in ["", "-a", "a-", "A", "a b", "a\nkind: x", &"a".repeat(41)] {
+        assert!(spec(1, None).render(name).is_err(), "{name:?}");
+    }
+    assert!(spec(1, Some("a\"\n- role: worker")).render("a").is_err());
+    assert!(spec(0, None).render("a").unwrap_err().to_string().contains("--nodes"));
+}
+
+#[test]
+fn a_program_that_is_named_has_to_be_there() {
+    assert!(find_program(Some(Path::new("/no/kind"))).unwrap_err().to_string().contains("/no/kind"));
+    assert_eq!(find_program(Some(Path::new("/bin/sh"))).unwrap(), Path::new("/bin/sh"));
+}
+
+/// A folder, and a script in the place of `kind`.
+fn stand_in(script: &str) -> (tempfile::TempDir, KindFolder, Command) {
+    let lab = tempfile::tempdir().unwrap();
+    let folder = KindFolder::make(lab.path()).unwrap();
+    let owner = Owner { id: "1".into(), name: "a".into() };
+    folder.write_record(&Record { owner, network: None, process: None }).unwrap();
+    let file = lab.path().join("kind.sh");
+    std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new("/bin/sh");
+    command.arg(&file).arg(folder.cluster());
+    (lab, folder, command)
+}
+
+#[tokio::test]
+async fn the_end_of_the_log_is_in_the_error() {
+    let (_lab, folder, command) = stand_in("echo all is well; echo 'no such image' >&2; exit 7");
+    let error = run(command, &folder, &CancellationToken::new()).await.unwrap_err().to_string();
+    assert!(error.contains("no such image") && error.contains('7') && error.contains("kind.log"), "{error}");
+    assert_eq!(folder.read_record().unwrap().unwrap().process, None);
+}
+
+/// Whether a process of this number runs.
+fn runs(id: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
+    !(state.is_empty() || state.contains(") Z "))
+}
+
+/// Waits for a file to have something in it.
+async fn content(file: &Path) -> String {
+    loop {
+        match std::fs::read_to_string(file) {
+            Ok(text) if text.ends_with('\n') => return text,
+            _ => pulldrill_clock::real::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn stopping_ends_what_the_program_has_started_too() {
+    let (lab, folder, command) = stand_in("sleep 600 & echo $! >\"${0%.sh}.child\"; wait");
+    let stop = CancellationToken::new();
+    let (folder2, stop2) = (folder.clone(), stop.clone());
+    let running = tokio::spawn(async move { run(command, &folder2, &stop2).await });
+    let child = content(&lab.path().join("kind.child")).await;
+    assert!(runs(&child) && folder.read_record().unwrap().unwrap().process.is_some());
+    stop.cancel();
+    assert!(matches!(running.await.unwrap(), Err(KindError::Stopped)));
+    while runs(&child) {
+        pulldrill_clock::real::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(folder.read_record().unwrap().unwrap().process, None);
+}
+
+#[tokio::test]
+async fn a_program_that_outlived_its_lab_is_told_from_any_other() {
+    let (lab, folder, mut command) = stand_in("echo $$ >\"${0%.sh}.child\"; sleep 600; :");
+    lead_group(&mut command);
+    let mut child = command.spawn().unwrap();
+    let id = content(&lab.path().join("kind.child")).await.trim().parse().unwrap();
+    crate::backend::kind::process::end_left_over(id, Path::new("/another/lab/cluster.yaml"));
+    assert!(child.try_wait().unwrap().is_none(), "a process that is not ours was ended");
+    crate::backend::kind::process::end_left_over(id, &folder.cluster());
+    assert!(!child.wait().await.unwrap().success());
+}
