@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Ground;
 use crate::{
-    args::{ClockAction, Ecr, Egress, Image, Node, Registry},
+    args::{ClockAction, Ecr, Egress, Image, Node, RegistryLog},
     client::{Client, segment},
     exit::{Exit, Failure, Outcome},
     folder::Folder,
@@ -74,8 +74,8 @@ fn show_rules(rules: &[EgressView]) -> String {
     if rules.is_empty() { "no rules: everything may leave the nodes".into() } else { table(&head, rows) }
 }
 
-pub(super) async fn registry(ground: &Ground<'_>, registry: &Registry) -> Outcome {
-    let Registry::Log { since, drill, host, repository, node, limit } = registry;
+pub(super) async fn registry_log(ground: &Ground<'_>, log: &RegistryLog) -> Outcome {
+    let RegistryLog { since, drill, host, repository, node, limit } = log;
     let limit = limit.map(|limit| limit.to_string());
     let since = since.to_string();
     let query: Vec<_> = [
