@@ -43,6 +43,11 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The database of drill events.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("lab.sqlite")
