@@ -43,11 +43,6 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The database of drill events.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("lab.sqlite")
@@ -56,6 +51,16 @@ impl Folder {
     /// The trainee's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.path.join("kubeconfig")
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file that only its owner can read.
+    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), LabError> {
+        private(&self.path.join(name), text)
     }
 
     /// Writes what only the instructor may read.
