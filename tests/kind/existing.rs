@@ -74,22 +74,20 @@ impl World {
         pulldrill_tls::install_provider();
         let dir = tempfile::tempdir()?;
         let made = Made(kind.clone());
-        run(Command::new("docker").args(["network", "create", NAME, "--driver", "bridge"]).args([
-            "-o",
-            "com.docker.network.bridge.enable_ip_masquerade=false",
-        ]))?;
+        run(Command::new("docker")
+            .args(["network", "create", NAME, "--driver", "bridge"])
+            .args(["-o", "com.docker.network.bridge.enable_ip_masquerade=false"]))?;
         let config = dir.path().join("cluster.yaml");
         std::fs::write(
             &config,
             "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{role: control-plane}, {role: worker}, {role: worker}]\n",
         )?;
         let kubeconfig = dir.path().join("kubeconfig");
-        run(made.kind().args(["create", "cluster", "--name", NAME, "--wait", "240s", "--image"]).arg(image).args([
-            Path::new("--config"),
-            &config,
-            Path::new("--kubeconfig"),
-            &kubeconfig,
-        ]))?;
+        run(made
+            .kind()
+            .args(["create", "cluster", "--name", NAME, "--wait", "240s", "--image"])
+            .arg(image)
+            .args([Path::new("--config"), &config, Path::new("--kubeconfig"), &kubeconfig]))?;
         run(support::pulldrill(dir.path()).args(["registry", "image", &format!("{NAME}:1")]))?;
         run(made.kind().args(["load", "docker-image", "--name", NAME, &format!("{NAME}:1")]))?;
         let config = kube::Config::from_custom_kubeconfig(
@@ -106,11 +104,20 @@ impl World {
     fn arguments(&self, kubeconfig: &str) -> Vec<String> {
         let kubeconfig = self.dir.path().join(kubeconfig).display().to_string();
         let context = format!("kind-{NAME}");
-        ["--backend", "existing", "--context", &context, "--kubeconfig", &kubeconfig, "--namespace-prefix", PREFIX]
-            .into_iter()
-            .chain(["--registry-image", &format!("{NAME}:1"), "--registry-access", &format!("nodeport:{PORT}")])
-            .map(str::to_owned)
-            .collect()
+        [
+            "--backend",
+            "existing",
+            "--context",
+            &context,
+            "--kubeconfig",
+            &kubeconfig,
+            "--namespace-prefix",
+            PREFIX,
+        ]
+        .into_iter()
+        .chain(["--registry-image", &format!("{NAME}:1"), "--registry-access", &format!("nodeport:{PORT}")])
+        .map(str::to_owned)
+        .collect()
     }
 
     /// A `pulldrill` command beside the labs.
@@ -152,7 +159,8 @@ impl World {
         let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> =
             Api::namespaced(self.client.clone(), "kube-public");
         let request = serde_json::from_value(json!({"spec": {"audiences": []}}))?;
-        let token = accounts.create_token_request("visitor", &kube::api::PostParams::default(), &request).await?;
+        let token =
+            accounts.create_token_request("visitor", &kube::api::PostParams::default(), &request).await?;
         let token = token.status.context("no token")?.token;
         let mut kubeconfig: Value = serde_saphyr::from_str(&std::fs::read_to_string(&admin)?)?;
         kubeconfig["users"][0]["user"] = json!({"token": token});
@@ -161,7 +169,9 @@ impl World {
         let output = self.pulldrill(&["up", "--listen", "127.0.0.1:0"], &self.arguments("visitor"))?;
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.code() == Some(2), "{output:?}");
-        for missing in ["create, delete", "namespaces in the whole cluster", "create pods/portforward in guest-lab"] {
+        for missing in
+            ["create, delete", "namespaces in the whole cluster", "create pods/portforward in guest-lab"]
+        {
             ensure!(error.contains(missing), "{missing:?} is not in {error}");
         }
         Ok(())
@@ -205,7 +215,7 @@ impl World {
         .await
         .with_context(|| format!("{:#}", lab.json(&["status", "-o", "json"]).unwrap_or_default()))?;
         self.nodes_are_told_apart(&lab)?;
-        ensure!(lab.end(Signal::TERM).await? == Some(0), "up ends well");
+        ensure!(lab.end_within(Signal::TERM, Duration::from_secs(120)).await? == Some(0), "up ends well");
         let after = self.everything().await?;
         ensure!(after == *before, "left: {:?}", after.difference(before));
         Ok(())
@@ -230,7 +240,8 @@ impl World {
             let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
             let api = object["apiVersion"].as_str().unwrap_or_default();
             let name = format!("{api}/{kind}s {}/{}", text("namespace"), text("name"));
-            let (_, found) = made.iter().find(|(made, _)| *made == name).with_context(|| format!("no {name}"))?;
+            let (_, found) =
+                made.iter().find(|(made, _)| *made == name).with_context(|| format!("no {name}"))?;
             let found = serde_json::to_value(found)?;
             let mut wanted = object.clone();
             // Drawn anew for every run.
@@ -380,7 +391,8 @@ fn is_within(small: &Value, large: &Value) -> bool {
             small.iter().all(|(key, value)| large.get(key).is_some_and(|other| is_within(value, other)))
         }
         (Value::Array(small), Value::Array(large)) => {
-            small.len() == large.len() && small.iter().zip(large).all(|(small, large)| is_within(small, large))
+            small.len() == large.len()
+                && small.iter().zip(large).all(|(small, large)| is_within(small, large))
         }
         (small, large) => small == large,
     }

@@ -78,7 +78,9 @@ pub(super) async fn registry(ground: &Ground<'_>, registry: &Registry) -> Outcom
     let (since, drill, host, repository, node, limit) = match registry {
         Registry::Image { name, binary } => {
             pulldrill_lab::registry_image(name, binary.as_deref()).await?;
-            ground.out.data(&json!({"image": name}), |_| format!("{name} is in this machine's Docker engine"));
+            ground
+                .out
+                .data(&json!({"image": name}), |_| format!("{name} is in this machine's Docker engine"));
             return Ok(Exit::Yes);
         }
         Registry::Log { since, drill, host, repository, node, limit } => {
