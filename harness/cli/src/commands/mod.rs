@@ -79,6 +79,9 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::Record(wanted) => record::record(&ground, &wanted).await,
         Command::Node(node) => tools::node(&ground, &node).await,
         Command::Registry(Registry::Serve(args)) => serve::registry(&ground, &args).await,
+        Command::Registry(Registry::Image { name, binary }) => {
+            tools::registry_image(&ground, &name, binary.as_deref()).await
+        }
         Command::Registry(Registry::Log(log)) => tools::registry_log(&ground, &log).await,
         Command::Image(image) => tools::image(&ground, &image).await,
         Command::Ecr(ecr) => tools::ecr(&ground, &ecr).await,

@@ -1,5 +1,7 @@
 //! Commands that are tools of the trade: node egress, pull log, image copy, ECR password, clock.
 
+use std::path::Path;
+
 use pulldrill_lab::{
     request::{CopyRequest, EgressRequest},
     view::{ClockView, CopyView, EgressView, PullView},
@@ -72,6 +74,12 @@ fn show_rules(rules: &[EgressView]) -> String {
     });
     let head = ["node", "id", "action", "destination", "port", "comment"];
     if rules.is_empty() { "no rules: everything may leave the nodes".into() } else { table(&head, rows) }
+}
+
+pub(super) async fn registry_image(ground: &Ground<'_>, name: &str, binary: Option<&Path>) -> Outcome {
+    pulldrill_lab::registry_image(name, binary).await?;
+    ground.out.data(&json!({"image": name}), |_| format!("{name} is in this machine's Docker engine"));
+    Ok(Exit::Yes)
 }
 
 pub(super) async fn registry_log(ground: &Ground<'_>, log: &RegistryLog) -> Outcome {

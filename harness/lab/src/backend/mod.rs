@@ -15,6 +15,7 @@ use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use pulldrill_clock::{Clock, Timestamp};
 use pulldrill_cluster::{
     network::EgressRule,
@@ -171,12 +172,48 @@ pub(crate) async fn boot(
     beginning: Timestamp,
     stop: &CancellationToken,
 ) -> Result<Booted, LabError> {
-    let _only_real_clusters_need_it = folder;
+    if let Some(folder) = folder {
+        // What a crashed lab of this folder has left.
+        sweep(folder.path()).await?;
+    }
     match &options.backend {
         BackendKind::Embedded => embedded::boot(options, beginning, stop).await,
-        BackendKind::Kind(_) => Err(LabError::Invalid("a kind cluster cannot be made yet".into())),
+        BackendKind::Kind(kind) => {
+            let dir = folder.map(Folder::path).ok_or_else(|| {
+                LabError::Invalid("a kind cluster needs a folder, to be found again after a crash".into())
+            })?;
+            kind::boot(options, kind, dir, stop).await
+        }
         BackendKind::Existing(existing) => existing::boot(options, existing, folder, stop).await,
     }
+}
+
+/// Makes an image whose entry point is the `pulldrill` command, in the Docker engine of this machine, from a Linux
+/// program: this very one without another. Nobody but the caller removes it.
+///
+/// # Errors
+/// There is no engine, or the program is none that it could run.
+pub async fn registry_image(name: &str, program: Option<&Path>) -> Result<(), LabError> {
+    let engine = kind::engine::Engine::connect().await?;
+    let name = if name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
+    };
+    kind::image::build_named(&engine, &name, std::collections::HashMap::new(), program).await?;
+    Ok(())
+}
+
+/// A client for a kubeconfig, and for nothing that the environment says.
+async fn client(kubeconfig: &str) -> Result<kube::Client, LabError> {
+    let failed =
+        |error: &dyn std::fmt::Display| LabError::part("cluster", format!("its kubeconfig: {error}"));
+    let kubeconfig = Kubeconfig::from_yaml(kubeconfig).map_err(|error| failed(&error))?;
+    let options = KubeConfigOptions::default();
+    let mut config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failed(&error))?;
+    config.proxy_url = None;
+    kube::Client::try_from(config).map_err(|error| failed(&error))
 }
 
 /// Whether the lab of a folder has made, or may have made, anything outside this machine's process: a cluster,
@@ -192,5 +229,7 @@ pub fn reaches_beyond(dir: &Path) -> bool {
 /// # Errors
 /// What could not be reached or removed; asking again goes on where it ended.
 pub async fn sweep(dir: &Path) -> Result<Vec<String>, LabError> {
-    existing::sweep(dir).await
+    let mut removed = kind::sweep_folder(dir).await?;
+    removed.extend(existing::sweep(dir).await?);
+    Ok(removed)
 }

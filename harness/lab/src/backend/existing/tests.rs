@@ -53,7 +53,7 @@ impl World {
         .unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("admin"), cluster.kubeconfig(Principal::Admin)).unwrap();
-        let client = crate::backend::embedded::client(&cluster.kubeconfig(Principal::Admin)).await.unwrap();
+        let client = crate::backend::client(&cluster.kubeconfig(Principal::Admin)).await.unwrap();
         Self { cluster, client, dir, stop }
     }
 
@@ -302,7 +302,7 @@ async fn a_trainee_works_in_the_drills_namespaces_and_nowhere_else() {
     let connection = Connection::open(existing(&options)).await.unwrap();
     let names = Names::new("ws");
     let kubeconfig = trainee::kubeconfig(&world.client, &names, &connection.cluster).await.unwrap();
-    let trainee = crate::backend::embedded::client(&kubeconfig).await.unwrap();
+    let trainee = crate::backend::client(&kubeconfig).await.unwrap();
     let own = plan.namespaces().into_iter().find(|name| *name != names.own_namespace()).unwrap();
     let secrets = |namespace: &str| -> Api<DynamicObject> {
         Api::namespaced_with(trainee.clone(), namespace, &resource_named("secrets"))

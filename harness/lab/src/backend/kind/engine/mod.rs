@@ -35,7 +35,7 @@ impl Engine {
     }
 
     /// [`Engine::connect`] with another environment.
-    pub(crate) async fn connect_as(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, KindError> {
+    pub(crate) async fn connect_as(env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<Self, KindError> {
         let mut tried = Vec::new();
         for host in address::candidates(env) {
             address::check(&host, env)?;

@@ -1,6 +1,6 @@
 //! A recording of one drill: what the cluster showed, in the order in which it showed it.
 //!
-//! Read from a folder (`events.jsonl`, `timeline.jsonl`, `describe.txt`) or made by [`crate::world`].
+//! Read from a folder (`events.jsonl`, `timeline.jsonl`, `describe.txt`) or made by a test that plays a drill.
 //! It keeps what a person or a tool can see, and judges nothing.
 
 use std::path::Path;
@@ -62,10 +62,24 @@ fn lines(path: &Path) -> Result<Vec<Value>> {
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
-/// What `kubectl get pods` shows as STATUS for a pod without init containers.
+/// The statuses of a pod's containers, init containers first.
+pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    let list = |field: &str| pod["status"][field].as_array().into_iter().flatten();
+    list("initContainerStatuses").chain(list("containerStatuses"))
+}
+
+/// What `kubectl get pods` shows as STATUS for a pod that waits or runs.
 pub(crate) fn status_column(pod: &Value) -> String {
     let status = &pod["status"];
-    let containers = status["containerStatuses"].as_array();
-    let waiting = containers.into_iter().flatten().find_map(|c| c["state"]["waiting"]["reason"].as_str());
+    let inits = status["initContainerStatuses"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_done = |c: &&Value| c["state"]["terminated"]["exitCode"] == 0;
+    let done = inits.iter().take_while(is_done).count();
+    if let Some(init) = inits.get(done) {
+        return match init["state"]["waiting"]["reason"].as_str() {
+            Some(reason) if reason != "PodInitializing" => format!("Init:{reason}"),
+            _ => format!("Init:{done}/{}", inits.len()),
+        };
+    }
+    let waiting = containers(pod).find_map(|c| c["state"]["waiting"]["reason"].as_str());
     waiting.or(status["phase"].as_str()).unwrap_or("<none>").to_owned()
 }

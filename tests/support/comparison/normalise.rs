@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use regex::Regex;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The reviewed rules.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rules {
     replace: Vec<Replace>,
+    drop_events: Vec<DropEvent>,
     drop_lines: Vec<DropLine>,
     ages: String,
     /// Per dialect: may the two events of a pair come in either order?
@@ -32,6 +34,15 @@ struct Replace {
     why: String,
     find: String,
     with: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DropEvent {
+    #[expect(dead_code, reason = "read by people")]
+    why: String,
+    reason: String,
+    contains: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,6 +85,13 @@ impl Normaliser {
         text
     }
 
+    /// Whether an event is one that only one of two recordings may have.
+    pub(crate) fn is_dropped(&self, event: &Value) -> bool {
+        let message = event["message"].as_str().unwrap_or_default();
+        let mut rules = self.rules.drop_events.iter();
+        rules.any(|rule| event["reason"] == *rule.reason && message.contains(&rule.contains))
+    }
+
     /// The lines of a `kubectl describe pods`, one block a pod, in an order that names do not decide.
     pub(crate) fn describe(&self, text: &str) -> Vec<String> {
         let mut blocks: Vec<Vec<String>> = Vec::new();
@@ -113,7 +131,11 @@ impl Normaliser {
                 index <= events || seen.insert(line.clone())
             });
         }
-        blocks.sort_by_key(|block| block.iter().any(|line| line == "Status: Pending"));
+        // The names of ReplicaSets are of chance, their revisions are not.
+        let revision = |line: &&String| line.contains("deployment.kubernetes.io/revision:");
+        blocks.sort_by_key(|block| {
+            (block.iter().any(|line| line == "Status: Pending"), block.iter().find(revision).cloned())
+        });
         blocks.concat()
     }
 }

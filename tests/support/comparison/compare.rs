@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use similar::TextDiff;
 
-use crate::{
+use super::{
     normalise::Normaliser,
-    recording::{EventChange, Recording, status_column},
+    recording::{EventChange, Recording, containers, status_column},
 };
 
 /// Compares `ours` with `real`, recorded under `dialect`.
@@ -16,7 +17,7 @@ pub(crate) fn compare(rules: &Normaliser, dialect: &str, real: &Recording, ours:
     let (Some(real_pod), Some(our_pod)) = (real.failing_pod(), ours.failing_pod()) else {
         return vec!["no pod with a Failed event in one of the recordings".into()];
     };
-    let (real_events, our_events) = (events_of(real, &real_pod), events_of(ours, &our_pod));
+    let (real_events, our_events) = (events_of(rules, real, &real_pod), events_of(rules, ours, &our_pod));
     differences.extend(texts(rules, dialect, &real_events, &our_events));
     for (whose, events) in [("real", &real_events), ("ours", &our_events)] {
         differences.extend(sequence(rules, dialect, whose, events));
@@ -28,8 +29,9 @@ pub(crate) fn compare(rules: &Normaliser, dialect: &str, real: &Recording, ours:
     differences
 }
 
-fn events_of<'a>(recording: &'a Recording, pod: &str) -> Vec<&'a EventChange> {
-    recording.events.iter().filter(|e| e.object["involvedObject"]["name"] == pod).collect()
+fn events_of<'a>(rules: &Normaliser, recording: &'a Recording, pod: &str) -> Vec<&'a EventChange> {
+    let mine = |e: &&EventChange| e.object["involvedObject"]["name"] == pod && !rules.is_dropped(&e.object);
+    recording.events.iter().filter(mine).collect()
 }
 
 /// Who says what about what: the distinct events in the order of their first appearance.
@@ -59,6 +61,12 @@ fn texts(rules: &Normaliser, dialect: &str, real: &[&EventChange], ours: &[&Even
     difference("events, in the order of their first appearance", &list(real), &list(ours))
 }
 
+/// How many events there may be after the limit.
+const LONGEST_REST: usize = 16;
+
+/// What a kubelet says at every sync, whatever the state of the pull.
+const AT_EVERY_SYNC: &str = "FailedToRetrieveImagePullSecret";
+
 /// One letter an event: `p`ulling, `f`ailed to pull, `e`rror ErrImagePull, `b`ack-off, `i` for Error:
 /// ImagePullBackOff, `S` for scheduled and anything else as `?`.
 fn letter(event: &EventChange) -> char {
@@ -78,7 +86,8 @@ fn letter(event: &EventChange) -> char {
 /// event limit has been reached single events are missing, so only what came before is held to the order.
 fn sequence(rules: &Normaliser, dialect: &str, whose: &str, events: &[&EventChange]) -> Vec<String> {
     let either = rules.rules.unordered_pairs.get(dialect).copied().unwrap_or_default();
-    let all: String = events.iter().map(|e| letter(e)).collect();
+    let of_the_pull = events.iter().filter(|e| e.object["reason"] != AT_EVERY_SYNC);
+    let all: String = of_the_pull.map(|e| letter(e)).collect();
     let mut rest = all.strip_prefix('S').unwrap_or("");
     let pair = |rest: &str, a: char, b: char| {
         let (ab, ba) = (format!("{a}{b}"), format!("{b}{a}"));
@@ -97,7 +106,7 @@ fn sequence(rules: &Normaliser, dialect: &str, whose: &str, events: &[&EventChan
     }
     // What is left was written after the limit, or is the beginning of a step that the end cut off.
     let allowed_rest = rest.chars().all(|c| if either { "pfebi".contains(c) } else { "pb".contains(c) });
-    if back_offs.len() < 3 || !allowed_rest || rest.len() > 12 {
+    if back_offs.len() < 3 || !allowed_rest || rest.len() > LONGEST_REST {
         differences.push(format!("{whose}: the order of events is not that of a kubelet: {all}"));
     }
     for (attempt, n) in back_offs.iter().enumerate() {
@@ -166,7 +175,7 @@ fn statuses(rules: &Normaliser, real: (&Recording, &str), ours: (&Recording, &st
         .or_else(|| Some(format!("too few statuses: {real:?}")))
 }
 
-/// Reason and message of the waiting container.
+/// Reason and message of every waiting container.
 fn waiting_messages(
     rules: &Normaliser,
     real: (&Recording, &str),
@@ -175,11 +184,13 @@ fn waiting_messages(
     let list = |(recording, pod): (&Recording, &str)| {
         let mut seen: Vec<String> = Vec::new();
         for change in recording.pods.iter().filter(|p| p["metadata"]["name"] == pod) {
-            let waiting = &change["status"]["containerStatuses"][0]["state"]["waiting"];
-            let text = |field: &str| rules.text(waiting[field].as_str().unwrap_or_default());
-            let line = format!("{}: {}", text("reason"), text("message"));
-            if !waiting.is_null() && !seen.contains(&line) {
-                seen.push(line);
+            for (n, container) in containers(change).enumerate() {
+                let waiting = &container["state"]["waiting"];
+                let text = |value: &Value| rules.text(value.as_str().unwrap_or_default());
+                let line = format!("{n}: {}: {}", text(&waiting["reason"]), text(&waiting["message"]));
+                if !waiting.is_null() && !seen.contains(&line) {
+                    seen.push(line);
+                }
             }
         }
         seen.join("\n")
