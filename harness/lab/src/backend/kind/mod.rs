@@ -7,6 +7,7 @@
 pub(crate) mod cluster;
 pub(crate) mod engine;
 pub(crate) mod error;
+pub(crate) mod firewall;
 pub(crate) mod folder;
 pub(crate) mod image;
 pub(crate) mod membership;
