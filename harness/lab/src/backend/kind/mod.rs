@@ -11,8 +11,10 @@ pub(crate) mod firewall;
 pub(crate) mod folder;
 pub(crate) mod image;
 pub(crate) mod membership;
+pub(crate) mod node;
 pub(crate) mod owner;
 mod process;
+pub(crate) mod registry;
 pub(crate) mod shell;
 pub(crate) mod sweep;
 #[cfg(test)]

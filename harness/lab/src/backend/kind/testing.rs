@@ -80,3 +80,15 @@ impl Made {
         removed
     }
 }
+
+/// A test that fails half-way leaves nothing behind either.
+impl Drop for Made {
+    fn drop(&mut self) {
+        let Ok(Some(sweep)) = Sweep::from_folder(self.folder.path()) else { return };
+        let sweeping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async { sweep.run(&Engine::connect().await.unwrap()).await.unwrap() });
+        });
+        drop(sweeping.join());
+    }
+}
