@@ -12,14 +12,20 @@ use crate::render::Renderer;
 /// Letters and digits that nobody mistakes for each other.
 const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789";
 
-/// The values of all parameters. The error says which parameter and what is wrong.
+/// The values of all parameters; those that are `given` are not drawn. The error says which parameter and what
+/// is wrong.
 pub(crate) fn values(
     scenario: &str,
     parameters: &[Parameter],
     seed: u64,
+    given: &BTreeMap<String, Value>,
 ) -> Result<BTreeMap<String, Value>, String> {
     let mut values = BTreeMap::new();
     for parameter in parameters {
+        if let Some(value) = given.get(&parameter.name) {
+            values.insert(parameter.name.clone(), value.clone());
+            continue;
+        }
         let mut rng = rng(seed, &format!("scenario/{scenario}/{}", parameter.name));
         let value = match &parameter.value {
             Generator::Template(template) => Value::String(
@@ -64,8 +70,9 @@ mod tests {
     #[test]
     fn a_parameter_keeps_its_value_when_others_come_and_go() {
         let wanted = parameter("account", Generator::Digits(12));
-        let alone = values("x", std::slice::from_ref(&wanted), 7).unwrap();
-        let beside = values("x", &[parameter("other", Generator::Hex(8)), wanted], 7).unwrap();
+        let alone = values("x", std::slice::from_ref(&wanted), 7, &BTreeMap::new()).unwrap();
+        let beside =
+            values("x", &[parameter("other", Generator::Hex(8)), wanted], 7, &BTreeMap::new()).unwrap();
         assert_eq!(alone["account"], beside["account"]);
         assert_eq!(alone["account"].as_str().unwrap().len(), 12);
     }
@@ -76,8 +83,10 @@ mod tests {
             parameter("n", Generator::Integer { from: 3, to: 3 }),
             parameter("next", Generator::Template("v{{ n + 1 }}".to_owned())),
         ];
-        assert_eq!(values("x", &list, 1).unwrap()["next"], "v4");
+        assert_eq!(values("x", &list, 1, &BTreeMap::new()).unwrap()["next"], "v4");
+        let given = BTreeMap::from([("n".to_owned(), Value::from(7))]);
+        assert_eq!(values("x", &list, 1, &given).unwrap()["next"], "v8");
         let backwards = [parameter("next", Generator::Template("{{ n }}".to_owned()))];
-        assert!(values("x", &backwards, 1).unwrap_err().contains("parameter next"));
+        assert!(values("x", &backwards, 1, &BTreeMap::new()).unwrap_err().contains("parameter next"));
     }
 }

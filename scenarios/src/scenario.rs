@@ -2,6 +2,7 @@
 
 use crate::causes::Causes;
 use crate::model::Document;
+use crate::placement::Placement;
 use crate::rubric::Rubric;
 use crate::source::Source;
 use crate::variant::Variant;
@@ -44,8 +45,16 @@ impl Scenario {
     /// # Errors
     /// When a template can't be rendered, or the values drawn make something impossible.
     pub fn variant(&self, seed: u64) -> Result<Variant, ScenarioError> {
-        let variant = Variant::render(self, seed)?;
-        validate::variant(self, &variant)?;
+        self.variant_at(seed, &Placement::default())
+    }
+
+    /// The scenario made concrete for a place where some of its names are others'.
+    ///
+    /// # Errors
+    /// As [`Scenario::variant`]; and when a registry that is to have another host can't, see [`Placement`].
+    pub fn variant_at(&self, seed: u64, placement: &Placement) -> Result<Variant, ScenarioError> {
+        let variant = Variant::render(self, seed, placement)?;
+        validate::variant(self, &variant, placement)?;
         Ok(variant)
     }
 }

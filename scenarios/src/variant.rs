@@ -9,6 +9,7 @@ use crate::causes::Cause;
 use crate::model::{
     Backend, Build, Check, CheckKind, Difficulty, Hint, Need, Registry, Step, Symptom, Workload,
 };
+use crate::placement::Placement;
 use crate::render::Renderer;
 use crate::rubric::Rubric;
 use crate::script::Script;
@@ -107,23 +108,29 @@ impl Variant {
         self.builds.iter().find(|build| build.id == id)
     }
 
-    pub(crate) fn render(scenario: &Scenario, seed: u64) -> Result<Self, ScenarioError> {
+    pub(crate) fn render(
+        scenario: &Scenario,
+        seed: u64,
+        placement: &Placement,
+    ) -> Result<Self, ScenarioError> {
         let source = &scenario.source;
         let template_error =
             |path: &str, message: String| ScenarioError::Template { file: source.display(path), message };
-        let values = generate::values(scenario.id(), &scenario.document.parameters, seed)
+        let given = placement
+            .values(&scenario.document)
+            .map_err(|message| template_error("scenario.yaml", message))?;
+        let values = generate::values(scenario.id(), &scenario.document.parameters, seed, &given)
             .map_err(|message| template_error("scenario.yaml", message))?;
 
         let mut renderer = Renderer::new(&values);
-        for (name, template) in
-            [("drill", &scenario.document.drill), ("namespace", &scenario.document.namespace)]
-        {
-            let value =
-                renderer.text(template).map_err(|message| template_error("scenario.yaml", message))?;
-            renderer.define(name, &Value::String(value.clone()));
-            if name == "namespace" {
-                renderer.define("ns", &Value::String(value));
-            }
+        let named = |renderer: &Renderer, template: &str| {
+            renderer.text(template).map_err(|message| template_error("scenario.yaml", message))
+        };
+        let drill = named(&renderer, &scenario.document.drill)?;
+        renderer.define("drill", &Value::String(drill));
+        let namespace = placement.namespace(named(&renderer, &scenario.document.namespace)?);
+        for name in ["namespace", "ns"] {
+            renderer.define(name, &Value::String(namespace.clone()));
         }
         // Parameters are not rendered again: their templates have been, one by one.
         let mut plain = scenario.document.clone();
@@ -158,7 +165,7 @@ impl Variant {
             parameters: values,
             scenario: document.id,
             drill: document.drill,
-            namespace: document.namespace,
+            namespace,
             title: document.title,
             family: document.family,
             cause: document.cause,

@@ -18,12 +18,9 @@ use pulldrill_lab::{ClockMode, Lab, LabOptions, view::Audience};
 use serde_json::Value;
 
 use crate::{
-    compare::compare,
+    comparison::{EventChange, Normaliser, Recording, compare, status_column},
     describe::describe,
-    normalise::Normaliser,
-    programs,
-    recording::{EventChange, Recording, status_column},
-    recordings,
+    programs, recordings,
 };
 
 /// Scenario, and the recorded case of its cause.

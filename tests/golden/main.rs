@@ -4,24 +4,21 @@
 //! embedded cluster with the same manifest, under the dialect of that name, and the two are compared: the
 //! status over time, the events, and what `kubectl describe` prints.
 
-mod compare;
+#[path = "../support/comparison/mod.rs"]
+mod comparison;
 mod describe;
 mod drills;
 mod messages;
 mod mutations;
-mod normalise;
 #[path = "../support/programs.rs"]
 mod programs;
-mod recording;
 mod registries;
 mod world;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use compare::compare;
-use normalise::Normaliser;
-use recording::Recording;
+use comparison::{Normaliser, Recording, compare};
 
 /// Every recording: dialect, case, folder.
 fn recordings() -> Vec<(String, String, PathBuf)> {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::{recording::Recording, recordings};
+use crate::{comparison::Recording, recordings};
 
 const TABLE: &str = include_str!("messages.yaml");
 

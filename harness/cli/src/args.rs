@@ -11,6 +11,7 @@ use clap::{
     error::ErrorKind,
 };
 use jiff::SignedDuration;
+use pulldrill_lab::RegistryAccess;
 
 use crate::parse;
 
@@ -210,6 +211,9 @@ pub(crate) struct Up {
     /// Return when the lab is ready and leave it running
     #[arg(long)]
     pub(crate) detach: bool,
+    /// Print what would be made on an existing cluster, as YAML, and make nothing
+    #[arg(long, conflicts_with = "detach")]
+    pub(crate) dry_run: bool,
 }
 
 /// Where the cluster lives.
@@ -219,6 +223,8 @@ pub(crate) enum Backend {
     Embedded,
     /// Real Kubernetes in containers of a Docker engine, made with the `kind` program
     Kind,
+    /// A cluster that is there already, of a context of the kubeconfig
+    Existing,
 }
 
 /// Where the cluster lives, and how it is made.
@@ -239,8 +245,8 @@ pub(crate) struct Place {
     /// The `kind` program [default: the one on PATH]
     #[arg(long, value_name = "PATH", help_heading = "With --backend kind")]
     pub(crate) kind_binary: Option<PathBuf>,
-    /// An image that has the `pulldrill` command [default: made on the spot from the Linux binary]
-    #[arg(long, value_name = "IMAGE", help_heading = "With --backend kind")]
+    /// An image whose entry point is the `pulldrill` command [default with kind: made on the spot from the Linux binary]
+    #[arg(long, value_name = "IMAGE", help_heading = "With --backend kind or existing")]
     pub(crate) registry_image: Option<String>,
     /// The Linux binary that the registry's image is made from [default: this program]
     #[arg(
@@ -250,6 +256,21 @@ pub(crate) struct Place {
         help_heading = "With --backend kind"
     )]
     pub(crate) registry_binary: Option<PathBuf>,
+    /// The context of the kubeconfig that leads to the cluster; it has to be named
+    #[arg(long, value_name = "CONTEXT", help_heading = "With --backend existing")]
+    pub(crate) context: Option<String>,
+    /// The kubeconfig [default: KUBECONFIG, or ~/.kube/config]
+    #[arg(long, value_name = "FILE", help_heading = "With --backend existing")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// What the names of all namespaces and cluster-wide objects begin with
+    #[arg(long, value_name = "PREFIX", default_value = "pulldrill", value_parser = parse::cluster_name, help_heading = "With --backend existing")]
+    pub(crate) namespace_prefix: String,
+    /// How nodes reach the registries: nodeport[:PORT], hostport[:PORT] or http://HOST:PORT
+    #[arg(long, value_name = "WAY", default_value = "nodeport", help_heading = "With --backend existing")]
+    pub(crate) registry_access: RegistryAccess,
+    /// Let privileged pods change the nodes' firewalls
+    #[arg(long, help_heading = "With --backend existing")]
+    pub(crate) allow_node_access: bool,
 }
 
 /// Options of `record`.
@@ -328,6 +349,14 @@ pub(crate) enum Egress {
 /// Commands about registries.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Registry {
+    /// Make the image that serves registries on an existing cluster, for `up --registry-image`
+    Image {
+        /// The name in the Docker engine of this machine, from where you push it to wherever the cluster pulls
+        name: String,
+        /// The Linux binary that it is made from [default: this program]
+        #[arg(long, value_name = "PATH")]
+        binary: Option<PathBuf>,
+    },
     /// What the registries saw
     Log {
         /// Only requests after this number

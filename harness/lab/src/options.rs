@@ -13,6 +13,8 @@ pub enum BackendKind {
     Embedded,
     /// A cluster of the lab's own, made with `kind`.
     Kind(KindOptions),
+    /// Somebody's cluster, in which the lab is a guest.
+    Existing(ExistingOptions),
 }
 
 /// How a kind cluster is to be made.
@@ -41,6 +43,112 @@ impl Default for KindOptions {
             kind_program: None,
             registry_image: None,
             registry_program: None,
+        }
+    }
+}
+
+/// How a lab lives on somebody's cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingOptions {
+    /// The context of the kubeconfig that leads to it. It has to be named: the one that happens to be current may
+    /// lead anywhere.
+    pub context: Option<String>,
+    /// The kubeconfig files, merged as kubectl does; without one, those of `KUBECONFIG`, or else the usual one.
+    pub kubeconfig: Vec<PathBuf>,
+    /// What the names of all namespaces and cluster-wide objects begin with. No two labs of a cluster share one.
+    pub namespace_prefix: String,
+    /// An image whose entry point is the `pulldrill` command, and which the cluster can pull or has.
+    pub registry_image: Option<String>,
+    /// How nodes reach the registries.
+    pub registry_access: RegistryAccess,
+    /// Whether the lab may change the nodes' firewalls, by privileged pods.
+    pub allow_node_access: bool,
+}
+
+impl Default for ExistingOptions {
+    fn default() -> Self {
+        Self {
+            context: None,
+            kubeconfig: Vec::new(),
+            namespace_prefix: "pulldrill".into(),
+            registry_image: None,
+            registry_access: RegistryAccess::default(),
+            allow_node_access: false,
+        }
+    }
+}
+
+/// How the nodes of somebody's cluster reach a registry. Each registry has a port of its own; they follow each
+/// other from `first` on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryAccess {
+    /// As `localhost:PORT`, by ports of a Service that every node opens.
+    NodePort {
+        /// The first port; looked for without one.
+        first: Option<u16>,
+    },
+    /// As `localhost:PORT`, by ports that the registry's pod opens on its node; for clusters of one node.
+    HostPort {
+        /// The first port; looked for without one.
+        first: Option<u16>,
+    },
+    /// At a name of the owner's, which leads from each of the ports to the same port of the Service.
+    At {
+        /// The name, or the address.
+        host: String,
+        /// The first port.
+        first: u16,
+    },
+}
+
+impl Default for RegistryAccess {
+    fn default() -> Self {
+        Self::NodePort { first: None }
+    }
+}
+
+impl std::str::FromStr for RegistryAccess {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let port = |text: &str| {
+            text.parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("{text:?} is not a port"))
+        };
+        let (kind, rest) = match text.split_once(':') {
+            Some((kind, rest)) => (kind, Some(rest)),
+            None => (text, None),
+        };
+        match (kind, rest) {
+            ("nodeport", first) => Ok(Self::NodePort { first: first.map(port).transpose()? }),
+            ("hostport", first) => Ok(Self::HostPort { first: first.map(port).transpose()? }),
+            ("http" | "https", Some(rest)) => {
+                let usual = if kind == "http" { 80 } else { 443 };
+                let authority = rest.trim_start_matches('/').trim_end_matches('/');
+                let (host, first) = match authority.rsplit_once(':') {
+                    Some((host, first)) => (host, port(first)?),
+                    None => (authority, usual),
+                };
+                let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+                if host.is_empty() || !host.chars().all(is_host) {
+                    return Err(format!("{authority:?} is not a host with a port"));
+                }
+                Ok(Self::At { host: host.to_owned(), first })
+            }
+            _ => Err(format!("{text:?} is none of nodeport[:PORT], hostport[:PORT], http(s)://HOST:PORT")),
+        }
+    }
+}
+
+impl std::fmt::Display for RegistryAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = |kind: &str, first: &Option<u16>, f: &mut std::fmt::Formatter<'_>| match first {
+            Some(first) => write!(f, "{kind}:{first}"),
+            None => f.write_str(kind),
+        };
+        match self {
+            Self::NodePort { first } => kind("nodeport", first, f),
+            Self::HostPort { first } => kind("hostport", first, f),
+            Self::At { host, first } => write!(f, "http://{host}:{first}"),
         }
     }
 }
@@ -135,6 +243,23 @@ impl Default for LabOptions {
             stop: CancellationToken::new(),
             steps: Steps::default(),
             symptom_budget: SignedDuration::from_mins(10),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_to_the_registries_is_read_and_written() {
+        for text in ["nodeport", "nodeport:30500", "hostport:5000", "http://lab.example:5000"] {
+            assert_eq!(text.parse::<RegistryAccess>().unwrap().to_string(), text);
+        }
+        let at: RegistryAccess = "https://lab.example/".parse().unwrap();
+        assert_eq!(at, RegistryAccess::At { host: "lab.example".into(), first: 443 });
+        for text in ["", "ingress", "nodeport:", "nodeport:x", "hostport:0", "http://", "http://a b:80"] {
+            assert!(text.parse::<RegistryAccess>().is_err(), "{text:?}");
         }
     }
 }

@@ -40,6 +40,16 @@ impl Registry {
     pub fn endpoint(&self) -> &str {
         self.endpoint.as_deref().unwrap_or(&self.host)
     }
+
+    /// The parameter that the host is, where it is one parameter and nothing else: `{{ host }}`. Only a
+    /// template can answer this, not what has become of it in a variant.
+    #[must_use]
+    pub fn host_parameter(&self) -> Option<&str> {
+        let name = self.host.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        (is_name && self.endpoint.is_none() && self.token_host.is_none()).then_some(name)
+    }
 }
 
 fn yes() -> bool {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::neutral;
 use super::report::{at, wrong};
 use crate::model::{Action, Personality, Registry};
-use crate::{Scenario, ScenarioError, Variant};
+use crate::{Placement, Scenario, ScenarioError, Variant};
 
 type Outcome = Result<(), ScenarioError>;
 
@@ -16,7 +16,7 @@ type Outcome = Result<(), ScenarioError>;
 const RESERVED_DOMAINS: [&str; 4] = [".example", ".test", ".invalid", ".internal"];
 
 /// Checks what only shows once the values are there.
-pub(crate) fn variant(scenario: &Scenario, variant: &Variant) -> Outcome {
+pub(crate) fn variant(scenario: &Scenario, variant: &Variant, placement: &Placement) -> Outcome {
     let rendered = |file: &str, message: String| ScenarioError::Rendered {
         file: scenario.source.display(file),
         seed: variant.seed,
@@ -41,7 +41,8 @@ pub(crate) fn variant(scenario: &Scenario, variant: &Variant) -> Outcome {
                 "take an address of 10.0.0.0/8: it exists only inside the lab",
             ));
         }
-        if !may_be_played(registry) {
+        let is_elsewhere = placement.hosts.contains_key(&registry.handle);
+        if !is_elsewhere && !may_be_played(registry) {
             let message = format!("{:?} is a name that somebody may own", registry.host);
             return Err(wrong(
                 scenario,

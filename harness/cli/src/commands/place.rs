@@ -1,6 +1,6 @@
 //! Where a lab's cluster lives: from the options of the command line to those of the lab, and back again.
 
-use pulldrill_lab::{BackendKind, KindOptions, LabOptions};
+use pulldrill_lab::{BackendKind, ExistingOptions, KindOptions, LabOptions};
 
 use crate::args::{Backend, Place};
 
@@ -15,6 +15,14 @@ pub(super) fn backend(place: &Place) -> BackendKind {
             kind_program: place.kind_binary.clone(),
             registry_image: place.registry_image.clone(),
             registry_program: place.registry_binary.clone(),
+        }),
+        Backend::Existing => BackendKind::Existing(ExistingOptions {
+            context: place.context.clone(),
+            kubeconfig: place.kubeconfig.iter().cloned().collect(),
+            namespace_prefix: place.namespace_prefix.clone(),
+            registry_image: place.registry_image.clone(),
+            registry_access: place.registry_access.clone(),
+            allow_node_access: place.allow_node_access,
         }),
     }
 }
@@ -32,6 +40,7 @@ pub(super) fn any(backend: Backend) -> BackendKind {
     match backend {
         Backend::Embedded => BackendKind::Embedded,
         Backend::Kind => BackendKind::Kind(KindOptions::default()),
+        Backend::Existing => BackendKind::Existing(ExistingOptions::default()),
     }
 }
 
@@ -45,6 +54,7 @@ pub(super) fn again(place: &Place) -> Vec<String> {
     let backend = match place.backend {
         Backend::Embedded => "embedded",
         Backend::Kind => "kind",
+        Backend::Existing => "existing",
     };
     add("backend", Some(backend.to_owned()));
     add("nodes", place.nodes.map(|nodes| nodes.to_string()));
@@ -53,5 +63,12 @@ pub(super) fn again(place: &Place) -> Vec<String> {
     add("kind-binary", path(&place.kind_binary));
     add("registry-image", place.registry_image.clone());
     add("registry-binary", path(&place.registry_binary));
+    add("context", place.context.clone());
+    add("kubeconfig", path(&place.kubeconfig));
+    add("namespace-prefix", Some(place.namespace_prefix.clone()));
+    add("registry-access", Some(place.registry_access.to_string()));
+    if place.allow_node_access {
+        words.push("--allow-node-access".into());
+    }
     words
 }

@@ -19,6 +19,12 @@ use crate::{
 const LAST_ANSWERS: std::time::Duration = std::time::Duration::from_secs(3);
 
 pub(super) async fn up(ground: &Ground<'_>, up: &Up) -> Outcome {
+    if up.dry_run {
+        let yaml =
+            pulldrill_lab::plan(options(ground, up, DEFAULT_LISTEN, &CancellationToken::new())).await?;
+        ground.out.raw(yaml.as_bytes());
+        return Ok(Exit::Yes);
+    }
     let watch = real::stopwatch();
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;

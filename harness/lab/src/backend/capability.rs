@@ -1,7 +1,8 @@
 //! What each kind of cluster can give, and which scenarios that is enough for.
 
-use pulldrill_scenarios::{Backend, Need, Script, Variant};
+use pulldrill_scenarios::{Backend, Catalogue, Need, Placement, Script, Variant};
 
+use super::existing;
 use crate::BackendKind;
 
 impl BackendKind {
@@ -11,6 +12,16 @@ impl BackendKind {
         match self {
             Self::Embedded => Backend::Embedded,
             Self::Kind(_) => Backend::Kind,
+            Self::Existing(_) => Backend::Existing,
+        }
+    }
+
+    /// Which names a scenario has to have others for here.
+    #[must_use]
+    pub fn placement(&self, catalogue: &Catalogue, scenario: &str) -> Placement {
+        match self {
+            Self::Embedded | Self::Kind(_) => Placement::default(),
+            Self::Existing(options) => existing::placement(options, catalogue, scenario),
         }
     }
 
@@ -21,6 +32,8 @@ impl BackendKind {
             Self::Embedded => &[Need::HostMapping, Need::NodeIdentity, Need::NodeNetwork, Need::Clock],
             // A real kubelet keeps real time.
             Self::Kind(_) => &[Need::HostMapping, Need::NodeIdentity, Need::NodeNetwork],
+            // Its nodes are not the lab's.
+            Self::Existing(_) => &[Need::NodeIdentity],
         }
     }
 
@@ -36,19 +49,26 @@ impl BackendKind {
         match self {
             Self::Embedded => "embedded",
             Self::Kind(_) => "kind",
+            Self::Existing(_) => "existing",
         }
     }
 
     /// Why a drill can't run here; nothing when it can.
     #[must_use]
     pub fn lacks(&self, variant: &Variant) -> Option<String> {
+        self.lacks_beside(variant, &[])
+    }
+
+    /// Why a drill can't run here, where a look at the cluster has found that some of what its kind usually gives
+    /// is missing.
+    pub(crate) fn lacks_beside(&self, variant: &Variant, missing: &[Need]) -> Option<String> {
         if !variant.backends.contains(&self.scenario_backend()) {
             return Some(format!("it is not made for {self}"));
         }
         let lacking: Vec<&str> = variant
             .needs
             .iter()
-            .filter(|need| !self.gives().contains(need))
+            .filter(|need| !self.gives().contains(need) || missing.contains(need))
             .map(|need| explained(*need))
             .collect();
         (!lacking.is_empty()).then(|| format!("{self} {}", lacking.join(", and ")))
@@ -60,6 +80,7 @@ impl std::fmt::Display for BackendKind {
         f.write_str(match self {
             Self::Embedded => "the embedded cluster",
             Self::Kind(_) => "a kind cluster",
+            Self::Existing(_) => "an existing cluster",
         })
     }
 }

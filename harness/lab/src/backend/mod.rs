@@ -1,11 +1,12 @@
 //! Where the cluster lives, in small traits, so that another kind of cluster can take its place.
 //!
 //! - [`boot`]: makes a cluster and its registry of the kind that the options name.
-//! - [`embedded`]: in this process. [`kind`]: real Kubernetes in containers.
+//! - [`embedded`]: in this process. [`kind`]: real Kubernetes in containers. [`existing`]: somebody's cluster.
 //! - [`capability`]: what each kind of cluster can give; what it cannot is declared, not tried.
 
 pub(crate) mod capability;
 mod embedded;
+mod existing;
 mod kind;
 pub(crate) mod mirror;
 pub(crate) mod trainee;
@@ -14,12 +15,14 @@ use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use pulldrill_clock::{Clock, Timestamp};
 use pulldrill_cluster::{
     network::EgressRule,
     store::{Store, StoreChanged},
 };
 use pulldrill_registry::Control;
+use pulldrill_scenarios::{Catalogue, Need};
 use tokio_util::sync::CancellationToken;
 
 use crate::{BackendKind, LabError, LabOptions, folder::Folder};
@@ -36,6 +39,10 @@ pub(crate) trait Access: Send + Sync {
     /// What the kubelets and their runtime are, in the words of a dialect's name, and whether recordings
     /// prove that they talk so.
     fn dialect(&self) -> (String, bool);
+    /// What its kind of cluster usually gives and this one does not.
+    fn missing(&self) -> &[Need] {
+        &[]
+    }
 }
 
 /// Seeing every state of the cluster, in lab time.
@@ -49,6 +56,10 @@ pub(crate) trait Observe: Send + Sync {
 /// Preparing namespaces for a drill.
 #[async_trait]
 pub(crate) trait Namespaces: Send + Sync {
+    /// Fails for a namespace that is somebody else's.
+    async fn may_be_made(&self, _namespace: &str) -> Result<(), LabError> {
+        Ok(())
+    }
     /// Whatever a drill's namespace needs beside itself, before anything is made in it.
     async fn prepare(&self, namespace: &str) -> Result<(), LabError>;
     /// The labels that the backend puts on a drill's namespace.
@@ -62,6 +73,10 @@ pub(crate) trait NodeNetwork: Send + Sync {
     async fn egress(&self) -> Result<BTreeMap<String, Vec<EgressRule>>, LabError>;
     /// Replaces the rules of a node.
     async fn set_egress(&self, node: &str, rules: Vec<EgressRule>) -> Result<(), LabError>;
+    /// The port at which the nodes reach a registry of this name by plain HTTP, where they do.
+    fn plain_port(&self, _image_host: &str) -> Option<u16> {
+        None
+    }
     /// Lets the nodes find registries.
     async fn add_hosts(&self, hosts: &[NodeHost]) -> Result<(), LabError>;
     /// Lets the nodes forget them.
@@ -125,6 +140,31 @@ pub(crate) struct Booted {
     pub(crate) clock: Clock,
 }
 
+/// The options with everything decided that can only be decided by looking at the cluster.
+pub(crate) async fn settle(options: LabOptions, catalogue: &Catalogue) -> Result<LabOptions, LabError> {
+    match &options.backend {
+        BackendKind::Embedded | BackendKind::Kind(_) => Ok(options),
+        BackendKind::Existing(existing) => {
+            let backend = BackendKind::Existing(existing::settle(existing, catalogue).await?);
+            Ok(LabOptions { backend, ..options })
+        }
+    }
+}
+
+/// What a lab would make on somebody's cluster, as YAML; nothing is made.
+///
+/// # Errors
+/// A use error for a lab that makes nothing outside this machine, and what the cluster said.
+pub async fn plan(options: LabOptions) -> Result<String, LabError> {
+    pulldrill_tls::install_provider();
+    let catalogue = crate::lab::catalogue(&options)?;
+    let options = settle(options, &catalogue).await?;
+    match &options.backend {
+        BackendKind::Existing(existing) => existing::planned(&options, existing).await,
+        other => Err(LabError::Invalid(format!("there is no plan to show: {other} is all the lab's own"))),
+    }
+}
+
 /// Boots what the options name; `beginning` is when the history begins, where the clock can stand there.
 pub(crate) async fn boot(
     options: &LabOptions,
@@ -132,18 +172,55 @@ pub(crate) async fn boot(
     beginning: Timestamp,
     stop: &CancellationToken,
 ) -> Result<Booted, LabError> {
-    let _only_real_clusters_need_it = folder;
+    if let Some(folder) = folder {
+        // What a crashed lab of this folder has left.
+        sweep(folder.path()).await?;
+    }
     match &options.backend {
         BackendKind::Embedded => embedded::boot(options, beginning, stop).await,
-        BackendKind::Kind(_) => Err(LabError::Invalid("a kind cluster cannot be made yet".into())),
+        BackendKind::Kind(kind) => {
+            let dir = folder.map(Folder::path).ok_or_else(|| {
+                LabError::Invalid("a kind cluster needs a folder, to be found again after a crash".into())
+            })?;
+            kind::boot(options, kind, dir, stop).await
+        }
+        BackendKind::Existing(existing) => existing::boot(options, existing, folder, stop).await,
     }
+}
+
+/// Makes an image whose entry point is the `pulldrill` command, in the Docker engine of this machine, from a Linux
+/// program: this very one without another. Nobody but the caller removes it.
+///
+/// # Errors
+/// There is no engine, or the program is none that it could run.
+pub async fn registry_image(name: &str, program: Option<&Path>) -> Result<(), LabError> {
+    let engine = kind::engine::Engine::connect().await?;
+    let name = if name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
+    };
+    kind::image::build_named(&engine, &name, std::collections::HashMap::new(), program).await?;
+    Ok(())
+}
+
+/// A client for a kubeconfig, and for nothing that the environment says.
+async fn client(kubeconfig: &str) -> Result<kube::Client, LabError> {
+    let failed =
+        |error: &dyn std::fmt::Display| LabError::part("cluster", format!("its kubeconfig: {error}"));
+    let kubeconfig = Kubeconfig::from_yaml(kubeconfig).map_err(|error| failed(&error))?;
+    let options = KubeConfigOptions::default();
+    let mut config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failed(&error))?;
+    config.proxy_url = None;
+    kube::Client::try_from(config).map_err(|error| failed(&error))
 }
 
 /// Whether the lab of a folder has made, or may have made, anything outside this machine's process: a cluster,
 /// containers, objects.
 #[must_use]
 pub fn reaches_beyond(dir: &Path) -> bool {
-    dir.join("kind").exists()
+    dir.join("kind").exists() || existing::left_in(dir)
 }
 
 /// Removes whatever the lab of a folder, which must not run any more, has made outside its process; what was
@@ -152,6 +229,7 @@ pub fn reaches_beyond(dir: &Path) -> bool {
 /// # Errors
 /// What could not be reached or removed; asking again goes on where it ended.
 pub async fn sweep(dir: &Path) -> Result<Vec<String>, LabError> {
-    let _nothing_yet = dir;
-    Ok(Vec::new())
+    let mut removed = kind::sweep_folder(dir).await?;
+    removed.extend(existing::sweep(dir).await?);
+    Ok(removed)
 }

@@ -53,6 +53,16 @@ impl Folder {
         self.path.join("kubeconfig")
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file that only its owner can read.
+    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), LabError> {
+        private(&self.path.join(name), text)
+    }
+
     /// Writes what only the instructor may read.
     pub(crate) fn write_secrets(&self, instructor_token: &str) -> Result<(), LabError> {
         private(&self.path.join("instructor-token"), &format!("{instructor_token}\n"))

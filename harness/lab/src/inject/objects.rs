@@ -37,6 +37,21 @@ impl Objects {
         Ok(())
     }
 
+    /// Creates an object just as it is; an error when there is one of its name.
+    pub(crate) async fn create(&self, object: &Value) -> Result<DynamicObject, kube::Error> {
+        let object: DynamicObject =
+            serde_json::from_value(object.clone()).map_err(kube::Error::SerdeError)?;
+        let types = object.types.clone().unwrap_or_default();
+        let (group, version) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &types.kind));
+        let namespace = object.metadata.namespace.as_deref();
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        };
+        api.create(&PostParams::default(), &object).await
+    }
+
     /// Creates or updates one object.
     pub(crate) async fn apply_one(&self, namespace: &str, mut object: Value) -> Result<(), LabError> {
         remember(&mut object);

@@ -46,6 +46,7 @@ impl Injector {
     /// Makes the drill's namespace, and waits until pods can be made in it.
     pub(crate) async fn make_namespace(&self, variant: &Variant) -> Result<(), LabError> {
         let namespace = &variant.namespace;
+        self.backend.may_be_made(namespace).await?;
         let mut metadata = json!({"name": namespace});
         let labels = self.backend.labels();
         if !labels.is_empty() {

@@ -106,8 +106,8 @@ impl Inner {
                 "one of the drills is of that scenario already; reset it instead".to_owned(),
             ));
         }
-        let variant = Arc::new(choose::one(&self.catalogue, scenario, self.options.seed, &others)?);
-        choose::possible(&self.options.backend, &variant)?;
+        let variant = Arc::new(choose::one(&self.catalogue, scenario, &self.options, &others)?);
+        choose::possible(&self.options.backend, self.backend.missing(), &variant)?;
         let event = DrillEvent::Injecting { scenario: variant.scenario.clone(), seed: variant.seed };
         self.ledger.record(&variant.drill, self.clock.now(), event).await?;
         self.drills.write().push(variant.clone());

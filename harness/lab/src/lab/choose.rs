@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use pulldrill_scenarios::{Catalogue, Variant};
+use pulldrill_scenarios::{Catalogue, Need, Variant};
 
 use crate::{BackendKind, LabError, LabOptions};
 
@@ -20,14 +20,14 @@ pub(crate) fn catalogue(options: &LabOptions) -> Result<Catalogue, LabError> {
 
 /// The drills that the options name, in the order of their own names: that of the catalogue, which everybody
 /// may read, would tell which drill is of which scenario.
-pub(super) fn variants(catalogue: &Catalogue, options: &LabOptions) -> Result<Vec<Arc<Variant>>, LabError> {
+pub(crate) fn variants(catalogue: &Catalogue, options: &LabOptions) -> Result<Vec<Arc<Variant>>, LabError> {
     for id in &options.scenarios {
         known(catalogue, id)?;
     }
     let wanted = |id: &str| options.scenarios.is_empty() || options.scenarios.iter().any(|s| s == id);
     let mut chosen = Vec::new();
     for scenario in catalogue.iter().filter(|scenario| wanted(scenario.id())) {
-        let variant = one(catalogue, scenario.id(), options.seed, &chosen)?;
+        let variant = one(catalogue, scenario.id(), options, &chosen)?;
         match options.backend.lacks(&variant) {
             None => chosen.push(Arc::new(variant)),
             // Nobody asked for it by name.
@@ -43,13 +43,14 @@ pub(super) fn variants(catalogue: &Catalogue, options: &LabOptions) -> Result<Ve
 pub(super) fn one(
     catalogue: &Catalogue,
     id: &str,
-    seed: u64,
+    options: &LabOptions,
     others: &[Arc<Variant>],
 ) -> Result<Variant, LabError> {
     let scenario = catalogue.get(id).ok_or_else(|| unknown(catalogue, id))?;
+    let (seed, placement) = (options.seed, options.backend.placement(catalogue, id));
     for nth in 0..TRIES {
         let variant = scenario
-            .variant(seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9)))
+            .variant_at(seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9)), &placement)
             .map_err(|error| LabError::Scenario(error.to_string()))?;
         if others.iter().all(|other| names(other).is_disjoint(&names(&variant))) {
             return Ok(variant);
@@ -58,9 +59,28 @@ pub(super) fn one(
     Err(LabError::Invalid(format!("no seed near {seed} keeps scenario {id} apart from the other drills")))
 }
 
-/// Fails where a backend can't give what a drill needs.
-pub(super) fn possible(backend: &BackendKind, variant: &Variant) -> Result<(), LabError> {
-    backend.lacks(variant).map_or(Ok(()), |reason| Err(unavailable(&variant.scenario, &reason)))
+/// Fails where a backend, of whose usual gifts some may be missing, can't give what a drill needs.
+pub(super) fn possible(backend: &BackendKind, missing: &[Need], variant: &Variant) -> Result<(), LabError> {
+    let lacks = backend.lacks_beside(variant, missing);
+    lacks.map_or(Ok(()), |reason| Err(unavailable(&variant.scenario, &reason)))
+}
+
+/// Those of the chosen drills that are possible after a look at the cluster; fails for one that was asked for by
+/// name.
+pub(super) fn still_possible(
+    options: &LabOptions,
+    missing: &[Need],
+    variants: Vec<Arc<Variant>>,
+) -> Result<Vec<Arc<Variant>>, LabError> {
+    let mut kept = Vec::new();
+    for variant in variants {
+        match possible(&options.backend, missing, &variant) {
+            Ok(()) => kept.push(variant),
+            Err(error) if options.scenarios.is_empty() => options.steps.begin(&format!("Left out: {error}")),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(kept)
 }
 
 fn unavailable(id: &str, reason: &str) -> LabError {

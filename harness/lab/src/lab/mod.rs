@@ -16,7 +16,7 @@ use std::sync::Arc;
 use pulldrill_clock::{Clock, SignedDuration};
 use tokio::sync::watch;
 
-pub(crate) use choose::{catalogue, known};
+pub(crate) use choose::{catalogue, known, variants};
 use inner::Inner;
 
 use crate::{

@@ -25,6 +25,7 @@ const SETTLING: SignedDuration = SignedDuration::from_mins(2);
 pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     pulldrill_tls::install_provider();
     let catalogue = choose::catalogue(&options)?;
+    let options = backend::settle(options, &catalogue).await?;
     let variants = choose::variants(&catalogue, &options)?;
     let folder = options.dir.as_deref().map(Folder::take).transpose()?;
     let instructor_token = secret::token();
@@ -41,6 +42,13 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
     let (changed, _) = watch::channel(0);
     let backend::Booted { backend, nodes, registry, registry_ended, clock } =
         backend::boot(&options, folder.as_ref(), beginning, &stop).await?;
+    let variants = match choose::still_possible(&options, backend.missing(), variants) {
+        Ok(variants) => variants,
+        Err(error) => {
+            backend.down().await?;
+            return Err(error);
+        }
+    };
     let stage = Arc::new(Stage::new(clock.clone(), registry, nodes));
     let registry_authority = stage.authority().await?;
 

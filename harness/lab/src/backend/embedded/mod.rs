@@ -9,7 +9,6 @@ use std::{collections::BTreeMap, net::TcpListener, sync::Arc};
 
 use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use pulldrill_clock::{Clock, Timestamp, mailbox};
 use pulldrill_cluster::{
     Cluster, ClusterOptions, Principal,
@@ -21,7 +20,7 @@ use pulldrill_registry::{Registry, RegistryOptions};
 use pulldrill_tls::Authority;
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, Booted, Lifecycle, Namespaces, NodeImages, Observe, Time};
+use super::{Access, Booted, Lifecycle, Namespaces, NodeImages, Observe, Time, client};
 use crate::{LabError, LabOptions};
 use nat::Nat;
 use nodes::EmbeddedNodes;
@@ -87,18 +86,6 @@ fn dialect(id: &str) -> Result<Arc<Dialect>, LabError> {
         let known = Dialect::names().join(", ");
         LabError::Invalid(format!("there is no dialect {id:?}; the dialects are: {known}"))
     })
-}
-
-/// A client for a kubeconfig, and for nothing that the environment says.
-pub(super) async fn client(kubeconfig: &str) -> Result<kube::Client, LabError> {
-    let failed =
-        |error: &dyn std::fmt::Display| LabError::part("cluster", format!("its kubeconfig: {error}"));
-    let kubeconfig = Kubeconfig::from_yaml(kubeconfig).map_err(|error| failed(&error))?;
-    let options = KubeConfigOptions::default();
-    let mut config =
-        kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| failed(&error))?;
-    config.proxy_url = None;
-    kube::Client::try_from(config).map_err(|error| failed(&error))
 }
 
 impl Access for Embedded {

@@ -48,8 +48,6 @@ pub(crate) enum KindError {
     NoKind,
     #[error("`{command}` ended with {status}; the end of {}:\n{tail}", log.display())]
     Kind { command: String, status: String, log: PathBuf, tail: String },
-    #[error("the registry can't be reached: {said}; the end of its log:\n{log}")]
-    Registry { said: String, log: String },
     #[error("stopped")]
     Stopped,
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::KindError;
 
-type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// Where to look, in this order: `DOCKER_HOST`, the chosen context, else the usual sockets.
 pub(super) fn candidates(env: Env<'_>) -> Vec<String> {

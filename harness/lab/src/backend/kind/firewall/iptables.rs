@@ -27,20 +27,6 @@ pub(super) async fn replace(node: &dyn Shell, rules: &[EgressRule]) -> Result<()
     node.feed(&program, &["iptables-restore", "-w", "--noflush"]).await.map(drop)
 }
 
-/// Takes the chain away.
-pub(super) async fn remove(node: &dyn Shell) -> Result<(), KindError> {
-    let listed = list(node).await?;
-    let mut program = String::from("*filter\n");
-    for jump in listed.iter().filter(|rule| is_jump(rule)) {
-        let _always_fits = writeln!(program, "-D {} -j {CHAIN}", jump[1]);
-    }
-    if listed.iter().any(|rule| rule[..] == ["-N", CHAIN]) {
-        let _always_fits = write!(program, "-F {CHAIN}\n-X {CHAIN}\n");
-    }
-    program.push_str("COMMIT\n");
-    node.feed(&program, &["iptables-restore", "-w", "--noflush"]).await.map(drop)
-}
-
 /// Every rule of the filter table, as words.
 async fn list(node: &dyn Shell) -> Result<Vec<Vec<String>>, KindError> {
     Ok(words(&node.ok(&["iptables", "-w", "-S"]).await?))

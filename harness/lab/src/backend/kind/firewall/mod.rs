@@ -78,14 +78,6 @@ impl Tool {
             Self::Nft => nft::replace(node, rules).await,
         }
     }
-
-    /// Takes our chains away, with all that is in them.
-    pub(crate) async fn remove(self, node: &dyn Shell) -> Result<(), KindError> {
-        match self {
-            Self::Iptables => iptables::remove(node).await,
-            Self::Nft => nft::remove(node).await,
-        }
-    }
 }
 
 /// Entries as rules; those without an id get one that says where they come from.

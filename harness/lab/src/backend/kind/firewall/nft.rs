@@ -43,12 +43,6 @@ pub(super) async fn replace(node: &dyn Shell, rules: &[EgressRule]) -> Result<()
     node.feed(&program, &["nft", "-f", "-"]).await.map(drop)
 }
 
-/// Takes the table away.
-pub(super) async fn remove(node: &dyn Shell) -> Result<(), KindError> {
-    // Adding it first makes deleting it possible whether it was there or not.
-    node.feed("add table inet pulldrill\ndelete table inet pulldrill\n", &["nft", "-f", "-"]).await.map(drop)
-}
-
 fn entries(text: &str) -> Result<Vec<(u64, Entry)>, String> {
     let listed: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let all = listed["nftables"].as_array().ok_or("no list of objects")?;

@@ -185,8 +185,7 @@ async fn rules_do_what_they_say(net: &Net, expected: Tool) {
     let long = rule("long", Action::Drop, "10.25.7.1", None, &"x".repeat(300));
     assert!(tool.replace(node, &[long]).await.unwrap_err().to_string().contains("too long"));
     assert_eq!(tool.read(node).await.unwrap(), everything, "a refused change changes nothing");
-    tool.remove(node).await.unwrap();
-    tool.remove(node).await.unwrap();
+    tool.replace(node, &[]).await.unwrap();
     assert_eq!(tool.read(node).await.unwrap(), []);
     assert_eq!(net.dial("node", "10.25.7.3:443"), "open");
 }
@@ -218,9 +217,6 @@ async fn with_iptables() {
     );
     assert_eq!(listed.matches("-j PULLDRILL-EGRESS").count(), 2, "{listed}");
     assert!(listed.contains("somebody else"), "{listed}");
-    Tool::Iptables.remove(node).await.unwrap();
-    let listed = node.ok(&["iptables", "-S"]).await.unwrap();
-    assert!(!listed.contains("PULLDRILL") && listed.contains("somebody else"), "{listed}");
 }
 
 #[tokio::test]
@@ -244,6 +240,4 @@ async fn with_nft() {
     assert_eq!(Tool::Nft.read(node).await.unwrap(), read[1..]);
     assert_eq!([net.dial("pod", "10.25.7.1:443"), net.dial("pod", "10.25.7.2:443")], ["open", "silence"]);
     assert!(node.ok(&["nft", "list", "ruleset"]).await.unwrap().contains("udp dport 99 drop"));
-    Tool::Nft.remove(node).await.unwrap();
-    assert_eq!(node.ok(&["nft", "list", "tables"]).await.unwrap(), "");
 }

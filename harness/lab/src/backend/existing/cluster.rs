@@ -1,0 +1,289 @@
+//! A lab that has moved into somebody's cluster, as the rest of the lab sees it: a registry behind a port-forward,
+//! objects by watches, nodes that are not the lab's to change.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::{FutureExt, future::BoxFuture};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use pulldrill_clock::{Clock, mailbox};
+use pulldrill_cluster::{
+    network::EgressRule,
+    store::{Store, StoreChanged},
+};
+use pulldrill_registry::{
+    Control,
+    admin::{AdminClient, AdminClientOptions, KnownClients},
+};
+use pulldrill_scenarios::Need;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    connect::Connection,
+    forward, manifests,
+    names::Names,
+    plan::Plan,
+    ports::Ports,
+    probe::{Found, Probe},
+    state::State,
+    survey::{self, NodeSeen},
+    sweep, trainee,
+};
+use crate::{
+    LabError, LabOptions,
+    backend::{
+        Access, Booted, Lifecycle, Namespaces, NodeHost, NodeImages, NodeNetwork, Observe, Time,
+        mirror::{CLUSTER_WIDE, Mirror, NAMESPACED, Scope},
+    },
+    folder::Folder,
+    inject::Objects,
+};
+
+/// How long the registry may take to answer, once its pod runs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What has been made, and on what.
+pub(super) struct Guest {
+    pub(super) connection: Connection,
+    pub(super) names: Names,
+    pub(super) plan: Plan,
+    pub(super) ports: Ports,
+    pub(super) nodes: Vec<NodeSeen>,
+    pub(super) state: State,
+}
+
+/// Connects with what has been made.
+pub(super) async fn boot(
+    options: &LabOptions,
+    guest: Guest,
+    token: String,
+    folder: Option<&Folder>,
+    stop: &CancellationToken,
+) -> Result<Booted, LabError> {
+    let client = guest.connection.client.clone();
+    let tasks = TaskTracker::new();
+    options.steps.begin("Waiting for the registry");
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &guest.names.own_namespace());
+    let pod = forward::running(&pods, &manifests::registry_selector(&guest.names)).await?;
+    let address = forward::open(pods, pod, manifests::ADMIN_PORT, stop.clone(), &tasks).await?;
+    let admin = AdminClientOptions { address, token, patience: PATIENCE, stop: stop.clone() };
+    let registry = AdminClient::connect(admin).await.map_err(|error| LabError::part("registry", error))?;
+
+    options.steps.begin("Asking every node to pull from it");
+    let nodes: Vec<String> = survey::used(&guest.nodes).map(|node| node.name.clone()).collect();
+    let probe = Probe {
+        client: &client,
+        names: &guest.names,
+        registry: &registry,
+        plan: &guest.plan,
+        host: guest.ports.probe(),
+        nodes: nodes.clone(),
+    };
+    let Found { nodes: known, alike } = probe.look().await?;
+    if let Some(alike) = &alike {
+        options.steps.begin(&format!("The nodes can't be told apart: {alike}"));
+    }
+    let clients = KnownClients { nodes: known, ..KnownClients::default() };
+    registry.set_clients(&clients).await.map_err(|error| LabError::part("registry", error))?;
+
+    let mirror = Mirror::new(client.clone(), stop.clone());
+    let labelled = Scope { labels: Some(guest.names.selector()), ..Scope::default() };
+    mirror.follow(&CLUSTER_WIDE[..1], &labelled).await?;
+    mirror.follow(&CLUSTER_WIDE[1..], &Scope::default()).await?;
+    let trainee = trainee::kubeconfig(&client, &guest.names, &guest.connection.cluster).await?;
+    let clock = Clock::live();
+    let existing = Existing {
+        mirror,
+        trainee,
+        clock: clock.clone(),
+        dialect: survey::dialect(&guest.nodes),
+        missing: alike.map(|_| Need::NodeIdentity).into_iter().collect(),
+        followed: tokio::sync::Mutex::default(),
+        folder: folder.map(|folder| folder.path().to_owned()),
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+        guest,
+    };
+    let ports = existing.guest.ports.clone();
+    let ended = async move {
+        tasks.close();
+        tasks.wait().await;
+    };
+    Ok(Booted {
+        backend: Arc::new(existing),
+        nodes: Arc::new(OthersNodes { names: nodes, ports }),
+        registry: Arc::new(registry) as Arc<dyn Control>,
+        registry_ended: ended.boxed(),
+        clock,
+    })
+}
+
+/// The lab's side of somebody's cluster.
+struct Existing {
+    guest: Guest,
+    mirror: Mirror,
+    trainee: String,
+    clock: Clock,
+    dialect: (String, bool),
+    missing: Vec<Need>,
+    /// The namespaces that are mirrored.
+    followed: tokio::sync::Mutex<BTreeSet<String>>,
+    folder: Option<PathBuf>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Access for Existing {
+    fn client(&self) -> kube::Client {
+        self.guest.connection.client.clone()
+    }
+
+    fn trainee_kubeconfig(&self) -> String {
+        self.trainee.clone()
+    }
+
+    fn dialect(&self) -> (String, bool) {
+        self.dialect.clone()
+    }
+
+    fn missing(&self) -> &[Need] {
+        &self.missing
+    }
+}
+
+impl Observe for Existing {
+    fn objects(&self) -> &Arc<Store> {
+        self.mirror.objects()
+    }
+
+    fn changes(&self) -> mailbox::Receiver<StoreChanged> {
+        let (sender, receiver) = mailbox::mailbox(&self.clock);
+        self.mirror.objects().subscribe(sender);
+        receiver
+    }
+}
+
+#[async_trait]
+impl Namespaces for Existing {
+    async fn may_be_made(&self, namespace: &str) -> Result<(), LabError> {
+        if self.guest.plan.namespaces().iter().any(|own| own == namespace) {
+            return Ok(());
+        }
+        sweep::check_free(&self.client(), &self.guest.names, &[namespace.to_owned()]).await
+    }
+
+    async fn prepare(&self, namespace: &str) -> Result<(), LabError> {
+        let objects = Objects::new(self.client());
+        for object in manifests::drill_furniture(&self.guest.names, namespace) {
+            match objects.create(&object).await {
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                Err(error) => return Err(LabError::part("cluster", format!("{namespace}: {error}"))),
+                Ok(_) => {}
+            }
+        }
+        let mut followed = self.followed.lock().await;
+        if followed.insert(namespace.to_owned()) {
+            let scope = Scope { namespace: Some(namespace.to_owned()), ..Scope::default() };
+            self.mirror.follow(&NAMESPACED, &scope).await?;
+        }
+        Ok(())
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        self.guest.names.drill_labels()
+    }
+}
+
+#[async_trait]
+impl NodeImages for Existing {
+    async fn forget_images(&self, host: &str) -> Result<(), LabError> {
+        let start = format!("{host}/");
+        let (nodes, _) = self.mirror.objects().list("nodes", None);
+        let has = |node: &serde_json::Value| {
+            let images = node["status"]["images"].as_array().into_iter().flatten();
+            let names = images.flat_map(|image| image["names"].as_array().into_iter().flatten());
+            names.filter_map(|name| name.as_str()).any(|name| name.starts_with(&start))
+        };
+        match nodes.iter().any(|node| has(node.value())) {
+            true => Err(LabError::Invalid(
+                "nodes have images of this drill, which only their owner can remove; end the lab and start another one in place of a reset".into(),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Time for Existing {
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn can_advance(&self) -> bool {
+        false
+    }
+}
+
+impl Lifecycle for Existing {
+    fn down(&self) -> BoxFuture<'_, Result<(), LabError>> {
+        self.stop.cancel();
+        Box::pin(async {
+            self.mirror.ended().await;
+            self.tasks.close();
+            self.tasks.wait().await;
+            sweep::sweep(&self.guest.connection.client, &self.guest.state).await?;
+            self.folder.as_deref().map_or(Ok(()), State::forget)
+        })
+    }
+}
+
+/// Nodes that are somebody's: they find the registries by their ports, and nothing about them is changed.
+struct OthersNodes {
+    names: Vec<String>,
+    ports: Ports,
+}
+
+fn not_ours(what: &str) -> LabError {
+    LabError::Invalid(format!("{what}: the nodes of an existing cluster are not the lab's to change"))
+}
+
+#[async_trait]
+impl NodeNetwork for OthersNodes {
+    async fn egress(&self) -> Result<BTreeMap<String, Vec<EgressRule>>, LabError> {
+        Ok(self.names.iter().map(|node| (node.clone(), Vec::new())).collect())
+    }
+
+    async fn set_egress(&self, _node: &str, _rules: Vec<EgressRule>) -> Result<(), LabError> {
+        Err(not_ours("egress rules"))
+    }
+
+    fn plain_port(&self, image_host: &str) -> Option<u16> {
+        self.ports.port_of(image_host)
+    }
+
+    async fn add_hosts(&self, _hosts: &[NodeHost]) -> Result<(), LabError> {
+        Ok(())
+    }
+
+    async fn remove_hosts(&self, _hosts: &[NodeHost]) -> Result<(), LabError> {
+        Ok(())
+    }
+
+    fn resolve(&self, _name: &str) -> Option<IpAddr> {
+        None
+    }
+
+    fn outside(&self) -> IpAddr {
+        Ipv4Addr::UNSPECIFIED.into()
+    }
+
+    async fn set_outside(&self, _address: IpAddr) -> Result<(), LabError> {
+        Err(not_ours("the address that registries see"))
+    }
+}

@@ -1,0 +1,16 @@
+//! Comparing two recordings of the same drill, whatever they were made of: real clusters, the embedded one,
+//! folders written long ago.
+//!
+//! - [`recording`]: what a recording holds. [`compare()`]: what is different between two.
+//! - [`normalise`]: what two recordings may differ in; the rules are `normalisation.yaml`.
+//! - [`mutations`]: proof that the comparison can fail.
+
+mod compare;
+pub(crate) mod mutations;
+mod normalise;
+mod recording;
+
+pub(crate) use compare::compare;
+pub(crate) use normalise::Normaliser;
+#[allow(unused_imports, reason = "not every test program makes recordings of its own")]
+pub(crate) use recording::{EventChange, Recording, status_column};
