@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// For so long rules that were read are taken for what is there: judging asks often.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Egress rules, by node.
+type Rules = BTreeMap<String, Vec<EgressRule>>;
+
 /// The nodes of a kind cluster.
 #[derive(Clone)]
 pub(super) struct KindNodes(std::sync::Arc<Inner>);
@@ -45,7 +48,7 @@ struct Inner {
     pods: Vec<Route>,
     names: RwLock<BTreeMap<String, IpAddr>>,
     outside: RwLock<Option<IpAddr>>,
-    seen: tokio::sync::Mutex<Option<(Instant, BTreeMap<String, Vec<EgressRule>>)>>,
+    seen: tokio::sync::Mutex<Option<(Instant, Rules)>>,
 }
 
 impl KindNodes {
@@ -113,7 +116,7 @@ impl KindNodes {
         self.0.tools.get(&node.name).copied().unwrap_or(Tool::Iptables)
     }
 
-    async fn read(&self) -> Result<BTreeMap<String, Vec<EgressRule>>, LabError> {
+    async fn read(&self) -> Result<Rules, LabError> {
         let each = self.0.nodes.iter().map(|node| async move {
             let rules = self.tool(node).read(&self.inside(node)).await?;
             Ok::<_, LabError>((node.name.clone(), rules))
@@ -124,7 +127,7 @@ impl KindNodes {
 
 #[async_trait]
 impl NodeNetwork for KindNodes {
-    async fn egress(&self) -> Result<BTreeMap<String, Vec<EgressRule>>, LabError> {
+    async fn egress(&self) -> Result<Rules, LabError> {
         let mut seen = self.0.seen.lock().await;
         if let Some((at, rules)) = &*seen
             && at.elapsed() < FRESH

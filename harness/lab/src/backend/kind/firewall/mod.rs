@@ -10,7 +10,8 @@
 mod iptables;
 mod nft;
 mod note;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;
 
 use pulldrill_cluster::network::EgressRule;
