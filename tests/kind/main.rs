@@ -1,8 +1,12 @@
 //! The same drills on real Kubernetes: `kind`, and an existing cluster.
 //!
 //! Needs a Docker engine, the kind program and a node image; what is missing makes these tests skip, loudly.
+//! They take turns: a machine has room for one cluster.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crash;
 mod existing;
+mod lab;
+mod machine;
