@@ -358,7 +358,7 @@ pub(crate) enum Registry {
         binary: Option<PathBuf>,
     },
     /// What the registries saw
-    Log(RegistryLog),
+    Log(Box<RegistryLog>),
     /// Serve registries alone, controlled through an admin API whose token is in PULLDRILL_ADMIN_TOKEN
     Serve(RegistryServe),
 }
