@@ -4,6 +4,7 @@
 //! They take turns: a machine has room for one cluster.
 
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "end-to-end tests need more of it")]
 mod support;
 
 mod crash;

@@ -49,7 +49,7 @@ impl Lab {
     }
 
     async fn wait_ready(&mut self) -> Result<()> {
-        until(Duration::from_secs(300), "lab.json to appear", async || {
+        until(READY, "lab.json to appear", async || {
             if let Some(status) = self.child.try_wait()? {
                 let log = std::fs::read_to_string(self.dir().join("up.log"))?;
                 bail!("up ended with {status}:\n{log}");

@@ -176,7 +176,7 @@ pub(crate) enum Command {
     /// Stop the lab and remove what `up` made
     Down,
     /// Run every remedy and every cheat in a lab of its own
-    Selftest(Selftest),
+    Selftest(Box<Selftest>),
     /// Print a completion script
     Completions {
         /// For which shell
