@@ -13,7 +13,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-pub(crate) use programs::{kubectls, on_path, skip};
+#[allow(unused_imports, reason = "not every test program needs all of it")]
+pub(crate) use programs::{kind, kubectls, node_image, on_path, skip};
 use pulldrill_clock::real;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -45,7 +46,7 @@ impl Lab {
     }
 
     async fn wait_ready(&mut self) -> Result<()> {
-        until(Duration::from_secs(120), "lab.json to appear", async || {
+        until(Duration::from_secs(300), "lab.json to appear", async || {
             if let Some(status) = self.child.try_wait()? {
                 let log = std::fs::read_to_string(self.dir().join("up.log"))?;
                 bail!("up ended with {status}:\n{log}");
@@ -133,11 +134,14 @@ impl Lab {
 
     /// Sends a signal and waits for the end: the exit code.
     pub(crate) async fn end(&mut self, signal: Signal) -> Result<Option<i32>> {
+        self.end_within(signal, Duration::from_secs(20)).await
+    }
+
+    /// [`Lab::end`] of a lab that has something to take away.
+    pub(crate) async fn end_within(&mut self, signal: Signal, limit: Duration) -> Result<Option<i32>> {
         kill_process(Pid::from_child(&self.child), signal)?;
         let child = &mut self.child;
-        until(Duration::from_secs(20), "the lab to end", async || Ok(child.try_wait()?))
-            .await
-            .map(|s| s.code())
+        until(limit, "the lab to end", async || Ok(child.try_wait()?)).await.map(|s| s.code())
     }
 
     /// The temporary folder, for a second lab in the same place.
@@ -161,7 +165,7 @@ pub(crate) fn pulldrill(root: &Path) -> Command {
 }
 
 /// Keeps the user's own Kubernetes and proxy settings out of a test.
-fn clean(mut command: Command) -> Command {
+pub(crate) fn clean(mut command: Command) -> Command {
     for name in
         ["KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
     {

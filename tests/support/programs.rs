@@ -47,3 +47,23 @@ pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
+
+/// The kind program: the one that the gate names, else the one on PATH.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn kind() -> Option<PathBuf> {
+    let path = std::env::var_os("PULLDRILL_TEST_KIND").map(PathBuf::from).or_else(|| on_path("kind"));
+    if path.is_none() {
+        skip("no kind: set PULLDRILL_TEST_KIND, or put it on PATH");
+    }
+    path
+}
+
+/// The image of kind's nodes; nothing is pulled for a test.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn node_image() -> Option<String> {
+    let image = std::env::var("PULLDRILL_TEST_NODE_IMAGE").ok();
+    if image.is_none() {
+        skip("no node image: set PULLDRILL_TEST_NODE_IMAGE");
+    }
+    image
+}

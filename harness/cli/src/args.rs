@@ -349,6 +349,14 @@ pub(crate) enum Egress {
 /// Commands about registries.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Registry {
+    /// Make the image that serves registries on an existing cluster, for `up --registry-image`
+    Image {
+        /// The name in the Docker engine of this machine, from where you push it to wherever the cluster pulls
+        name: String,
+        /// The Linux binary that it is made from [default: this program]
+        #[arg(long, value_name = "PATH")]
+        binary: Option<PathBuf>,
+    },
     /// What the registries saw
     Log {
         /// Only requests after this number

@@ -27,7 +27,7 @@ mod stage;
 mod store;
 pub mod view;
 
-pub use backend::{plan, reaches_beyond, sweep};
+pub use backend::{plan, reaches_beyond, registry_image, sweep};
 pub use error::{ErrorClass, LabError};
 pub use lab::Lab;
 pub use options::{BackendKind, ClockMode, ExistingOptions, KindOptions, LabOptions, RegistryAccess, Steps};

@@ -66,13 +66,14 @@ impl Blobs {
         serde_json::from_slice(&self.get(digest)?).ok()
     }
 
-    /// What an image contains; of an index, what a node takes from it: its image for linux/amd64, else one
+    /// What an image contains; of an index, what a node takes from it: its image for the usual platform, else one
     /// that names no platform. Nothing, when its layers are not what its configuration says: anybody can
     /// write a manifest.
-    pub(crate) fn content_of(&self, digest: &str) -> Option<Content> {
+    pub(crate) fn content_of(&self, digest: &str, usual: &str) -> Option<Content> {
         let manifest = self.json(digest)?;
         let Some(entries) = manifest["manifests"].as_array() else { return self.proven(digest, &manifest) };
-        let usual = |e: &&Value| e["platform"]["os"] == "linux" && e["platform"]["architecture"] == "amd64";
+        let (os, architecture) = usual.split_once('/').unwrap_or(("linux", usual));
+        let usual = |e: &&Value| e["platform"]["os"] == os && e["platform"]["architecture"] == architecture;
         let plain = |e: &&Value| e["platform"].is_null();
         let entry = entries.iter().find(usual).or_else(|| entries.iter().find(plain));
         let digest = entry.or_else(|| entries.first())?["digest"].as_str()?;

@@ -86,6 +86,19 @@ pub enum RegistryError {
         /// The address.
         address: std::net::IpAddr,
     },
+    /// The network does not do what the registry wants.
+    #[error("cannot {what} on the interface {name}: {message}")]
+    Interface {
+        /// The interface.
+        name: String,
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        message: String,
+    },
+    /// Nothing that a route could lead to.
+    #[error("{0:?} is not a network like 10.244.0.0/24")]
+    BadNetwork(String),
     /// The registry has no addresses of its own to give, or to be reached by.
     #[error(
         "the registry owns no network interface, so that it cannot set routes; start it with --interface"

@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use pulldrill_clock::{Clock, SignedDuration, Timestamp, secret};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     HostSpec, RegistryError, TokenInfo,
@@ -45,6 +45,8 @@ pub(crate) struct Host {
     /// Addresses of their own that the host and its token host have been given, by name.
     pub(crate) own: Vec<(String, Ipv4Addr)>,
     pub(crate) stop: CancellationToken,
+    /// Its open sockets.
+    pub(crate) listening: TaskTracker,
 }
 
 impl Host {
@@ -78,6 +80,7 @@ impl Host {
             faults: Faults::new(seed, &spec.name),
             own,
             stop,
+            listening: TaskTracker::new(),
             name: spec.name,
         };
         for repository in &spec.repositories {

@@ -13,12 +13,15 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::name::digest;
+use crate::{name::digest, program};
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// What images run where there is no program of ours; it needs a shell.
+const NO_PROGRAM: &[u8] = b"#!/bin/sh\nexec sleep 2147483647\n";
 
 /// What an image is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +39,7 @@ pub struct ImageSpec {
     pub env: Vec<String>,
     /// What it runs.
     pub entrypoint: Vec<String>,
-    /// `os/architecture`; several make an index.
+    /// `os/architecture`; several make an index, none means what the registry usually makes images for.
     pub platforms: Vec<String>,
     /// Docker's older media types in place of OCI's.
     pub docker: bool,
@@ -51,7 +54,7 @@ impl Default for ImageSpec {
             labels: BTreeMap::new(),
             env: vec!["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()],
             entrypoint: vec!["/app/run".into()],
-            platforms: vec!["linux/amd64".into()],
+            platforms: Vec::new(),
             docker: false,
         }
     }
@@ -89,10 +92,10 @@ pub(crate) struct Built {
     pub(crate) blobs: Vec<Bytes>,
 }
 
-/// Makes an image.
-pub(crate) fn build(spec: &ImageSpec) -> io::Result<Built> {
+/// Makes an image, for the usual platform if none is asked for.
+pub(crate) fn build(spec: &ImageSpec, usual: &str) -> io::Result<Built> {
     let platforms: Vec<&str> = match spec.platforms.as_slice() {
-        [] => vec!["linux/amd64"],
+        [] => vec![usual],
         some => some.iter().map(String::as_str).collect(),
     };
     let mut built = single(spec, platforms[0])?;
@@ -207,7 +210,9 @@ fn layer(build: &str, platform: &str, n: u32, size: u64) -> io::Result<Vec<u8>> 
     let text = format!("{build}\n{platform}\nlayer {n}\n");
     append(&mut archive, &format!("app/layer-{n}.txt"), text.as_bytes(), 0o644)?;
     if n == 0 {
-        append(&mut archive, "app/run", b"#!/bin/sh\nexec sleep 2147483647\n", 0o755)?;
+        let architecture = platform.split_once('/').map_or(platform, |(_, architecture)| architecture);
+        let program = program::waiting(architecture).unwrap_or_else(|| NO_PROGRAM.to_vec());
+        append(&mut archive, "app/run", &program, 0o755)?;
     }
     let length = usize::try_from(size.saturating_sub(400)).unwrap_or(0).min(64 << 20);
     if length > 0 {
@@ -223,6 +228,8 @@ fn append(archive: &mut tar::Builder<Vec<u8>>, path: &str, data: &[u8], mode: u3
     header.set_size(data.len() as u64);
     header.set_mode(mode);
     header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
     archive.append_data(&mut header, path, data)
 }
 
@@ -240,10 +247,21 @@ mod tests {
         ImageSpec { build: build_text.into(), ..ImageSpec::default() }
     }
 
+    fn made(spec: &ImageSpec) -> Built {
+        build(spec, "linux/amd64").unwrap()
+    }
+
+    #[test]
+    fn the_usual_platform_is_taken_where_none_is_asked_for() {
+        let platforms = vec!["linux/arm64".to_owned()];
+        let asked = made(&ImageSpec { platforms, ..of("a 1") });
+        assert_eq!(build(&of("a 1"), "linux/arm64").unwrap().image, asked.image);
+        assert_ne!(made(&of("a 1")).image, asked.image);
+    }
+
     #[test]
     fn the_text_decides_everything() {
-        let (a, again, b) =
-            (build(&of("a 1")).unwrap(), build(&of("a 1")).unwrap(), build(&of("a 2")).unwrap());
+        let (a, again, b) = (made(&of("a 1")), made(&of("a 1")), made(&of("a 2")));
         assert_eq!(a.image, again.image);
         assert_ne!(a.image.manifest_digest, b.image.manifest_digest);
         assert_ne!(a.image.config_digest, b.image.config_digest);
@@ -254,11 +272,11 @@ mod tests {
     #[test]
     fn sizes_formats_and_platforms_are_as_asked() {
         let spec = ImageSpec { size: 300_000, layers: 3, docker: true, ..of("x 1") };
-        let image = build(&spec).unwrap();
+        let image = made(&spec);
         assert_eq!(image.manifests[0].0, DOCKER_MANIFEST);
         assert!((280_000..320_000).contains(&image.image.size), "{}", image.image.size);
         let two = ImageSpec { platforms: vec!["linux/amd64".into(), "linux/arm64".into()], ..of("x 1") };
-        let index = build(&two).unwrap();
+        let index = made(&two);
         assert_eq!(index.manifests.len(), 3);
         let body: Value = serde_json::from_slice(&index.manifests[2].1).unwrap();
         assert_eq!(body["manifests"][1]["platform"]["architecture"], "arm64");

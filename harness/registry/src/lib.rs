@@ -6,7 +6,7 @@
 //!
 //! - [`control`]: what the owner can do, here or from afar; [`registry`]: doing it. [`spec`]: what the owner says about a host. [`client`]: who is behind
 //!   a connection. [`pull_log`]: what was served. [`fault`]: misbehaving on purpose. [`image`]: content.
-//! - [`admin`]: the same from afar, over HTTP. [`site`]: what it has when it is served on its own. [`names`]: what resolves.
+//! - [`admin`]: the same from afar, over HTTP. [`site`]: what it has when it is served on its own. [`names`]: what resolves, [`dns`]: for whom. [`interface`]: where it has addresses of its own.
 //! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
 //!   `quota`, `credentials`, `content`, `name` are what their names say.
 //!
@@ -17,14 +17,17 @@ pub mod client;
 mod content;
 pub mod control;
 mod credentials;
+pub mod dns;
 pub mod error;
 mod failure;
 pub mod fault;
 mod host;
 pub mod image;
+pub mod interface;
 mod name;
 pub mod names;
 mod personality;
+mod program;
 pub mod pull_log;
 mod quota;
 pub mod registry;
@@ -35,9 +38,11 @@ pub mod spec;
 pub use admin::{AdminClient, AdminClientOptions};
 pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
+pub use dns::Dns;
 pub use error::RegistryError;
 pub use fault::{Fault, FaultRule};
 pub use image::{Content, ImageRef, ImageSpec};
+pub use interface::Interface;
 pub use names::Names;
 pub use pull_log::{Entry, PullLog, Served};
 pub use registry::{Registry, RegistryOptions};

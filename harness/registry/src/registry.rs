@@ -101,8 +101,8 @@ impl Registry {
         let personality = host::personality(&spec)?;
         let token_name = host::token_name(&spec)?;
         let names = std::iter::once(name.as_str()).chain(personality.also.iter().copied());
-        let listener = server::Listener::bind(&shared.authority, names).await?;
-        let token_listener = match &token_name {
+        let mut listener = server::Listener::bind(&shared.authority, names).await?;
+        let mut token_listener = match &token_name {
             Some(name) => Some(server::Listener::bind(&shared.authority, [name.as_str()].into_iter()).await?),
             None => None,
         };
@@ -116,12 +116,13 @@ impl Registry {
             }
             hosts.insert(name.clone(), host.clone());
         }
-        for (name, address) in &host.own {
-            shared.site.names.add_host(name, *address);
+        if let Err(error) = self.settle(&host, &mut listener, token_listener.as_mut()).await {
+            self.remove_host(&name).await;
+            return Err(error);
         }
-        listener.serve(shared.clone(), host.clone(), Role::Registry, &shared.tasks);
+        listener.serve(shared, &host, Role::Registry, &shared.tasks);
         if let Some(listener) = token_listener {
-            listener.serve(shared.clone(), host.clone(), Role::Tokens, &shared.tasks);
+            listener.serve(shared, &host, Role::Tokens, &shared.tasks);
         }
         if let Some(repository) = personality.always_has {
             let spec = ImageSpec { build: format!("{repository} latest"), ..ImageSpec::default() };
@@ -136,6 +137,24 @@ impl Registry {
             self.push_image(&name, repository, Some("latest"), &spec)?;
         }
         self.host_info(&name)
+    }
+
+    /// Gives a host its own addresses, where there are any to give.
+    async fn settle(
+        &self,
+        host: &Host,
+        listener: &mut server::Listener,
+        mut token_listener: Option<&mut server::Listener>,
+    ) -> Result<(), RegistryError> {
+        for (name, address) in &host.own {
+            self.0.site.names.add_host(name, *address);
+            let Some(interface) = &self.0.site.interface else { continue };
+            interface.add(*address, &host.name).await?;
+            let of_tokens = host.token_name.as_ref() == Some(name);
+            let listener = token_listener.as_deref_mut().filter(|_| of_tokens).unwrap_or(&mut *listener);
+            listener.also_at(name, *address).await?;
+        }
+        Ok(())
     }
 
     /// Where a host is on this machine.
@@ -197,9 +216,13 @@ impl Registry {
     /// Sets the ways to networks behind other machines, in place of those that were set before.
     ///
     /// # Errors
-    /// [`RegistryError::NoInterface`].
+    /// [`RegistryError::NoInterface`], [`RegistryError::BadNetwork`], [`RegistryError::Interface`].
     pub async fn set_routes(&self, routes: &[Route]) -> Result<(), RegistryError> {
-        if routes.is_empty() { Ok(()) } else { Err(RegistryError::NoInterface) }
+        match &self.0.site.interface {
+            Some(interface) => interface.set_routes(routes).await,
+            None if routes.is_empty() => Ok(()),
+            None => Err(RegistryError::NoInterface),
+        }
     }
 
     /// Stops serving a host and forgets what was in it. Its entries in the pull log stay.
@@ -207,17 +230,26 @@ impl Registry {
         let host = self.0.hosts.write().remove(name);
         if let Some(host) = host {
             host.stop.cancel();
+            host.listening.close();
+            host.listening.wait().await;
             for (name, address) in &host.own {
                 self.0.site.names.remove_host(name, *address);
+                if let Some(interface) = &self.0.site.interface {
+                    interface.remove(*address, &host.name).await;
+                }
             }
         }
     }
 
-    /// Waits until every connection has ended, once the stop token has been cancelled.
+    /// Waits until every connection has ended, once the stop token has been cancelled, and leaves the interface as
+    /// it was.
     pub async fn stopped(&self) {
         self.0.stop.cancelled().await;
         self.0.tasks.close();
         self.0.tasks.wait().await;
+        if let Some(interface) = &self.0.site.interface {
+            interface.restore().await;
+        }
     }
 
     fn host(&self, name: &str) -> Result<Arc<Host>, RegistryError> {
@@ -239,7 +271,7 @@ impl Registry {
         let target = self.host(host)?;
         check_names(repository, tag)?;
         let fail = |source| RegistryError::Build { build: spec.build.clone(), source };
-        let built = image::build(spec).map_err(fail)?;
+        let built = image::build(spec, &self.0.site.platform).map_err(fail)?;
         let no_room = || fail(std::io::Error::from(std::io::ErrorKind::StorageFull));
         let now = self.0.clock.now();
         let mut repositories = target.repositories.write();
@@ -269,7 +301,7 @@ impl Registry {
     /// What any manifest that was ever stored contains.
     #[must_use]
     pub fn content_of(&self, manifest_digest: &str) -> Option<Content> {
-        self.0.blobs.content_of(manifest_digest)
+        self.0.blobs.content_of(manifest_digest, &self.0.site.platform)
     }
 
     /// The manifest that a tag or digest stands for.

@@ -75,7 +75,18 @@ fn show_rules(rules: &[EgressView]) -> String {
 }
 
 pub(super) async fn registry(ground: &Ground<'_>, registry: &Registry) -> Outcome {
-    let Registry::Log { since, drill, host, repository, node, limit } = registry;
+    let (since, drill, host, repository, node, limit) = match registry {
+        Registry::Image { name, binary } => {
+            pulldrill_lab::registry_image(name, binary.as_deref()).await?;
+            ground
+                .out
+                .data(&json!({"image": name}), |_| format!("{name} is in this machine's Docker engine"));
+            return Ok(Exit::Yes);
+        }
+        Registry::Log { since, drill, host, repository, node, limit } => {
+            (since, drill, host, repository, node, limit)
+        }
+    };
     let limit = limit.map(|limit| limit.to_string());
     let since = since.to_string();
     let query: Vec<_> = [

@@ -188,6 +188,22 @@ pub(crate) async fn boot(
     }
 }
 
+/// Makes an image whose entry point is the `pulldrill` command, in the Docker engine of this machine, from a Linux
+/// program: this very one without another. Nobody but the caller removes it.
+///
+/// # Errors
+/// There is no engine, or the program is none that it could run.
+pub async fn registry_image(name: &str, program: Option<&Path>) -> Result<(), LabError> {
+    let engine = kind::engine::Engine::connect().await?;
+    let name = if name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+        name.to_owned()
+    } else {
+        format!("{name}:latest")
+    };
+    kind::image::build_named(&engine, &name, std::collections::HashMap::new(), program).await?;
+    Ok(())
+}
+
 /// A client for a kubeconfig, and for nothing that the environment says.
 async fn client(kubeconfig: &str) -> Result<kube::Client, LabError> {
     let failed =

@@ -35,6 +35,7 @@ impl From<RegistryError> for Refusal {
             | RegistryError::NoLimits { .. }
             | RegistryError::BadName(_)
             | RegistryError::BadHostName(_)
+            | RegistryError::BadNetwork(_)
             | RegistryError::NotIpv4 { .. }
             | RegistryError::NoInterface
             | RegistryError::NoTokens(_)

@@ -1,6 +1,10 @@
 //! Sockets and TLS. Limits on real time keep clients that say nothing, or say it slowly, from piling up.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::Response;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -19,7 +23,9 @@ use crate::{Client, RegistryError, host::Host, registry::Shared};
 
 /// How long a TLS handshake, or the head of a request, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Connections of one listener at a time.
+/// Where clients expect a registry.
+const PORT: u16 = 443;
+/// Connections of one socket at a time.
 const CONNECTIONS: usize = 2_048;
 
 /// What a listener is for.
@@ -34,7 +40,7 @@ pub(crate) enum Role {
 /// A bound socket with its certificate.
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
-    socket: TcpListener,
+    sockets: Vec<TcpListener>,
     tls: TlsAcceptor,
 }
 
@@ -54,42 +60,63 @@ impl Listener {
         let identity = authority.server(&all, &[[127, 0, 0, 1].into()])?;
         let tls = TlsAcceptor::from(identity.server_config(None)?);
         let fail = |source| RegistryError::Listen { host: all[0].clone(), source };
-        let socket = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(fail)?;
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(fail)?;
         let address = socket.local_addr().map_err(fail)?;
-        Ok(Self { address, socket, tls })
+        Ok(Self { address, sockets: vec![socket], tls })
+    }
+
+    /// Binds the usual port of an address of the host's own as well.
+    pub(crate) async fn also_at(&mut self, name: &str, address: Ipv4Addr) -> Result<(), RegistryError> {
+        let fail = |source| RegistryError::Listen { host: format!("{name} at {address}:{PORT}"), source };
+        self.sockets.push(TcpListener::bind((address, PORT)).await.map_err(fail)?);
+        Ok(())
     }
 
     /// Accepts connections until the host stops.
-    pub(crate) fn serve(self, shared: Arc<Shared>, host: Arc<Host>, role: Role, tasks: &TaskTracker) {
-        let tracker = tasks.clone();
-        tasks.spawn(async move {
-            let room = Arc::new(Semaphore::new(CONNECTIONS));
-            loop {
-                let accepted = tokio::select! {
-                    () = host.stop.cancelled() => return,
-                    accepted = self.socket.accept() => accepted,
-                };
-                let Ok((stream, peer)) = accepted else {
-                    // Out of file descriptors, most likely: wait for some to come back.
-                    real::sleep(Duration::from_millis(50)).await;
-                    continue;
-                };
-                // Asked once, and at once, whatever becomes of the connection: when it has ended, its port may be
-                // somebody else's.
-                let client = shared.clients.client(peer);
-                let Ok(permit) = room.clone().try_acquire_owned() else { continue };
-                let (shared, host, tls) = (shared.clone(), host.clone(), self.tls.clone());
-                tracker.spawn(async move {
-                    let stop = host.stop.clone();
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = connection(shared, host, role, tls, stream, client) => {}
-                    }
-                    drop(permit);
-                });
-            }
-        });
+    pub(crate) fn serve(self, shared: &Arc<Shared>, host: &Arc<Host>, role: Role, tasks: &TaskTracker) {
+        for socket in self.sockets {
+            accept(socket, self.tls.clone(), shared.clone(), host.clone(), role, tasks);
+        }
     }
+}
+
+fn accept(
+    socket: TcpListener,
+    tls: TlsAcceptor,
+    shared: Arc<Shared>,
+    host: Arc<Host>,
+    role: Role,
+    tasks: &TaskTracker,
+) {
+    let tracker = tasks.clone();
+    let listening = host.listening.clone();
+    tasks.spawn(listening.track_future(async move {
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let accepted = tokio::select! {
+                () = host.stop.cancelled() => return,
+                accepted = socket.accept() => accepted,
+            };
+            let Ok((stream, peer)) = accepted else {
+                // Out of file descriptors, most likely: wait for some to come back.
+                real::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            // Asked once, and at once, whatever becomes of the connection: when it has ended, its port may be
+            // somebody else's.
+            let client = shared.clients.client(peer);
+            let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+            let (shared, host, tls) = (shared.clone(), host.clone(), tls.clone());
+            tracker.spawn(async move {
+                let stop = host.stop.clone();
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = connection(shared, host, role, tls, stream, client) => {}
+                }
+                drop(permit);
+            });
+        }
+    }));
 }
 
 async fn connection(

@@ -85,10 +85,6 @@ pub(super) async fn boot(
     folder: Option<&Folder>,
     stop: &CancellationToken,
 ) -> Result<Booted, LabError> {
-    if let Some(folder) = folder.filter(|folder| left_in(folder.path())) {
-        options.steps.begin("Removing what an earlier lab of this folder has left");
-        sweep(folder.path()).await?;
-    }
     let connection = Connection::open(existing).await?;
     let names = Names::new(&existing.namespace_prefix);
     options.steps.begin(&format!("Looking at the cluster of the context {}", connection.context));

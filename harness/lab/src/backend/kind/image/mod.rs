@@ -9,6 +9,7 @@ mod program;
 mod tests;
 
 use std::{
+    collections::HashMap,
     io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -30,16 +31,24 @@ pub(crate) async fn build(
     owner: &Owner,
     program: Option<&Path>,
 ) -> Result<String, KindError> {
+    let name = owner.image();
+    build_named(engine, &name, owner.labels(), program).await?;
+    Ok(name)
+}
+
+/// Makes the registry's image under a name, for whoever wants to keep it.
+pub(crate) async fn build_named(
+    engine: &Engine,
+    name: &str,
+    labels: HashMap<String, String>,
+    program: Option<&Path>,
+) -> Result<(), KindError> {
     let file = match program {
         Some(file) => file.to_owned(),
         None => std::env::current_exe().map_err(KindError::file("find", "the running program"))?,
     };
-    let image = archive::Image {
-        name: owner.image(),
-        labels: owner.labels(),
-        architecture: engine.architecture().to_owned(),
-    };
-    let name = image.name.clone();
+    let image =
+        archive::Image { name: name.to_owned(), labels, architecture: engine.architecture().to_owned() };
     let packing = tokio::task::spawn_blocking(move || pack(&file, &image));
     let archive = packing.await.map_err(|error| KindError::Invalid(error.to_string()))??;
     let loaded = engine
@@ -48,7 +57,7 @@ pub(crate) async fn build(
         .try_collect::<Vec<_>>()
         .await;
     loaded.asked(|| format!("load the image {name}"))?;
-    Ok(name)
+    Ok(())
 }
 
 /// The archive of an image, ready to be read.
