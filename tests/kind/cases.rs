@@ -104,9 +104,7 @@ impl Case {
     }
 
     fn registry(&self) -> Value {
-        let repository = |name: &str, pull: &str| {
-            json!({"name": name, "pull": pull, "push": "nobody", "images": [{"tag": "1.0", "build": "app"}]})
-        };
+        let repository = |name: &str, pull: &str| json!({"name": name, "pull": pull, "push": "nobody", "images": [{"tag": "1.0", "build": "app"}]});
         let mut registry = json!({
             "handle": "main",
             "host": format!("registry.{}.example", self.drill()),
