@@ -9,3 +9,4 @@ mod hostile;
 mod kubectl;
 mod layers;
 mod leaks;
+mod registry;

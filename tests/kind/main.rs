@@ -1,6 +1,7 @@
 //! The same drills on real Kubernetes: `kind`, and an existing cluster.
 //!
 //! Needs a Docker engine, the kind program and a node image; what is missing makes these tests skip, loudly.
+//! They take turns: a machine has room for one cluster.
 
 #[path = "../support/comparison/mod.rs"]
 mod comparison;
@@ -8,8 +9,8 @@ mod comparison;
 mod support;
 
 mod cases;
+mod crash;
 mod existing;
+mod lab;
+mod machine;
 mod same;
-
-/// Held by whoever has a real cluster: two at a time are too many for a small machine.
-static ONE_CLUSTER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

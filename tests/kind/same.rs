@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::{
     cases::{self, Case},
     comparison::{Normaliser, Recording, compare, mutations},
+    lab::Parts,
     support::{self, Lab, until},
 };
 
@@ -118,14 +119,12 @@ fn pulls(drill: &Value) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kind_cluster_and_the_embedded_one_show_the_same() -> Result<()> {
-    let (Some(kind), Some(image)) = (support::kind(), support::node_image()) else { return Ok(()) };
+    let Some(parts) = Parts::named() else { return Ok(()) };
     let kubectls = support::kubectls();
     let Some((_, any)) = kubectls.first() else { return Ok(()) };
     let world = World::new()?;
-    let kind = kind.to_str().context("UTF-8")?;
-    let _one = crate::ONE_CLUSTER.lock().await;
-    let mut real =
-        world.begin(&["--backend", "kind", "--name", NAME, "--node-image", &image, "--kind-binary", kind])?;
+    let _turn = support::turn()?;
+    let mut real = world.begin(&parts.arguments(NAME)?)?;
     let outcome = async {
         real.wait_for("kubeconfig").await?;
         let node = node(&real, any)?;

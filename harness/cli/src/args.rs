@@ -358,26 +358,49 @@ pub(crate) enum Registry {
         binary: Option<PathBuf>,
     },
     /// What the registries saw
-    Log {
-        /// Only requests after this number
-        #[arg(long, default_value_t = 0, value_name = "SEQ")]
-        since: u64,
-        /// Only the registries of this drill
-        #[arg(long)]
-        drill: Option<String>,
-        /// Only this registry
-        #[arg(long)]
-        host: Option<String>,
-        /// Only this repository
-        #[arg(long)]
-        repository: Option<String>,
-        /// Only this node
-        #[arg(long)]
-        node: Option<String>,
-        /// Only the latest so many
-        #[arg(long, value_name = "N")]
-        limit: Option<usize>,
-    },
+    Log(RegistryLog),
+    /// Serve registries alone, controlled through an admin API whose token is in PULLDRILL_ADMIN_TOKEN
+    Serve(RegistryServe),
+}
+
+/// Options of `registry log`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RegistryLog {
+    /// Only requests after this number
+    #[arg(long, default_value_t = 0, value_name = "SEQ")]
+    pub(crate) since: u64,
+    /// Only the registries of this drill
+    #[arg(long)]
+    pub(crate) drill: Option<String>,
+    /// Only this registry
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Only this repository
+    #[arg(long)]
+    pub(crate) repository: Option<String>,
+    /// Only this node
+    #[arg(long)]
+    pub(crate) node: Option<String>,
+    /// Only the latest so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+/// Options of `registry serve`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RegistryServe {
+    /// Where the admin API listens
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) admin: SocketAddr,
+    /// The interface on which registries get addresses of their own (Linux, needs NET_ADMIN)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
+    /// Where the registries' names are resolved, and no others (UDP and TCP)
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) dns: Option<SocketAddr>,
+    /// What chance in faults is drawn from
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
 }
 
 /// Commands about images.

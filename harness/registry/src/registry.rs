@@ -106,6 +106,9 @@ impl Registry {
             Some(name) => Some(server::Listener::bind(&shared.authority, [name.as_str()].into_iter()).await?),
             None => None,
         };
+        if let Some(port) = spec.plain_port {
+            listener.also_plain(&name, port).await?;
+        }
         let addresses = (listener.address, token_listener.as_ref().map(|listener| listener.address));
         let stop = shared.stop.child_token();
         let host = Arc::new(Host::new(spec, addresses, shared.seed, &shared.clock, stop)?);

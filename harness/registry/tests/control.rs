@@ -255,6 +255,35 @@ async fn hosts_are_reached_through_the_admin_port_and_no_longer_than_they_are_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_named_by_its_port_is_also_served_without_tls() {
+    let world = World::held();
+    let admin = Admin::over(&world, "127.0.0.1:0").await;
+    let client = admin.client(TOKEN).await.unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let plain = HostSpec { plain_port: Some(port), ..spec(&format!("localhost:{port}"), "distribution") };
+    let info = client.add_host(plain).await.unwrap();
+    client.push_image(&info.name, "open", Some("1"), &ImageSpec::default()).await.unwrap();
+    let get = async |path: &str| {
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", info.name);
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    assert!(get("/v2/open/manifests/1").await.starts_with("HTTP/1.1 200 "));
+    assert!(get("/v2/app/manifests/1").await.starts_with("HTTP/1.1 401 "));
+    let through_the_tunnel = world.ask(&local(&info), "GET", "/v2/open/manifests/1", "").await;
+    assert_eq!(through_the_tunnel.status, 200);
+    let other = HostSpec { plain_port: Some(port), ..spec("other.example", "distribution") };
+    let error = client.add_host(other).await.unwrap_err().to_string();
+    assert!(error.contains(&port.to_string()), "{error}");
+    client.remove_host(&info.name).await.unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err(), "the port outlives the host");
+    admin.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_token_nothing_is_said() {
     let world = World::held();
     let admin = Admin::over(&world, "127.0.0.1:0").await;

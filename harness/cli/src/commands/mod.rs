@@ -10,6 +10,7 @@ mod place;
 mod progress;
 mod record;
 mod selftest;
+mod serve;
 mod show;
 mod tools;
 mod up;
@@ -17,7 +18,7 @@ mod up;
 use clap::CommandFactory;
 
 use crate::{
-    args::{Args, Command, Common},
+    args::{Args, Command, Common, Registry},
     client::Client,
     exit::{Exit, Failure, Outcome},
     folder::Folder,
@@ -77,7 +78,11 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::Journal => drills::journal(&ground).await,
         Command::Record(wanted) => record::record(&ground, &wanted).await,
         Command::Node(node) => tools::node(&ground, &node).await,
-        Command::Registry(registry) => tools::registry(&ground, &registry).await,
+        Command::Registry(Registry::Serve(args)) => serve::registry(&ground, &args).await,
+        Command::Registry(Registry::Image { name, binary }) => {
+            tools::registry_image(&ground, &name, binary.as_deref()).await
+        }
+        Command::Registry(Registry::Log(log)) => tools::registry_log(&ground, &log).await,
         Command::Image(image) => tools::image(&ground, &image).await,
         Command::Ecr(ecr) => tools::ecr(&ground, &ecr).await,
         Command::Clock { action } => tools::clock(&ground, action.as_ref()).await,

@@ -1,5 +1,7 @@
 //! Commands that are tools of the trade: node egress, pull log, image copy, ECR password, clock.
 
+use std::path::Path;
+
 use pulldrill_lab::{
     request::{CopyRequest, EgressRequest},
     view::{ClockView, CopyView, EgressView, PullView},
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Ground;
 use crate::{
-    args::{ClockAction, Ecr, Egress, Image, Node, Registry},
+    args::{ClockAction, Ecr, Egress, Image, Node, RegistryLog},
     client::{Client, segment},
     exit::{Exit, Failure, Outcome},
     folder::Folder,
@@ -74,19 +76,14 @@ fn show_rules(rules: &[EgressView]) -> String {
     if rules.is_empty() { "no rules: everything may leave the nodes".into() } else { table(&head, rows) }
 }
 
-pub(super) async fn registry(ground: &Ground<'_>, registry: &Registry) -> Outcome {
-    let (since, drill, host, repository, node, limit) = match registry {
-        Registry::Image { name, binary } => {
-            pulldrill_lab::registry_image(name, binary.as_deref()).await?;
-            ground
-                .out
-                .data(&json!({"image": name}), |_| format!("{name} is in this machine's Docker engine"));
-            return Ok(Exit::Yes);
-        }
-        Registry::Log { since, drill, host, repository, node, limit } => {
-            (since, drill, host, repository, node, limit)
-        }
-    };
+pub(super) async fn registry_image(ground: &Ground<'_>, name: &str, binary: Option<&Path>) -> Outcome {
+    pulldrill_lab::registry_image(name, binary).await?;
+    ground.out.data(&json!({"image": name}), |_| format!("{name} is in this machine's Docker engine"));
+    Ok(Exit::Yes)
+}
+
+pub(super) async fn registry_log(ground: &Ground<'_>, log: &RegistryLog) -> Outcome {
+    let RegistryLog { since, drill, host, repository, node, limit } = log;
     let limit = limit.map(|limit| limit.to_string());
     let since = since.to_string();
     let query: Vec<_> = [

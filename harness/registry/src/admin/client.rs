@@ -237,6 +237,8 @@ pub(super) struct Http {
 
 impl Http {
     fn new(address: SocketAddr, token: &str) -> Result<Self, RegistryError> {
+        // The HTTP client panics without it, even where it speaks no TLS.
+        pulldrill_tls::install_provider();
         // The environment's proxies lead elsewhere.
         let client = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).build();
         let client = client.map_err(|error| RegistryError::Unreachable {

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pulldrill_clock::real;
 use pulldrill_tls::Authority;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
@@ -37,10 +38,11 @@ pub(crate) enum Role {
     Tokens,
 }
 
-/// A bound socket with its certificate.
+/// Bound sockets, and the certificate of those that speak TLS.
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     sockets: Vec<TcpListener>,
+    plain: Option<TcpListener>,
     tls: TlsAcceptor,
 }
 
@@ -62,7 +64,7 @@ impl Listener {
         let fail = |source| RegistryError::Listen { host: all[0].clone(), source };
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(fail)?;
         let address = socket.local_addr().map_err(fail)?;
-        Ok(Self { address, sockets: vec![socket], tls })
+        Ok(Self { address, sockets: vec![socket], plain: None, tls })
     }
 
     /// Binds the usual port of an address of the host's own as well.
@@ -72,17 +74,25 @@ impl Listener {
         Ok(())
     }
 
+    /// Binds a port of all addresses for HTTP without TLS as well.
+    pub(crate) async fn also_plain(&mut self, name: &str, port: u16) -> Result<(), RegistryError> {
+        let fail = |source| RegistryError::Listen { host: format!("{name} at port {port}"), source };
+        self.plain = Some(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await.map_err(fail)?);
+        Ok(())
+    }
+
     /// Accepts connections until the host stops.
     pub(crate) fn serve(self, shared: &Arc<Shared>, host: &Arc<Host>, role: Role, tasks: &TaskTracker) {
-        for socket in self.sockets {
-            accept(socket, self.tls.clone(), shared.clone(), host.clone(), role, tasks);
+        let sockets = self.sockets.into_iter().map(|socket| (socket, Some(self.tls.clone())));
+        for (socket, tls) in sockets.chain(self.plain.map(|socket| (socket, None))) {
+            accept(socket, tls, shared.clone(), host.clone(), role, tasks);
         }
     }
 }
 
 fn accept(
     socket: TcpListener,
-    tls: TlsAcceptor,
+    tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
     host: Arc<Host>,
     role: Role,
@@ -123,15 +133,25 @@ async fn connection(
     shared: Arc<Shared>,
     host: Arc<Host>,
     role: Role,
-    tls: TlsAcceptor,
+    tls: Option<TlsAcceptor>,
     stream: TcpStream,
     client: Client,
 ) {
     let _only_slower = stream.set_nodelay(true);
-    let Some(Ok(stream)) = real::timeout(PATIENCE, tls.accept(stream)).await else {
-        tracing::debug!(host = host.name, "no TLS handshake");
-        return;
-    };
+    let Some(tls) = tls else { return exchanges(shared, host, role, stream, client).await };
+    match real::timeout(PATIENCE, tls.accept(stream)).await {
+        Some(Ok(stream)) => exchanges(shared, host, role, stream, client).await,
+        _ => tracing::debug!(host = host.name, "no TLS handshake"),
+    }
+}
+
+async fn exchanges(
+    shared: Arc<Shared>,
+    host: Arc<Host>,
+    role: Role,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    client: Client,
+) {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (shared, host, client) = (shared.clone(), host.clone(), client.clone());
         async move {

@@ -75,7 +75,7 @@ impl Probe<'_> {
     }
 
     async fn furnish(&self) -> Result<(), LabError> {
-        let (host, _port) = &self.host;
+        let (host, port) = &self.host;
         let failed = |error| LabError::part("registry", format!("{host}: {error}"));
         let open = RepositorySpec {
             name: REPOSITORY.into(),
@@ -86,6 +86,7 @@ impl Probe<'_> {
             name: host.clone(),
             personality: "distribution".into(),
             repositories: vec![open],
+            plain_port: Some(*port),
             ..HostSpec::default()
         };
         self.registry.add_host(spec).await.map_err(failed)?;
