@@ -24,11 +24,11 @@ use crate::{
 /// The name of the kind cluster.
 const NAME: &str = "pulldrill-comparison";
 
-/// So many pulls of every pod are waited for: the back-off has then had its first three steps.
-const PULLS: i64 = 4;
+/// For so many seconds every image must have failed: three pulls that time out, and three steps of their back-off.
+const FAILING: i64 = 130;
 
-/// Until then they must have been made; by then a pod that times out at every pull has made them.
-const PATIENCE: Duration = Duration::from_secs(420);
+/// That must be so by then.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The two labs and what they are held against each other with.
 struct World {
@@ -99,22 +99,22 @@ impl World {
         Recording::load(&dir)
     }
 
-    /// Waits until every case has been pulled often enough.
-    async fn pulled(&self, lab: &Lab) -> Result<()> {
+    /// Waits until every case has failed for long enough.
+    async fn failed(&self, lab: &Lab) -> Result<()> {
         until(PATIENCE, "the back-off to grow", async || {
             let status = lab.json(&["status", "--as-instructor", "-o", "json"])?;
             let drills = status["drills"].as_array().context("no drills")?;
-            Ok(drills.iter().all(|drill| pulls(drill) >= PULLS).then_some(()))
+            Ok(drills.iter().all(|drill| failing(drill) >= FAILING).then_some(()))
         })
         .await
     }
 }
 
-/// How often the drill's worst image was pulled.
-fn pulls(drill: &Value) -> i64 {
+/// For how many seconds a drill's image has failed.
+fn failing(drill: &Value) -> i64 {
     let events = drill["events"].as_array().into_iter().flatten();
-    let pulls = events.filter(|event| event["reason"] == "Pulling");
-    pulls.filter_map(|event| event["count"].as_i64()).max().unwrap_or_default()
+    let failures = events.filter(|event| event["reason"] == "Failed");
+    failures.filter_map(|event| event["firstSeconds"].as_i64()).max().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +133,7 @@ async fn a_kind_cluster_and_the_embedded_one_show_the_same() -> Result<()> {
         let kubectl = kubectls.iter().find(|(name, _)| *name == version).map_or(any, |(_, path)| path);
         let mut ours = world.begin_embedded(&dialect, "2")?;
         tokio::try_join!(real.ready(), ours.ready())?;
-        tokio::try_join!(world.pulled(&real), world.pulled(&ours))?;
+        tokio::try_join!(world.failed(&real), world.failed(&ours))?;
         world.compare(&dialect, kubectl, &real, &ours)
     };
     let outcome = outcome.await;
@@ -159,7 +159,7 @@ async fn two_embedded_clusters_show_the_same() -> Result<()> {
         for lab in [&one, &other] {
             let advanced = lab.pulldrill(&["clock", "advance", "3m", "--as-instructor"])?;
             ensure!(advanced.status.success(), "{}", String::from_utf8_lossy(&advanced.stderr));
-            world.pulled(lab).await?;
+            world.failed(lab).await?;
         }
         let differences = world.compare(dialect, &kubectl, &one, &other)?;
         let count = differences.len();
