@@ -59,6 +59,7 @@ pub(crate) fn needed(plan: &Plan, names: &Names) -> BTreeSet<Right> {
         {
             add(&["create", "patch"], resource, Some(namespace), None);
         }
+        add(&["delete"], "pods", Some(namespace), None);
         for resource in ["secrets", "configmaps", "serviceaccounts"] {
             add(&["create", "patch"], resource, Some(namespace), None);
         }
