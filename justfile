@@ -32,3 +32,11 @@ deny:
 # The whole gate.
 ci:
     .ci/run
+
+# The whole gate, with every remedy and every cheat on real Kubernetes.
+ci-full:
+    .ci/run --full
+
+# Time to the five symptoms and memory, kind and embedded side by side.
+bench-backends:
+    cargo bench -p pulldrill-cli --bench backends

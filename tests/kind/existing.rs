@@ -61,6 +61,7 @@ async fn a_lab_is_a_guest_on_a_cluster_that_it_did_not_make() -> Result<()> {
 
 /// A cluster that somebody made with `kind create cluster`.
 struct World {
+    _turn: std::fs::File,
     dir: tempfile::TempDir,
     kind: PathBuf,
     kubectl: PathBuf,
@@ -71,6 +72,7 @@ impl World {
     async fn new() -> Result<Option<Self>> {
         let (Some(kind), Some(image)) = (support::kind(), support::node_image()) else { return Ok(None) };
         let Some((_, kubectl)) = support::kubectls().into_iter().next() else { return Ok(None) };
+        let _turn = support::turn()?;
         pulldrill_tls::install_provider();
         let dir = tempfile::tempdir()?;
         let made = Made(kind.clone());
@@ -97,7 +99,7 @@ impl World {
         .await?;
         let client = Client::try_from(config)?;
         std::mem::forget(made);
-        Ok(Some(Self { dir, kind, kubectl, client }))
+        Ok(Some(Self { _turn, dir, kind, kubectl, client }))
     }
 
     /// The arguments of a lab here, with the account of a kubeconfig file.

@@ -14,11 +14,14 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 #[allow(unused_imports, reason = "not every test program needs all of it")]
-pub(crate) use programs::{kind, kubectls, node_image, on_path, skip};
+pub(crate) use programs::{kind, kubectls, node_image, on_path, skip, turn};
 use pulldrill_clock::real;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// How long a lab may take to come up, on a real cluster too.
+const READY: Duration = Duration::from_secs(420);
 
 /// A running `pulldrill up`, ended and removed when dropped.
 pub(crate) struct Lab {
@@ -46,7 +49,7 @@ impl Lab {
     }
 
     async fn wait_ready(&mut self) -> Result<()> {
-        until(Duration::from_secs(300), "lab.json to appear", async || {
+        until(READY, "lab.json to appear", async || {
             if let Some(status) = self.child.try_wait()? {
                 let log = std::fs::read_to_string(self.dir().join("up.log"))?;
                 bail!("up ended with {status}:\n{log}");

@@ -9,6 +9,38 @@ pub(crate) fn skip(why: &str) {
     let _nobody_listens = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
+/// The `kind` program for tests with a real cluster. They take a Docker engine, a node image and minutes, so they
+/// are asked for by naming both; where they must not be missing, `PULLDRILL_REQUIRE_KIND` is set.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn kind() -> Option<PathBuf> {
+    real("PULLDRILL_TEST_KIND").map(PathBuf::from)
+}
+
+/// The image of a real cluster's nodes.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn node_image() -> Option<String> {
+    real("PULLDRILL_TEST_NODE_IMAGE")
+}
+
+fn real(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok();
+    if value.is_none() {
+        let required = std::env::var_os("PULLDRILL_REQUIRE_KIND").is_some();
+        assert!(!required, "no real cluster: {name} is not set");
+        let _nobody_listens = writeln!(std::io::stderr(), "SKIPPED: no real cluster: set {name}");
+    }
+    value
+}
+
+/// Waits for one's turn with a real cluster: a machine has room for one. It ends when the file is dropped.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn turn() -> std::io::Result<std::fs::File> {
+    let path = std::env::temp_dir().join("pulldrill-test-cluster.lock");
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
 /// The kubectl of a version (`1_20`, `1_36`) that the gate has installed.
 #[allow(dead_code, reason = "not every test program needs it")]
 pub(crate) fn kubectl(version: &str) -> Option<PathBuf> {
@@ -46,24 +78,4 @@ pub(crate) fn kubectls() -> Vec<(String, PathBuf)> {
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
-}
-
-/// The kind program: the one that the gate names, else the one on PATH.
-#[allow(dead_code, reason = "not every test program needs it")]
-pub(crate) fn kind() -> Option<PathBuf> {
-    let path = std::env::var_os("PULLDRILL_TEST_KIND").map(PathBuf::from).or_else(|| on_path("kind"));
-    if path.is_none() {
-        skip("no kind: set PULLDRILL_TEST_KIND, or put it on PATH");
-    }
-    path
-}
-
-/// The image of kind's nodes; nothing is pulled for a test.
-#[allow(dead_code, reason = "not every test program needs it")]
-pub(crate) fn node_image() -> Option<String> {
-    let image = std::env::var("PULLDRILL_TEST_NODE_IMAGE").ok();
-    if image.is_none() {
-        skip("no node image: set PULLDRILL_TEST_NODE_IMAGE");
-    }
-    image
 }

@@ -15,8 +15,10 @@ use pulldrill_registry::admin::{AdminClient, KnownClients, Route};
 
 use super::{
     engine::{Engine, Inside},
+    firewall::{self, Tool},
+    images,
     membership::Node,
-    place, rules,
+    place,
 };
 use crate::{
     LabError,
@@ -29,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// For so long rules that were read are taken for what is there: judging asks often.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Egress rules, by node.
+type Rules = BTreeMap<String, Vec<EgressRule>>;
+
 /// The nodes of a kind cluster.
 #[derive(Clone)]
 pub(super) struct KindNodes(std::sync::Arc<Inner>);
@@ -36,12 +41,14 @@ pub(super) struct KindNodes(std::sync::Arc<Inner>);
 struct Inner {
     engine: Engine,
     nodes: Vec<Node>,
+    /// What each node filters packets with.
+    tools: BTreeMap<String, Tool>,
     control: AdminClient,
     /// Networks of pods, by node.
     pods: Vec<Route>,
     names: RwLock<BTreeMap<String, IpAddr>>,
     outside: RwLock<Option<IpAddr>>,
-    seen: tokio::sync::Mutex<Option<(Instant, BTreeMap<String, Vec<EgressRule>>)>>,
+    seen: tokio::sync::Mutex<Option<(Instant, Rules)>>,
 }
 
 impl KindNodes {
@@ -57,9 +64,14 @@ impl KindNodes {
         let pods = nodes
             .iter()
             .flat_map(|node| networks(node).into_iter().map(|network| Route { network, via: node.address }));
+        let tools = nodes.iter().map(|node| async move {
+            let inside = engine.inside(&node.name, PATIENCE);
+            Ok::<_, LabError>((node.name.clone(), firewall::tool(&inside).await?))
+        });
         let inner = Inner {
             engine: engine.clone(),
             pods: pods.collect(),
+            tools: try_join_all(tools).await?.into_iter().collect(),
             nodes,
             control,
             names: RwLock::default(),
@@ -100,9 +112,13 @@ impl KindNodes {
         self.0.engine.inside(&node.name, PATIENCE)
     }
 
-    async fn read(&self) -> Result<BTreeMap<String, Vec<EgressRule>>, LabError> {
+    fn tool(&self, node: &Node) -> Tool {
+        self.0.tools.get(&node.name).copied().unwrap_or(Tool::Iptables)
+    }
+
+    async fn read(&self) -> Result<Rules, LabError> {
         let each = self.0.nodes.iter().map(|node| async move {
-            let rules = rules::read(&self.inside(node)).await?;
+            let rules = self.tool(node).read(&self.inside(node)).await?;
             Ok::<_, LabError>((node.name.clone(), rules))
         });
         Ok(try_join_all(each).await?.into_iter().collect())
@@ -111,7 +127,7 @@ impl KindNodes {
 
 #[async_trait]
 impl NodeNetwork for KindNodes {
-    async fn egress(&self) -> Result<BTreeMap<String, Vec<EgressRule>>, LabError> {
+    async fn egress(&self) -> Result<Rules, LabError> {
         let mut seen = self.0.seen.lock().await;
         if let Some((at, rules)) = &*seen
             && at.elapsed() < FRESH
@@ -127,7 +143,7 @@ impl NodeNetwork for KindNodes {
         let mut seen = self.0.seen.lock().await;
         *seen = None;
         let Some(node) = self.0.nodes.iter().find(|known| known.name == node) else { return Ok(()) };
-        Ok(rules::replace(&self.inside(node), &rules).await?)
+        Ok(self.tool(node).replace(&self.inside(node), &rules).await?)
     }
 
     async fn add_hosts(&self, hosts: &[NodeHost]) -> Result<(), LabError> {
@@ -172,11 +188,8 @@ impl NodeNetwork for KindNodes {
 #[async_trait]
 impl NodeImages for KindNodes {
     async fn forget_images(&self, host: &str) -> Result<(), LabError> {
-        let each = self
-            .0
-            .nodes
-            .iter()
-            .map(|node| async move { place::forget_images(&self.inside(node), host).await });
+        let each =
+            self.0.nodes.iter().map(|node| async move { images::forget(&self.inside(node), host).await });
         try_join_all(each).await?;
         Ok(())
     }

@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    KindError,
+    KindError, containerd,
     engine::{Engine, Inside},
     membership::Node,
     shell::Shell,
@@ -46,14 +46,7 @@ pub(super) async fn settle(
         printf 'nameserver %s\\n' \"$2\" >/etc/resolv.conf
         mkdir -p /etc/containerd/certs.d";
     shell.ok(&["sh", "-c", script, "sh", &own.to_string(), &registry.to_string()]).await?;
-    let dump = shell.ok(&["containerd", "config", "dump"]).await?;
-    if !dump.contains("/etc/containerd/certs.d") {
-        return Err(KindError::Invalid(format!(
-            "containerd of {} does not read /etc/containerd/certs.d: use a node image of kind 0.27 or later, or one whose \
-             containerd has that folder as config_path of its registries",
-            node.name
-        )));
-    }
+    containerd::check(shell).await?;
     let closed = DEFAULT_HOSTS.replace("{{closed}}", &format!("{registry}:1"));
     let files =
         [(AUTHORITY.to_owned(), authority.to_owned()), ("certs.d/_default/hosts.toml".to_owned(), closed)];
@@ -63,35 +56,34 @@ pub(super) async fn settle(
 /// Tells a node's runtime how to reach registries of the lab.
 pub(super) async fn add_hosts(engine: &Engine, node: &Node, hosts: &[NodeHost]) -> Result<(), KindError> {
     let ca = format!("ca = \"{CONTAINERD}/{AUTHORITY}\"");
-    let files: Vec<(String, String)> = hosts
+    let files = hosts
         .iter()
         .map(|host| {
             let text = HOSTS.replace("{{server}}", &format!("https://{}", host.name)).replace("{{ca}}", &ca);
-            (format!("certs.d/{}/hosts.toml", host.image_host), text)
+            Ok((format!("{}/hosts.toml", folder(host)?), text))
         })
-        .collect();
+        .collect::<Result<Vec<_>, KindError>>()?;
     engine.upload(&node.name, CONTAINERD, archive(&files)?).await
 }
 
 /// Lets a node's runtime forget them.
 pub(super) async fn remove_hosts(inside: &Inside, hosts: &[NodeHost]) -> Result<(), KindError> {
-    let folders: Vec<String> =
-        hosts.iter().map(|host| format!("{CONTAINERD}/certs.d/{}", host.image_host)).collect();
+    let folder = |host: &NodeHost| Ok(format!("{CONTAINERD}/{}", folder(host)?));
+    let folders = hosts.iter().map(folder).collect::<Result<Vec<String>, KindError>>()?;
     let mut command = vec!["rm", "-rf", "--"];
     command.extend(folders.iter().map(String::as_str));
     let shell: &dyn Shell = inside;
     shell.ok(&command).await.map(drop)
 }
 
-/// Lets a node's runtime forget the images of a registry, under all their names.
-pub(super) async fn forget_images(inside: &Inside, host: &str) -> Result<(), KindError> {
-    let script = "set -eu
-        images=$(ctr --namespace k8s.io images ls | awk -v host=\"$1/\" '
-            NR > 1 { name[NR] = $1; of[NR] = $3; if (index($1, host) == 1) ours[$3] = 1 }
-            END { for (n in name) if (of[n] in ours) print name[n] }')
-        [ -z \"$images\" ] || ctr --namespace k8s.io images rm --sync $images >/dev/null";
-    let shell: &dyn Shell = inside;
-    shell.ok(&["sh", "-c", script, "sh", host]).await.map(drop)
+/// A host's folder in containerd's settings. Its name comes from a scenario, and must not lead elsewhere.
+fn folder(host: &NodeHost) -> Result<String, KindError> {
+    let name = &host.image_host;
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
+    if name.bytes().all(good) && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(format!("certs.d/{name}"));
+    }
+    Err(KindError::Invalid(format!("{name:?} is not the name of a registry host")))
 }
 
 /// Files as a tar archive.
@@ -105,4 +97,24 @@ fn archive(files: &[(String, String)]) -> Result<Vec<u8>, KindError> {
         archive.append_data(&mut header, path, text.as_bytes())
     });
     packed.and_then(|()| archive.into_inner()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_cannot_lead_out_of_the_folder() {
+        let host = |name: &str| NodeHost {
+            image_host: name.into(),
+            name: name.into(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            local: ([127, 0, 0, 1], 1).into(),
+            resolves: true,
+        };
+        for name in ["", "..", "a/b", "../x", "_default", "a b", "a\"b"] {
+            assert!(folder(&host(name)).is_err(), "{name:?}");
+        }
+        assert_eq!(folder(&host("a.b:5000")).unwrap(), "certs.d/a.b:5000");
+    }
 }

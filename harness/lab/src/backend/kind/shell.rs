@@ -41,7 +41,7 @@ impl dyn Shell + '_ {
         self.succeeded(command, output)
     }
 
-    fn succeeded(&self, command: &[&str], output: Output) -> Result<String, KindError> {
+    pub(super) fn succeeded(&self, command: &[&str], output: Output) -> Result<String, KindError> {
         if output.code == 0 {
             return Ok(output.stdout);
         }

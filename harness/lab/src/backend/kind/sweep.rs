@@ -32,13 +32,6 @@ pub(crate) struct Removed {
     pub(crate) images: Vec<String>,
 }
 
-impl Removed {
-    /// Whether there was nothing to remove.
-    pub(crate) fn nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// What is to be removed.
 #[derive(Clone, Debug)]
 pub(crate) struct Sweep {
@@ -196,7 +189,7 @@ mod tests {
             assert!(engine.inspect_container(other).await.unwrap().is_some());
         }
         assert!(engine.network(&their_network.id).await.is_ok());
-        assert!(engine.has_image(&their_image).await.unwrap());
+        assert!(testing::has_image(&engine, &their_image).await);
 
         remove_container(&engine, &foreign).await.unwrap();
         theirs.sweep().await;

@@ -4,6 +4,7 @@ use std::{io::Write, path::Path, time::Duration};
 
 use super::{
     engine::{ContainerSpec, Engine, Inside, Network},
+    error::Asked,
     folder::{KindFolder, Record},
     owner::Owner,
     sweep::{Removed, Sweep},
@@ -24,6 +25,12 @@ pub(super) fn skip(why: &str) {
 /// The machine's Docker engine.
 pub(super) async fn engine() -> Option<Engine> {
     Engine::connect().await.inspect_err(|error| skip(&error.to_string())).ok()
+}
+
+/// Whether an image is there.
+pub(super) async fn has_image(engine: &Engine, image: &str) -> bool {
+    let found = engine.docker().inspect_image(image).await;
+    found.asked_if_there(|| "look".into()).unwrap().is_some()
 }
 
 /// A lab's belongings, in a folder of its own.
@@ -76,7 +83,23 @@ impl Made {
     pub(super) async fn sweep(&self) -> Removed {
         let sweep = Sweep::from_folder(self.folder.path()).unwrap().unwrap();
         let removed = sweep.run(&self.engine).await.unwrap();
-        assert!(sweep.run(&self.engine).await.unwrap().nothing(), "a second sweep finds nothing");
+        assert_eq!(
+            sweep.run(&self.engine).await.unwrap(),
+            Removed::default(),
+            "a second sweep finds something"
+        );
         removed
+    }
+}
+
+/// A test that fails half-way leaves nothing behind either.
+impl Drop for Made {
+    fn drop(&mut self) {
+        let Ok(Some(sweep)) = Sweep::from_folder(self.folder.path()) else { return };
+        let sweeping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async { sweep.run(&Engine::connect().await.unwrap()).await.unwrap() });
+        });
+        drop(sweeping.join());
     }
 }

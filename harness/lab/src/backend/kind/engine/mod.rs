@@ -13,11 +13,12 @@ use std::path::Path;
 
 use bollard::Docker;
 
-use super::{KindError, error::Asked};
+use super::KindError;
 
 pub(crate) use address::config_folder;
-pub(crate) use container::{ContainerSpec, Inspected};
+pub(crate) use container::ContainerSpec;
 pub(crate) use exec::Inside;
+#[cfg(test)]
 pub(crate) use network::Network;
 
 /// A connection to a Docker engine; cheap to clone.
@@ -73,11 +74,5 @@ impl Engine {
     /// The engine's API.
     pub(super) fn docker(&self) -> &Docker {
         &self.docker
-    }
-
-    /// Whether an image is there.
-    pub(crate) async fn has_image(&self, image: &str) -> Result<bool, KindError> {
-        let found = self.docker.inspect_image(image).await;
-        Ok(found.asked_if_there(|| format!("look for the image {image}"))?.is_some())
     }
 }

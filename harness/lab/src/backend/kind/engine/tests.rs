@@ -20,7 +20,7 @@ async fn a_container_of_our_own_program_runs_commands() {
     let Some(engine) = testing::engine().await else { return };
     let made = testing::Made::new(engine.clone());
     let (image, network) = (made.image().await, made.network().await);
-    assert!(engine.has_image(&image).await.unwrap());
+    assert!(testing::has_image(&engine, &image).await);
     let (id, inside) = made.container("one", &image, &network).await;
 
     let command = ["/pulldrill", "-c", "echo out; echo err >&2; exit 3"];
@@ -54,6 +54,6 @@ async fn a_container_of_our_own_program_runs_commands() {
     let again = engine.create_network(&made.owner).await.unwrap_err().to_string();
     assert!(again.contains("choose another name"), "{again}");
     made.sweep().await;
-    assert!(!engine.has_image(&image).await.unwrap());
+    assert!(!testing::has_image(&engine, &image).await);
     assert!(engine.inspect_container(&id).await.unwrap().is_none());
 }
