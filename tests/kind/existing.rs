@@ -66,6 +66,7 @@ struct World {
     kind: PathBuf,
     kubectl: PathBuf,
     client: Client,
+    _turn: std::fs::File,
 }
 
 impl World {
@@ -73,6 +74,7 @@ impl World {
         let (Some(kind), Some(image)) = (support::kind(), support::node_image()) else { return Ok(None) };
         let Some((_, kubectl)) = support::kubectls().into_iter().next() else { return Ok(None) };
         let _turn = support::turn()?;
+        let turn = support::turn()?;
         pulldrill_tls::install_provider();
         let dir = tempfile::tempdir()?;
         let made = Made(kind.clone());
@@ -337,9 +339,6 @@ impl Made {
 
 impl Drop for Made {
     fn drop(&mut self) {
-        if std::env::var_os("PULLDRILL_TEST_KEEP").is_some() {
-            return;
-        }
         let kubeconfig = std::env::temp_dir().join(format!("{NAME}-kubeconfig"));
         drop(run(self.kind().args(["delete", "cluster", "--name", NAME, "--kubeconfig"]).arg(&kubeconfig)));
         drop(std::fs::remove_file(kubeconfig));
