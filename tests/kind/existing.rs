@@ -66,7 +66,6 @@ struct World {
     kind: PathBuf,
     kubectl: PathBuf,
     client: Client,
-    _turn: std::fs::File,
 }
 
 impl World {
@@ -74,7 +73,6 @@ impl World {
         let (Some(kind), Some(image)) = (support::kind(), support::node_image()) else { return Ok(None) };
         let Some((_, kubectl)) = support::kubectls().into_iter().next() else { return Ok(None) };
         let _turn = support::turn()?;
-        let turn = support::turn()?;
         pulldrill_tls::install_provider();
         let dir = tempfile::tempdir()?;
         let made = Made(kind.clone());
