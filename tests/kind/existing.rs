@@ -247,6 +247,8 @@ impl World {
                 made.iter().find(|(made, _)| *made == name).with_context(|| format!("no {name}"))?;
             let found = serde_json::to_value(found)?;
             let mut wanted = object.clone();
+            // Lists say this once for all; the name that was looked for has it.
+            wanted.as_object_mut().map(|fields| (fields.remove("apiVersion"), fields.remove("kind")));
             // Drawn anew for every run.
             for drawn in ["/metadata/annotations/pulldrill.dev~1run", "/data/token"] {
                 if let (Some(wanted), Some(found)) = (wanted.pointer_mut(drawn), found.pointer(drawn)) {
