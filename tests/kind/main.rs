@@ -6,6 +6,7 @@
 #[path = "../support/comparison/mod.rs"]
 mod comparison;
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "end-to-end tests need more of it")]
 mod support;
 
 mod cases;

@@ -60,7 +60,7 @@ impl Lab {
 
     /// Waits until the lab has written a file of its folder.
     pub(crate) async fn wait_for(&mut self, name: &str) -> Result<()> {
-        until(Duration::from_secs(300), name, async || {
+        until(READY, name, async || {
             if let Some(status) = self.child.try_wait()? {
                 let log = std::fs::read_to_string(self.dir.path().join("up.log"))?;
                 bail!("up ended with {status}:\n{log}");

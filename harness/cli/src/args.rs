@@ -176,7 +176,7 @@ pub(crate) enum Command {
     /// Stop the lab and remove what `up` made
     Down,
     /// Run every remedy and every cheat in a lab of its own
-    Selftest(Selftest),
+    Selftest(Box<Selftest>),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -358,7 +358,7 @@ pub(crate) enum Registry {
         binary: Option<PathBuf>,
     },
     /// What the registries saw
-    Log(RegistryLog),
+    Log(Box<RegistryLog>),
     /// Serve registries alone, controlled through an admin API whose token is in PULLDRILL_ADMIN_TOKEN
     Serve(RegistryServe),
 }

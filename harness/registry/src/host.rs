@@ -59,8 +59,9 @@ impl Host {
     ) -> Result<Self, RegistryError> {
         let personality = personality(&spec)?;
         let profile = spec.limits.as_deref().unwrap_or(personality.limits);
-        let limits = quota::profile(profile)
+        let mut limits = quota::profile(profile)
             .map_err(|known| RegistryError::NoLimits { name: profile.to_owned(), known })?;
+        limits.token_seconds = spec.token_lifetime_seconds.unwrap_or(limits.token_seconds);
         let (account, region) = account_and_region(&spec);
         let own = own_addresses(&spec)?;
         let host = Self {

@@ -29,6 +29,8 @@ pub struct HostSpec {
     pub address: Option<IpAddr>,
     /// The same for the separate host.
     pub auth_address: Option<IpAddr>,
+    /// How long its tokens are good, in place of what its profile of limits says.
+    pub token_lifetime_seconds: Option<u32>,
     /// A port of all addresses at which its clients reach it by plain HTTP as well.
     pub plain_port: Option<u16>,
 }

@@ -263,14 +263,7 @@ async fn a_host_that_is_named_by_its_port_is_also_served_without_tls() {
     let plain = HostSpec { plain_port: Some(port), ..spec(&format!("localhost:{port}"), "distribution") };
     let info = client.add_host(plain).await.unwrap();
     client.push_image(&info.name, "open", Some("1"), &ImageSpec::default()).await.unwrap();
-    let get = async |path: &str| {
-        let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", info.name);
-        socket.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await.unwrap();
-        answer
-    };
+    let get = async |path: &str| plainly(&info.name, port, path, "").await;
     assert!(get("/v2/open/manifests/1").await.starts_with("HTTP/1.1 200 "));
     assert!(get("/v2/app/manifests/1").await.starts_with("HTTP/1.1 401 "));
     let through_the_tunnel = world.ask(&local(&info), "GET", "/v2/open/manifests/1", "").await;
@@ -281,6 +274,76 @@ async fn a_host_that_is_named_by_its_port_is_also_served_without_tls() {
     client.remove_host(&info.name).await.unwrap();
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err(), "the port outlives the host");
     admin.end().await;
+}
+
+/// One exchange without TLS, with the name that the host has in images.
+async fn plainly(name: &str, port: u16, path: &str, authorization: &str) -> String {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n{authorization}\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_plain_port_the_way_to_a_token_leads_to_that_port() {
+    let world = World::held();
+    let admin = Admin::over(&world, "127.0.0.1:0").await;
+    let client = admin.client(TOKEN).await.unwrap();
+    for (personality, path) in
+        [("docker-hub", "/token"), ("harbor", "/service/token"), ("artifact-registry", "/v2/token")]
+    {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let name = format!("localhost:{port}");
+        let info =
+            client.add_host(HostSpec { plain_port: Some(port), ..spec(&name, personality) }).await.unwrap();
+        client.push_image(&name, "app", Some("1"), &ImageSpec::default()).await.unwrap();
+        let challenge = plainly(&name, port, "/v2/app/manifests/1", "").await;
+        assert!(challenge.contains(&format!("realm=\"http://{name}{path}\"")), "{challenge}");
+        let tunnelled = world.ask(&local(&info), "GET", "/v2/app/manifests/1", "").await;
+        assert!(!tunnelled.header("www-authenticate").contains(&name), "{personality}");
+        let service = challenge.split("service=\"").nth(1).unwrap().split('"').next().unwrap();
+        let path = format!("{path}?service={service}&scope=repository:app:pull");
+        let login = format!("authorization: {}\r\n", basic("dev", "s3cret"));
+        let token = plainly(&name, port, &path, &login).await;
+        let token: serde_json::Value = serde_json::from_str(token.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let bearer = format!("authorization: Bearer {}\r\n", token["token"].as_str().unwrap());
+        let pulled = plainly(&name, port, "/v2/app/manifests/1", &bearer).await;
+        assert!(pulled.starts_with("HTTP/1.1 200 "), "{personality}: {pulled}");
+    }
+    admin.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_live_as_long_as_the_owner_says() {
+    let world = World::held();
+    let hours = |hours| SignedDuration::from_hours(hours);
+    let short = HostSpec { token_lifetime_seconds: Some(90), ..spec(ECR, "ecr") };
+    let info = world.registry.add_host(short).await.unwrap();
+    world.registry.push_image(ECR, "app", Some("1"), &ImageSpec::default()).unwrap();
+    let now = world.clock.now();
+    let token = world.registry.issue_token(ECR).unwrap();
+    assert_eq!(token.expires_at, now + SignedDuration::from_secs(90));
+    let api = Call { to: info.token_host.clone().unwrap().1, name: None, node: None };
+    let request = http::Request::builder()
+        .method("POST")
+        .uri("/")
+        .header("x-amz-target", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken")
+        .header("authorization", "AWS4-HMAC-SHA256 x");
+    let shown = world.send(&api, request, b"{}").await.json();
+    let end = shown["authorizationData"][0]["expiresAt"].as_f64().unwrap();
+    assert!((end - (now + SignedDuration::from_secs(90)).as_duration().as_secs_f64()).abs() < 1.0, "{shown}");
+    let pull = async || {
+        let basic = basic("AWS", &token.password);
+        world.ask(&local(&info), "GET", "/v2/app/manifests/1", &basic).await.status.as_u16()
+    };
+    assert_eq!(pull().await, 200);
+    world.clock.advance(SignedDuration::from_secs(91)).await;
+    assert_eq!(pull().await, 403);
+    let usual = world.registry.add_host(spec(&ECR.replacen("123", "321", 1), "ecr")).await.unwrap();
+    let usual = world.registry.issue_token(&usual.name).unwrap();
+    assert_eq!(usual.expires_at, world.clock.now() + hours(12));
 }
 
 #[tokio::test(flavor = "multi_thread")]

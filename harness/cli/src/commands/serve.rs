@@ -47,9 +47,9 @@ pub(super) async fn registry(ground: &Ground<'_>, args: &RegistryServe) -> Outco
     let token = token(std::env::var(TOKEN).ok())?;
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
-    let authority = Authority::new("pulldrill registry").map_err(RegistryError::from).map_err(failed)?;
+    let authority = Authority::new("pulldrill registry").map_err(RegistryError::from)?;
     let interface = match &args.interface {
-        Some(name) => Some(Arc::new(Interface::named(name).await.map_err(failed)?)),
+        Some(name) => Some(Arc::new(Interface::named(name).await?)),
         None => None,
     };
     let platform = format!("linux/{}", site::architecture());
@@ -65,7 +65,7 @@ pub(super) async fn registry(ground: &Ground<'_>, args: &RegistryServe) -> Outco
         },
     );
     let dns = match args.dns {
-        Some(address) => Some(Dns::bind(address).await.map_err(failed)?),
+        Some(address) => Some(Dns::bind(address).await?),
         None => None,
     };
     let unbound = |error| Failure::infrastructure(format!("cannot listen at {}: {error}", args.admin));
@@ -92,8 +92,10 @@ fn token(given: Option<String>) -> Result<String, Failure> {
     })
 }
 
-fn failed(error: RegistryError) -> Failure {
-    Failure::infrastructure(error.to_string())
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::infrastructure(error.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -78,11 +78,10 @@ fn authorization(exchange: &Exchange<'_>) -> Result<Value, Refusal> {
     let broken = |error: crate::RegistryError| ("ServerException", error.to_string());
     let token = exchange.host.issue(exchange.now).map_err(broken)?;
     let encoded = STANDARD.encode(format!("{ISSUED_USER}:{}", token.password));
-    let endpoint = exchange.own_way();
     Ok(json!({ "authorizationData": [{
         "authorizationToken": encoded,
         "expiresAt": seconds(exchange, token.expires_at),
-        "proxyEndpoint": format!("https://{endpoint}"),
+        "proxyEndpoint": exchange.own_url(),
     }] }))
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) host: &'a Host,
     pub(crate) role: Role,
+    /// It came without TLS, at the port that the host is named by.
+    pub(crate) plain: bool,
     pub(crate) client: Client,
     pub(crate) now: Timestamp,
     pub(crate) method: Method,
@@ -64,19 +66,26 @@ impl Exchange<'_> {
         self.way_to(&self.host.name, self.host.local.read().0)
     }
 
+    /// The same as a URL.
+    pub(crate) fn own_url(&self) -> String {
+        format!("{}://{}", if self.plain { "http" } else { "https" }, self.own_way())
+    }
+
     fn way_to(&self, name: &str, address: SocketAddr) -> String {
-        if self.came_locally() { address.to_string() } else { name.to_owned() }
+        if self.came_locally() && !self.plain { address.to_string() } else { name.to_owned() }
     }
 
     /// Where this client gets tokens.
     fn realm(&self) -> String {
         let Scheme::Bearer { path, .. } = self.host.personality.scheme else { return String::new() };
         let token_address = self.host.local.read().1;
-        let host = match (&self.host.token_name, token_address) {
-            (Some(name), Some(address)) => self.way_to(name, address),
-            _ => self.own_way(),
-        };
-        format!("https://{host}{path}")
+        match (&self.host.token_name, token_address) {
+            // At a plain port there is no other host.
+            (Some(name), Some(address)) if !self.plain => {
+                format!("https://{}{path}", self.way_to(name, address))
+            }
+            _ => format!("{}{path}", self.own_url()),
+        }
     }
 
     /// The right that this method needs.
@@ -130,7 +139,7 @@ impl Exchange<'_> {
 pub(crate) async fn exchange(
     shared: &Arc<Shared>,
     host: &Arc<Host>,
-    role: Role,
+    (role, plain): (Role, bool),
     client: Client,
     request: Request<Incoming>,
 ) -> Answer {
@@ -140,6 +149,7 @@ pub(crate) async fn exchange(
         shared,
         host,
         role,
+        plain,
         client,
         now: shared.clock.now(),
         method: head.method,

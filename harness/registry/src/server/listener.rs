@@ -138,9 +138,9 @@ async fn connection(
     client: Client,
 ) {
     let _only_slower = stream.set_nodelay(true);
-    let Some(tls) = tls else { return exchanges(shared, host, role, stream, client).await };
+    let Some(tls) = tls else { return exchanges(shared, host, role, true, stream, client).await };
     match real::timeout(PATIENCE, tls.accept(stream)).await {
-        Some(Ok(stream)) => exchanges(shared, host, role, stream, client).await,
+        Some(Ok(stream)) => exchanges(shared, host, role, false, stream, client).await,
         _ => tracing::debug!(host = host.name, "no TLS handshake"),
     }
 }
@@ -149,13 +149,15 @@ async fn exchanges(
     shared: Arc<Shared>,
     host: Arc<Host>,
     role: Role,
+    plain: bool,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     client: Client,
 ) {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (shared, host, client) = (shared.clone(), host.clone(), client.clone());
         async move {
-            let answer: Response<_> = exchange::exchange(&shared, &host, role, client, request).await;
+            let answer: Response<_> =
+                exchange::exchange(&shared, &host, (role, plain), client, request).await;
             Ok::<_, std::convert::Infallible>(answer)
         }
     });

@@ -23,7 +23,7 @@ const JSON: &str = "application/json";
 /// Whether a request is for the token service.
 pub(crate) fn is_for(exchange: &Exchange<'_>) -> bool {
     let Scheme::Bearer { host, path, .. } = exchange.host.personality.scheme else { return false };
-    exchange.path == path && (host.is_none() || exchange.role == Role::Tokens)
+    exchange.path == path && (host.is_none() || exchange.role == Role::Tokens || exchange.plain)
 }
 
 /// What is asked of the token service.

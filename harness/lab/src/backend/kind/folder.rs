@@ -33,14 +33,14 @@ pub(crate) struct KindFolder(PathBuf);
 impl KindFolder {
     /// The folder in a lab's folder, whether it exists or not.
     pub(crate) fn of(lab: &Path) -> Self {
-        Self(lab.join("kind"))
+        // The path is how a left-over program is recognised, so it is one whatever the folder is called by.
+        Self(lab.canonicalize().unwrap_or_else(|_| lab.to_owned()).join("kind"))
     }
 
     /// Makes the folder, readable by its owner only.
     pub(crate) fn make(lab: &Path) -> Result<Self, LabError> {
-        let folder = Self::of(lab);
-        write::make_folder(&folder.0)?;
-        Ok(folder)
+        write::make_folder(&lab.join("kind"))?;
+        Ok(Self::of(lab))
     }
 
     /// Writes down whose everything is.

@@ -1,16 +1,18 @@
 //! What the `kind` program sees of the user's environment: nothing that would lead it, or a node, elsewhere.
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, path::Path};
 
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::super::{engine, folder::KindFolder, owner::Owner};
+use super::super::{folder::KindFolder, owner::Owner};
 use crate::{LabError, folder::write};
 
-/// Takes away what would lead elsewhere, and says which engine and network to use.
+/// Takes away what would lead elsewhere, and says which engine and network to use. `settings` is the folder of the
+/// user's settings for the `docker` program.
 pub(super) fn set(
     command: &mut Command,
+    settings: Option<&Path>,
     host: &str,
     owner: &Owner,
     folder: &KindFolder,
@@ -22,8 +24,7 @@ pub(super) fn set(
         .env("DOCKER_HOST", host)
         .env("KIND_EXPERIMENTAL_PROVIDER", "docker")
         .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", owner.network());
-    let own = engine::config_folder(&|name| std::env::var(name).ok());
-    let settings = own.and_then(|own| std::fs::read_to_string(own.join("config.json")).ok());
+    let settings = settings.and_then(|folder| std::fs::read_to_string(folder.join("config.json")).ok());
     if let Some(settings) = settings.and_then(|text| without_proxies(&text)) {
         write::make_folder(&folder.docker_config())?;
         write::private(&folder.docker_config().join("config.json"), &settings)?;

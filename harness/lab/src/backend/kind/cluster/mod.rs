@@ -19,7 +19,7 @@ pub(crate) use render::ClusterSpec;
 
 use super::{
     KindError,
-    engine::Engine,
+    engine::{Engine, config_folder},
     folder::KindFolder,
     membership::{self, Whose},
     owner::Owner,
@@ -73,7 +73,8 @@ pub(crate) async fn create(
         .arg(folder.cluster())
         .arg("--kubeconfig")
         .arg(folder.kubeconfig());
-    environment::set(&mut command, engine.host(), owner, folder)?;
+    let settings = config_folder(&|name| std::env::var(name).ok());
+    environment::set(&mut command, settings.as_deref(), engine.host(), owner, folder)?;
     Ok(run(command, folder, stop).await?)
 }
 

@@ -56,6 +56,26 @@ fn stand_in(script: &str) -> (tempfile::TempDir, KindFolder, Command) {
 }
 
 #[tokio::test]
+async fn the_program_sees_our_engine_and_network_and_settings_without_proxies() {
+    let (lab, folder, _) = stand_in("");
+    let mine = lab.path().join("mine");
+    std::fs::create_dir(&mine).unwrap();
+    std::fs::write(mine.join("config.json"), r#"{"proxies":{"default":{"httpProxy":"http://bad"}}}"#)
+        .unwrap();
+    let mut command = Command::new("/bin/sh");
+    let script =
+        "echo $DOCKER_HOST $KIND_EXPERIMENTAL_DOCKER_NETWORK; cat $DOCKER_CONFIG/config.json; exit 1";
+    command.args(["-c", script]).env("DOCKER_CONFIG", &mine);
+    let owner = Owner { id: "1".into(), name: "a".into() };
+    environment::set(&mut command, Some(&mine), "unix:///x", &owner, &folder).unwrap();
+    let KindError::Kind { tail, .. } = run(command, &folder, &CancellationToken::new()).await.unwrap_err()
+    else {
+        panic!("it ended well");
+    };
+    assert_eq!(tail, "unix:///x pulldrill-a\n{}");
+}
+
+#[tokio::test]
 async fn the_end_of_the_log_is_in_the_error() {
     let (_lab, folder, command) = stand_in("echo all is well; echo 'no such image' >&2; exit 7");
     let error = run(command, &folder, &CancellationToken::new()).await.unwrap_err().to_string();

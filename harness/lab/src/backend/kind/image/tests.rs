@@ -37,6 +37,17 @@ fn the_running_program_is_packed_with_its_loader_and_libraries() {
 }
 
 #[test]
+fn a_static_program_is_all_there_is() {
+    // The smallest program header says: no loader, no libraries.
+    let mut bytes = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0];
+    bytes.resize(64, 0);
+    (bytes[52], bytes[54], bytes[58]) = (64, 56, 64);
+    let program = program::read(&bytes).unwrap();
+    assert_eq!(program, program::Program { architecture: "amd64".into(), ..Default::default() });
+    assert!(libraries::of(Path::new("/x"), &program).unwrap().is_empty());
+}
+
+#[test]
 fn what_cannot_run_there_is_refused_with_the_way_out() {
     let this = std::env::current_exe().unwrap();
     let wrong = pack(&this, &image("sparc")).unwrap_err().to_string();
