@@ -11,3 +11,4 @@ mod crash;
 mod existing;
 mod lab;
 mod machine;
+mod peer;
