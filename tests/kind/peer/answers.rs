@@ -9,7 +9,7 @@ use regex::Regex;
 use reqwest::{Client, Method, Response, redirect::Policy};
 use serde_json::Value;
 
-use super::requests::Request;
+use super::requests::{OCI, Request};
 
 /// What names one upload, its state or one server.
 static OF_ONCE: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
@@ -46,7 +46,8 @@ impl Peer {
 
     /// What a path has, with its type; it has to be there.
     pub(crate) async fn fetch(&self, path: &str) -> Result<(String, Vec<u8>)> {
-        let response = self.client.get(format!("{}{path}", self.base)).send().await?;
+        let call = self.client.get(format!("{}{path}", self.base)).header("accept", OCI);
+        let response = call.send().await?;
         ensure!(response.status() == 200, "{path}: {}", response.status());
         let media = response.headers().get("content-type").context("no type")?.to_str()?.to_owned();
         Ok((media, response.bytes().await?.to_vec()))

@@ -3,7 +3,7 @@
 use super::{PASSWORD, USER};
 
 const NOWHERE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
-const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
 /// An image in the parts that a push sends.
