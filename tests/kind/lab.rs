@@ -105,8 +105,8 @@ fn pods_are_no_nodes(lab: &Lab) -> Result<()> {
     let host = lab.json(&["node", "egress", "list", "-o", "json"])?;
     ensure!(host.as_array().is_some_and(|rules| rules.len() == 1), "{host:#}");
     let info: Value = serde_json::from_str(&std::fs::read_to_string(lab.dir().join("lab.json"))?)?;
-    let registry = info["registries"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-    let registry = registry.filter(|name| name.starts_with("registry.")).next_back().unwrap_or_default();
+    let mut registry = info["registries"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    let registry = registry.rfind(|name| name.starts_with("registry.")).unwrap_or_default();
     let last = entries.last().and_then(|entry| entry["seq"].as_u64()).unwrap_or_default();
     // The network of some pod, entered from its node; curl is the node's.
     let script = format!(

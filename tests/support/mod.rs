@@ -37,24 +37,35 @@ impl Lab {
 
     /// [`Lab::up`] with a change to the command before it starts.
     pub(crate) async fn up_with(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Result<Self> {
+        let mut lab = Self::begin(args, prepare)?;
+        lab.ready().await?;
+        Ok(lab)
+    }
+
+    /// [`Lab::up_with`] that does not wait; see [`Lab::ready`].
+    pub(crate) fn begin(args: &[&str], prepare: impl FnOnce(&mut Command)) -> Result<Self> {
         let dir = TempDir::new()?;
         let mut command = pulldrill(dir.path());
         command.arg("up").args(["--listen", "127.0.0.1:0"]).args(args);
         let log = std::fs::File::create(dir.path().join("up.log"))?;
         command.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
         prepare(&mut command);
-        let mut lab = Self { child: command.spawn()?, dir };
-        lab.wait_ready().await?;
-        Ok(lab)
+        Ok(Self { child: command.spawn()?, dir })
     }
 
-    async fn wait_ready(&mut self) -> Result<()> {
-        until(READY, "lab.json to appear", async || {
+    /// Waits until the lab is ready.
+    pub(crate) async fn ready(&mut self) -> Result<()> {
+        self.wait_for("lab.json").await
+    }
+
+    /// Waits until the lab has written a file of its folder.
+    pub(crate) async fn wait_for(&mut self, name: &str) -> Result<()> {
+        until(READY, name, async || {
             if let Some(status) = self.child.try_wait()? {
-                let log = std::fs::read_to_string(self.dir().join("up.log"))?;
+                let log = std::fs::read_to_string(self.dir.path().join("up.log"))?;
                 bail!("up ended with {status}:\n{log}");
             }
-            Ok(self.dir().join("lab.json").exists().then_some(()))
+            Ok(self.dir().join(name).exists().then_some(()))
         })
         .await
     }

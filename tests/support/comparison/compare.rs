@@ -1,7 +1,7 @@
 //! Comparing two recordings of the same drill: same events in the same order, same texts, same statuses,
 //! same back-off steps. The answer is a list of differences that a person can read; empty means alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use similar::TextDiff;
@@ -20,8 +20,11 @@ pub(crate) fn compare(rules: &Normaliser, dialect: &str, real: &Recording, ours:
     let (real_events, our_events) = (events_of(rules, real, &real_pod), events_of(rules, ours, &our_pod));
     differences.extend(texts(rules, dialect, &real_events, &our_events));
     for (whose, events) in [("real", &real_events), ("ours", &our_events)] {
-        differences.extend(sequence(rules, dialect, whose, events));
+        for container in failing_containers(events) {
+            differences.extend(sequence(rules, dialect, whose, &events_about(events, &container)));
+        }
     }
+    differences.extend(around(rules, (real, &real_pod), (ours, &our_pod)));
     differences.extend(counts(rules, &real_events, &our_events));
     differences.extend(statuses(rules, (real, &real_pod), (ours, &our_pod)));
     differences.extend(waiting_messages(rules, (real, &real_pod), (ours, &our_pod)));
@@ -34,21 +37,13 @@ fn events_of<'a>(rules: &Normaliser, recording: &'a Recording, pod: &str) -> Vec
     recording.events.iter().filter(mine).collect()
 }
 
-/// Who says what about what: the distinct events in the order of their first appearance.
+/// The distinct events about the failing pod, in the order of their first appearance.
 fn texts(rules: &Normaliser, dialect: &str, real: &[&EventChange], ours: &[&EventChange]) -> Option<String> {
     let either = rules.rules.unordered_pairs.get(dialect).copied().unwrap_or_default();
     let list = |events: &[&EventChange]| {
         let mut lines: Vec<String> = Vec::new();
         for event in events {
-            let o = &event.object;
-            let line = format!(
-                "{} {} {} {} | {}",
-                o["type"].as_str().unwrap_or_default(),
-                o["reason"].as_str().unwrap_or_default(),
-                o["source"]["component"].as_str().unwrap_or_default(),
-                o["involvedObject"]["fieldPath"].as_str().unwrap_or_default(),
-                rules.text(o["message"].as_str().unwrap_or_default()),
-            );
+            let line = line(rules, &event.object);
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -63,6 +58,46 @@ fn texts(rules: &Normaliser, dialect: &str, real: &[&EventChange], ours: &[&Even
 
 /// How many events there may be after the limit.
 const LONGEST_REST: usize = 16;
+
+/// The containers (as field paths) whose images could not be pulled.
+fn failing_containers(events: &[&EventChange]) -> BTreeSet<String> {
+    let failed = events.iter().filter(|e| e.object["reason"] == "Failed");
+    failed.map(|e| field_path(e).to_owned()).collect()
+}
+
+/// The events about one container, and those about its pod.
+fn events_about<'a>(events: &[&'a EventChange], container: &str) -> Vec<&'a EventChange> {
+    events.iter().copied().filter(|e| ["", container].contains(&field_path(e))).collect()
+}
+
+fn field_path(event: &EventChange) -> &str {
+    event.object["involvedObject"]["fieldPath"].as_str().unwrap_or_default()
+}
+
+/// What is said about everything else in the namespace: the workload and its other pods.
+fn around(rules: &Normaliser, real: (&Recording, &str), ours: (&Recording, &str)) -> Option<String> {
+    let list = |(recording, pod): (&Recording, &str)| {
+        let others = recording.events.iter().map(|e| &e.object);
+        let others = others.filter(|o| o["involvedObject"]["name"] != pod && !rules.is_dropped(o));
+        let lines: BTreeSet<String> = others.map(|o| line(rules, o)).collect();
+        lines.into_iter().collect::<Vec<_>>().join("\n")
+    };
+    difference("events about other objects, sorted", &list(real), &list(ours))
+}
+
+/// Who says what about what.
+fn line(rules: &Normaliser, event: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    format!(
+        "{} {} {} {} {} | {}",
+        text(&event["type"]),
+        text(&event["reason"]),
+        text(&event["source"]["component"]),
+        text(&event["involvedObject"]["kind"]),
+        text(&event["involvedObject"]["fieldPath"]),
+        rules.text(event["message"].as_str().unwrap_or_default()),
+    )
+}
 
 /// What a kubelet says at every sync, whatever the state of the pull.
 const AT_EVERY_SYNC: &str = "FailedToRetrieveImagePullSecret";

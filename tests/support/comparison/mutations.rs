@@ -35,6 +35,19 @@ const MUTATIONS: &[Mutation] = &[
             }
         }
     }),
+    ("something else said about another object", |r| {
+        let pod = r.failing_pod();
+        let other = |e: &&mut super::recording::EventChange| {
+            e.object["involvedObject"]["name"].as_str() != pod.as_deref()
+        };
+        if let Some(event) = r.events.iter_mut().find(other) {
+            event.object["message"] = json!("somebody else was here");
+        } else if let Some(event) = r.events.first().cloned() {
+            let mut stray = event;
+            stray.object["involvedObject"]["name"] = json!("another");
+            r.events.push(stray);
+        }
+    }),
     ("a status dropped", |r| {
         r.pods.retain(|p| !super::recording::status_column(p).ends_with("ErrImagePull"));
     }),
@@ -45,9 +58,11 @@ const MUTATIONS: &[Mutation] = &[
     ("a waiting message changed", |r| {
         for pod in &mut r.pods {
             for list in ["containerStatuses", "initContainerStatuses"] {
-                let waiting = pod.pointer_mut(&format!("/status/{list}/0/state/waiting"));
-                if let Some(waiting) = waiting.filter(|w| w["reason"] == "ErrImagePull") {
-                    waiting["message"] = json!("image can't be pulled");
+                for container in pod["status"][list].as_array_mut().into_iter().flatten() {
+                    let waiting = container.pointer_mut("/state/waiting");
+                    if let Some(waiting) = waiting.filter(|w| w["reason"] == "ErrImagePull") {
+                        waiting["message"] = json!("image can't be pulled");
+                    }
                 }
             }
         }
@@ -69,8 +84,13 @@ const MUTATIONS: &[Mutation] = &[
 
 fn position(recording: &Recording, reason: &str) -> usize {
     let pod = recording.failing_pod();
+    let failed = recording.events.iter().find(|e| e.object["reason"] == "Failed");
+    let container = failed.map(|e| e.object["involvedObject"]["fieldPath"].clone());
     let matches = |e: &super::recording::EventChange| {
-        e.object["reason"] == reason && e.object["involvedObject"]["name"].as_str() == pod.as_deref()
+        let about = &e.object["involvedObject"];
+        e.object["reason"] == reason
+            && about["name"].as_str() == pod.as_deref()
+            && Some(&about["fieldPath"]) == container.as_ref()
     };
     recording.events.iter().position(matches).unwrap_or_default()
 }

@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{Read, Seek, SeekFrom},
-    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -28,11 +27,11 @@ pub(super) async fn up(ground: &Ground<'_>, up: &Up) -> Outcome {
         return Err(pulldrill_lab::LabError::AlreadyRunning { dir, pid }.into());
     }
     let watch = real::stopwatch();
-    let (log, start) = log(ground)?;
+    let (log, mut told, start) = log(ground)?;
     let mut child = spawn(ground, up, log)?;
     loop {
         if let Some(info) = ground.folder.info()?.filter(|info| info.pid == child.id()) {
-            ground.out.data(&info, |info| summary(ground, info, watch.elapsed()));
+            ground.out.data(&info, |info| summary(ground, up, info, watch.elapsed()));
             return Ok(Exit::Yes);
         }
         let ended = child
@@ -40,16 +39,16 @@ pub(super) async fn up(ground: &Ground<'_>, up: &Up) -> Outcome {
             .map_err(|error| Failure::infrastructure(format!("cannot watch the lab's process: {error}")))?;
         if let Some(status) = ended {
             let exit = if status.code() == Some(2) { Exit::Usage } else { Exit::Infrastructure };
-            let message =
-                format!("the lab did not come up ({status}):\n{}", tail(&ground.folder.log(), start));
+            let message = format!("the lab did not come up ({status}):\n{}", tail(&mut told, start));
             return Err(Failure { exit, message, help: None });
         }
         real::sleep(PERIOD).await;
     }
 }
 
-/// The log, and where in it this lab's part begins.
-fn log(ground: &Ground<'_>) -> Result<(File, u64), Failure> {
+/// The log, once to be written and once to be read (a lab that fails removes its files), and where in it this lab's
+/// part begins.
+fn log(ground: &Ground<'_>) -> Result<(File, File, u64), Failure> {
     let path = ground.folder.log();
     let failed = |error: std::io::Error| {
         Failure::infrastructure(format!("cannot write {}: {error}", path.display()))
@@ -58,7 +57,8 @@ fn log(ground: &Ground<'_>) -> Result<(File, u64), Failure> {
     fs::create_dir_all(ground.folder.path()).map_err(failed)?;
     let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
     let start = file.metadata().map_err(failed)?.len();
-    Ok((file, start))
+    let told = File::open(&path).map_err(failed)?;
+    Ok((file, told, start))
 }
 
 fn spawn(ground: &Ground<'_>, up: &Up, log: File) -> Result<Child, Failure> {
@@ -102,14 +102,11 @@ fn own_group(command: &mut Command) {
 fn own_group(_command: &mut Command) {}
 
 /// The last lines of a log from `start` on.
-fn tail(log: &Path, start: u64) -> String {
+fn tail(log: &mut File, start: u64) -> String {
     let mut text = String::new();
-    let read = File::open(log).and_then(|mut file| {
-        file.seek(SeekFrom::Start(start))?;
-        file.read_to_string(&mut text)
-    });
+    let read = log.seek(SeekFrom::Start(start)).and_then(|_| log.read_to_string(&mut text));
     if let Err(error) = read {
-        return format!("(its log {} cannot be read: {error})", log.display());
+        return format!("(its log cannot be read: {error})");
     }
     let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(TAIL)..].join("\n")
@@ -152,9 +149,12 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("up.log");
         fs::write(&path, "old\nerror: new\n\n").unwrap();
-        assert_eq!(tail(&path, 4), "error: new");
+        let mut log = File::open(&path).unwrap();
+        assert_eq!(tail(&mut log, 4), "error: new");
         let many: String = (0..50).map(|n| format!("{n}\n")).collect();
         fs::write(&path, many).unwrap();
-        assert!(tail(&path, 0).starts_with("30\n") && tail(&path, 0).ends_with("49"));
+        fs::remove_file(&path).unwrap();
+        let last = tail(&mut log, 0);
+        assert!(last.starts_with("30\n") && last.ends_with("49"), "{last}");
     }
 }

@@ -67,8 +67,9 @@ pub(super) fn doctor(ground: &Ground<'_>) -> Outcome {
         program(
             "docker",
             &["--version"],
-            "needed only to push images with docker; `pulldrill image copy` needs nothing",
+            "needed only for `up --backend kind`, and to push images with docker; `pulldrill image copy` needs nothing",
         ),
+        program("kind", &["version"], "needed only for `up --backend kind`: https://kind.sigs.k8s.io"),
     ];
     ground.out.data(&findings, |findings| show(findings));
     let missing = findings.iter().any(|finding| finding.grade == Grade::Missing);

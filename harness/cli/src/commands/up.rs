@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Ground, place};
 use crate::{
-    args::Up,
+    args::{Backend, Up},
     exit::{Exit, Failure, Outcome},
     output::{Output, Tone, paint},
     parse::DEFAULT_LISTEN,
@@ -67,7 +67,7 @@ pub(super) async fn up(ground: &Ground<'_>, up: &Up) -> Outcome {
         }
         _ => {}
     }
-    ground.out.line(&summary(ground, &lab.info(), watch.elapsed()));
+    ground.out.line(&summary(ground, up, &lab.info(), watch.elapsed()));
     stop.cancelled().await;
     finish(ground.out, &lab, site).await;
     cleared(ground)
@@ -188,7 +188,7 @@ fn signals() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
 }
 
 /// What to know and to type, once the lab is ready.
-pub(super) fn summary(ground: &Ground<'_>, info: &LabInfo, took: std::time::Duration) -> String {
+pub(super) fn summary(ground: &Ground<'_>, up: &Up, info: &LabInfo, took: std::time::Duration) -> String {
     let env = info.kubeconfig.as_ref().map(|path| path.with_file_name("env.sh"));
     let env = env.unwrap_or_else(|| ground.common.dir.join("env.sh"));
     let label = |text: &str| paint(Tone::Dim, format!("{text:<12}"));
@@ -215,7 +215,13 @@ pub(super) fn summary(ground: &Ground<'_>, info: &LabInfo, took: std::time::Dura
     lines.push(String::new());
     lines.push("  In another shell:".into());
     lines.push(format!("    {}", paint(Tone::Code, format!("source {}", env.display()))));
-    lines.push(format!("    {}", paint(Tone::Code, "kubectl get pods -A")));
+    if up.place.backend == Backend::Existing {
+        // Somebody else's namespaces are none of a trainee's business.
+        lines.push(format!("    {}", paint(Tone::Code, "pulldrill status")));
+        lines.push(format!("    {}", paint(Tone::Code, "kubectl -n NAMESPACE get pods")));
+    } else {
+        lines.push(format!("    {}", paint(Tone::Code, "kubectl get pods -A")));
+    }
     if on_path("kubectl").is_none() {
         lines.push(String::new());
         lines.push(format!(

@@ -25,7 +25,7 @@ impl View<'_> {
     pub(super) fn status(&self, pod: &Value) -> Value {
         let spec = &pod["spec"];
         let init = self.containers(spec, "initContainers");
-        let app = self.containers(spec, "containers");
+        let mut app = self.containers(spec, "containers");
         let mut status = pod["status"].clone();
         if !status.is_object() {
             status = json!({});
@@ -51,6 +51,8 @@ impl View<'_> {
         if !init.is_empty() {
             status["initContainerStatuses"] = json!(init);
         }
+        // A real kubelet lists them by name, whatever their order in the spec (seen on 1.20); not so the first ones.
+        app.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
         status["containerStatuses"] = json!(app);
         status
     }

@@ -22,7 +22,7 @@ use pulldrill_cluster::{
     store::{Store, StoreChanged},
 };
 use pulldrill_registry::Control;
-use pulldrill_scenarios::{Catalogue, Need};
+use pulldrill_scenarios::{Catalogue, Need, Placement};
 use tokio_util::sync::CancellationToken;
 
 use crate::{BackendKind, LabError, LabOptions, folder::Folder};
@@ -109,6 +109,10 @@ pub(crate) struct NodeHost {
 pub(crate) trait NodeImages: Send + Sync {
     /// Makes every node forget the images of a registry.
     async fn forget_images(&self, host: &str) -> Result<(), LabError>;
+    /// Where a drill that is started anew has to be, where nodes can't be made to forget.
+    async fn elsewhere(&self, _scenario: &str) -> Result<Option<Placement>, LabError> {
+        Ok(None)
+    }
 }
 
 /// The lab clock of the cluster.

@@ -93,7 +93,21 @@ impl Inner {
         for registry in &variant.registries {
             self.backend.forget_images(&registry.host).await?;
         }
+        let variant = self.moved(variant).await?;
         self.bring_up(&variant).await
+    }
+
+    /// The drill with the names that it has elsewhere, where its old place can't be used again.
+    async fn moved(&self, variant: Arc<Variant>) -> Result<Arc<Variant>, LabError> {
+        let Some(placement) = self.backend.elsewhere(&variant.scenario).await? else { return Ok(variant) };
+        let scenario = self.catalogue.get(&variant.scenario);
+        let scenario = scenario.ok_or_else(|| LabError::Scenario(format!("{} is gone", variant.scenario)))?;
+        let moved = scenario.variant_at(variant.seed, &placement);
+        let moved = Arc::new(moved.map_err(|error| LabError::Scenario(error.to_string()))?);
+        for drill in self.drills.write().iter_mut().filter(|drill| drill.drill == moved.drill) {
+            *drill = moved.clone();
+        }
+        Ok(moved)
     }
 
     pub(super) async fn start_drill(&self, scenario: &str) -> Result<String, LabError> {

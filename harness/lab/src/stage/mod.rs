@@ -43,8 +43,9 @@ impl Stage {
         }
         let mut staged = Staged::default();
         for registry in &variant.registries {
-            let info =
-                self.registry.add_host(staged::spec(registry)).await.map_err(failed(&registry.host))?;
+            let mut spec = staged::spec(registry);
+            spec.plain_port = self.nodes.plain_port(&registry.host);
+            let info = self.registry.add_host(spec).await.map_err(failed(&registry.host))?;
             staged.node_hosts.extend(staged::node_hosts(registry, &info).map_err(failed(&registry.host))?);
             staged.hosts.push(Host::new(registry, &info));
         }

@@ -36,6 +36,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long a call waits for the copy of the log, at most.
 const CATCH_UP: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept for the next call: shorter than the registry keeps it. What lies between may
+/// tell of the registry's hanging up too late.
+const IDLE: Duration = Duration::from_secs(4);
 /// The pause between two attempts to find the registry.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -240,7 +243,8 @@ impl Http {
         // The HTTP client panics without it, even where it speaks no TLS.
         pulldrill_tls::install_provider();
         // The environment's proxies lead elsewhere.
-        let client = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).build();
+        let client =
+            reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).pool_idle_timeout(IDLE).build();
         let client = client.map_err(|error| RegistryError::Unreachable {
             address: address.to_string(),
             message: error.to_string(),

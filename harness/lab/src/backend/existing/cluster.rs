@@ -22,13 +22,14 @@ use pulldrill_registry::{
     Control,
     admin::{AdminClient, AdminClientOptions, KnownClients},
 };
-use pulldrill_scenarios::Need;
+use pulldrill_scenarios::{Need, Placement};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     connect::Connection,
     forward, manifests,
     names::Names,
+    places::Places,
     plan::Plan,
     ports::Ports,
     probe::{Found, Probe},
@@ -37,7 +38,7 @@ use super::{
     sweep, trainee,
 };
 use crate::{
-    LabError, LabOptions,
+    LabError, LabOptions, RegistryAccess,
     backend::{
         Access, Booted, Lifecycle, Namespaces, NodeHost, NodeImages, NodeNetwork, Observe, Time,
         mirror::{CLUSTER_WIDE, Mirror, NAMESPACED, Scope},
@@ -54,6 +55,7 @@ pub(super) struct Guest {
     pub(super) connection: Connection,
     pub(super) names: Names,
     pub(super) plan: Plan,
+    pub(super) access: RegistryAccess,
     pub(super) ports: Ports,
     pub(super) nodes: Vec<NodeSeen>,
     pub(super) state: State,
@@ -99,8 +101,11 @@ pub(super) async fn boot(
     mirror.follow(&CLUSTER_WIDE[1..], &Scope::default()).await?;
     let trainee = trainee::kubeconfig(&client, &guest.names, &guest.connection.cluster).await?;
     let clock = Clock::live();
+    let access = guest.access.clone();
+    let places = Arc::new(Places::new(client, guest.names.clone(), access, guest.ports.clone()));
     let existing = Existing {
         mirror,
+        places: places.clone(),
         trainee,
         clock: clock.clone(),
         dialect: survey::dialect(&guest.nodes),
@@ -111,14 +116,13 @@ pub(super) async fn boot(
         tasks: tasks.clone(),
         guest,
     };
-    let ports = existing.guest.ports.clone();
     let ended = async move {
         tasks.close();
         tasks.wait().await;
     };
     Ok(Booted {
         backend: Arc::new(existing),
-        nodes: Arc::new(OthersNodes { names: nodes, ports }),
+        nodes: Arc::new(OthersNodes { names: nodes, places }),
         registry: Arc::new(registry) as Arc<dyn Control>,
         registry_ended: ended.boxed(),
         clock,
@@ -129,6 +133,7 @@ pub(super) async fn boot(
 struct Existing {
     guest: Guest,
     mirror: Mirror,
+    places: Arc<Places>,
     trainee: String,
     clock: Clock,
     dialect: (String, bool),
@@ -203,20 +208,13 @@ impl Namespaces for Existing {
 
 #[async_trait]
 impl NodeImages for Existing {
-    async fn forget_images(&self, host: &str) -> Result<(), LabError> {
-        let start = format!("{host}/");
-        let (nodes, _) = self.mirror.objects().list("nodes", None);
-        let has = |node: &serde_json::Value| {
-            let images = node["status"]["images"].as_array().into_iter().flatten();
-            let names = images.flat_map(|image| image["names"].as_array().into_iter().flatten());
-            names.filter_map(|name| name.as_str()).any(|name| name.starts_with(&start))
-        };
-        match nodes.iter().any(|node| has(node.value())) {
-            true => Err(LabError::Invalid(
-                "nodes have images of this drill, which only their owner can remove; end the lab and start another one in place of a reset".into(),
-            )),
-            false => Ok(()),
-        }
+    async fn forget_images(&self, _host: &str) -> Result<(), LabError> {
+        // Nodes keep what they have; a drill that is started anew is elsewhere.
+        Ok(())
+    }
+
+    async fn elsewhere(&self, scenario: &str) -> Result<Option<Placement>, LabError> {
+        self.places.change(scenario).await.map(Some)
     }
 }
 
@@ -246,7 +244,7 @@ impl Lifecycle for Existing {
 /// Nodes that are somebody's: they find the registries by their ports, and nothing about them is changed.
 struct OthersNodes {
     names: Vec<String>,
-    ports: Ports,
+    places: Arc<Places>,
 }
 
 fn not_ours(what: &str) -> LabError {
@@ -264,7 +262,7 @@ impl NodeNetwork for OthersNodes {
     }
 
     fn plain_port(&self, image_host: &str) -> Option<u16> {
-        self.ports.port_of(image_host)
+        self.places.port_of(image_host)
     }
 
     async fn add_hosts(&self, _hosts: &[NodeHost]) -> Result<(), LabError> {

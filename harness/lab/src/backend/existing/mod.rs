@@ -1,7 +1,8 @@
 //! Somebody's cluster, in which the lab is a guest: it makes namespaces of its own, is reached as the cluster allows,
 //! and leaves nothing behind. It touches nothing that does not carry its label.
 //!
-//! - [`connect`]: the context that was named. [`survey`]: a look around. [`ports`]: where registries will be.
+//! - [`connect`]: the context that was named. [`survey`]: a look around.
+//! - [`ports`]: where registries will be. [`places`]: where they are.
 //! - [`plan`]: everything that is made, of [`manifests`], under [`names`]. [`rights`]: whether it may be made.
 //! - [`forward`]: the way to the registry's owner's door. [`probe`]: whether nodes find the other one.
 //! - [`cluster`]: the running lab's side of it. [`trainee`]: others' access.
@@ -12,6 +13,7 @@ mod connect;
 mod forward;
 mod manifests;
 mod names;
+mod places;
 mod plan;
 mod ports;
 mod probe;
@@ -109,7 +111,9 @@ pub(super) async fn boot(
     let moved_in = async {
         plan.apply(&Objects::new(connection.client.clone())).await?;
         let ports = Ports::of(existing, &lab::catalogue(options)?);
-        let guest = Guest { connection: connection.clone(), names, plan, ports, nodes, state: state.clone() };
+        let access = existing.registry_access.clone();
+        let guest =
+            Guest { connection: connection.clone(), names, plan, access, ports, nodes, state: state.clone() };
         cluster::boot(options, guest, drawn.token, folder, stop).await
     };
     let booted = tokio::select! {

@@ -8,7 +8,7 @@ use pulldrill_scenarios::{Backend, Catalogue, Need, Placement, Registry, Scenari
 use crate::{ExistingOptions, LabError, RegistryAccess};
 
 /// The ports that a Service may open on nodes, unless the cluster was told otherwise.
-const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
+pub(crate) const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 
 /// The ports of a lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,21 +45,20 @@ impl Ports {
 
     /// The names that a scenario gets.
     pub(crate) fn placement(&self, scenario: &str, namespace_prefix: &str) -> Placement {
-        let ports = self.all().skip(1);
-        let own = self.registries.iter().zip(ports).filter(|((id, _), _)| id == scenario);
+        let own = self.registries().filter(|((id, _), _)| id == scenario);
         Placement {
             hosts: own.map(|((_, handle), port)| (handle.clone(), self.name(port))).collect(),
             namespace_prefix: Some(namespace_prefix.to_owned()),
         }
     }
 
-    /// The port of a registry that image references call so.
-    pub(crate) fn port_of(&self, image_host: &str) -> Option<u16> {
-        self.all().find(|port| self.name(*port) == image_host)
+    /// The port of each registry, by scenario and handle.
+    pub(crate) fn registries(&self) -> impl Iterator<Item = (&(String, String), u16)> {
+        self.registries.iter().zip(self.all().skip(1))
     }
 
     /// What image references call the registry at a port.
-    fn name(&self, port: u16) -> String {
+    pub(crate) fn name(&self, port: u16) -> String {
         format!("{}:{port}", self.host)
     }
 }
@@ -157,8 +156,7 @@ mod tests {
         assert_eq!(ports.probe(), ("localhost:31000".to_owned(), 31_000));
         let host = |scenario: &str| ports.placement(scenario, "p").hosts["main"].clone();
         assert_ne!(host("wrong-tag"), host("missing-pull-secret"));
-        assert!(ports.port_of(&host("wrong-tag")).is_some_and(|port| port > 31_000));
-        assert_eq!(ports.port_of("localhost:30999"), None);
+        assert!(ports.registries().all(|(_, port)| port > 31_000));
         assert!(ports.placement("expired-token", "p").hosts.is_empty());
         assert_eq!(ports.all().count(), 3);
     }

@@ -48,6 +48,7 @@ pub(crate) fn needed(plan: &Plan, names: &Names) -> BTreeSet<Right> {
     add(&["bind"], "clusterroles.rbac.authorization.k8s.io", None, Some(manifests::DRILL_ROLE));
     add(&["list", "watch"], "nodes", None, None);
     add(&["create", "get", "list", "watch", "delete"], "pods", Some(&own), None);
+    add(&["patch"], "services", Some(&own), None);
     add(&["create"], "pods/portforward", Some(&own), None);
     add(&["create"], "serviceaccounts/token", Some(&own), None);
     for namespace in plan.namespaces().iter().filter(|namespace| **namespace != own) {
@@ -58,6 +59,7 @@ pub(crate) fn needed(plan: &Plan, names: &Names) -> BTreeSet<Right> {
         {
             add(&["create", "patch"], resource, Some(namespace), None);
         }
+        add(&["delete"], "pods", Some(namespace), None);
         for resource in ["secrets", "configmaps", "serviceaccounts"] {
             add(&["create", "patch"], resource, Some(namespace), None);
         }
