@@ -112,7 +112,7 @@ impl Words {
     }
 
     /// As Go's HTTP server says it by itself.
-    const fn from_go(self) -> Self {
+    const fn as_go_does(self) -> Self {
         Self { sniffs_nothing: true, ..self }
     }
 
@@ -178,12 +178,12 @@ const PLAIN: &[Words] = &[
     words(Kind::Unsupported, 405, "UNSUPPORTED", "The operation is unsupported."),
     words(Kind::TooMany, 429, "TOOMANYREQUESTS", "too many requests"),
     words(Kind::TooManyOfUser, 429, "TOOMANYREQUESTS", "too many requests"),
-    words(Kind::MethodNotAllowed, 405, "", "Method not allowed\n").from_go(),
-    words(Kind::NoSuchPage, 404, "", NO_PAGE).from_go(),
+    words(Kind::MethodNotAllowed, 405, "", "Method not allowed\n").as_go_does(),
+    words(Kind::NoSuchPage, 404, "", NO_PAGE).as_go_does(),
 ];
 
 /// The program itself has no path for a malformed name; what others have in front of it does.
-const DISTRIBUTION: &[Words] = &[words(Kind::NameInvalid, 404, "", NO_PAGE).from_go()];
+const DISTRIBUTION: &[Words] = &[words(Kind::NameInvalid, 404, "", NO_PAGE).as_go_does()];
 
 const HUB_CHALLENGE: &str =
     r#"Bearer realm="{realm}",service="registry.docker.io",scope="repository:{repository}:{action}""#;
