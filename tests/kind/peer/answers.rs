@@ -1,3 +1,4 @@
+#[expect(clippy::expect_used, reason = "the patterns are this file's own")]
 //! One side of the comparison, and its answers as text: nothing is left out but what is never twice the same.
 
 use std::{collections::BTreeMap, sync::LazyLock};
