@@ -14,4 +14,5 @@ mod crash;
 mod existing;
 mod lab;
 mod machine;
+mod peer;
 mod same;

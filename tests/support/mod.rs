@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 #[allow(unused_imports, reason = "not every test program needs all of it")]
-pub(crate) use programs::{kind, kubectls, node_image, on_path, skip, turn};
+pub(crate) use programs::{kind, kubectls, node_image, on_path, registry, skip, turn};
 use pulldrill_clock::real;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;

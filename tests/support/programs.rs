@@ -22,6 +22,25 @@ pub(crate) fn node_image() -> Option<String> {
     real("PULLDRILL_TEST_NODE_IMAGE")
 }
 
+/// The plain registry program, for tests beside a Docker engine. Both are there, or the test that needs them is
+/// skipped like those with a real cluster.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn registry() -> Option<PathBuf> {
+    let program = std::env::var_os("PULLDRILL_TEST_REGISTRY").map(PathBuf::from);
+    let program = program.or_else(|| on_path("docker-registry"));
+    let mut engine = std::process::Command::new("docker");
+    let engine = engine.args(["version", "--format", "{{.Server.Version}}"]).output();
+    let missing = match (&program, engine.is_ok_and(|output| output.status.success())) {
+        (Some(_), true) => return program,
+        (None, _) => "set PULLDRILL_TEST_REGISTRY to a docker-registry",
+        (_, false) => "no Docker engine answers",
+    };
+    let required = std::env::var_os("PULLDRILL_REQUIRE_KIND").is_some();
+    assert!(!required, "no real registry: {missing}");
+    let _nobody_listens = writeln!(std::io::stderr(), "SKIPPED: no real registry: {missing}");
+    None
+}
+
 fn real(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     if value.is_none() {

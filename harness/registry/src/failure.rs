@@ -5,7 +5,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::personality::{Personality, Words};
+use crate::personality::{ACCESS, Personality, Words};
 
 /// Why a request is refused. How that reads is a matter of personality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +28,26 @@ pub(crate) enum Kind {
     TokenForbiddenToUser,
     ManifestUnknown,
     RevisionUnknown,
+    /// Nothing to delete under this digest.
+    RevisionGone,
     RepositoryUnknown,
     ManifestNotAcceptable,
     IndexNotAcceptable,
     BlobUnknown,
+    /// No blob to delete.
+    BlobGone,
     UploadUnknown,
     UploadInvalid,
+    /// Content that is not what its digest says.
     DigestInvalid,
+    /// The same of an upload.
+    DigestMismatch,
+    /// An upload ends without a digest.
+    DigestMissing,
+    /// An upload ends with something that is no digest.
+    DigestUnparsed,
+    /// A path has something that is no digest.
+    DigestUnreadable,
     SizeInvalid,
     TooLarge,
     NameInvalid,
@@ -43,22 +56,39 @@ pub(crate) enum Kind {
     ManifestBlobUnknown,
     PageInvalid,
     Unsupported,
+    /// Nothing of this kind takes this method.
+    MethodNotAllowed,
     TooMany,
     TooManyOfUser,
     NoSuchPage,
     Broken,
 }
 
+impl Kind {
+    /// The more general kind that it is one of: what says nothing about the one says what it says of the other.
+    pub(crate) fn general(self) -> Self {
+        match self {
+            Self::RevisionGone => Self::RevisionUnknown,
+            Self::BlobGone => Self::BlobUnknown,
+            Self::DigestMismatch | Self::DigestMissing | Self::DigestUnparsed | Self::DigestUnreadable => {
+                Self::DigestInvalid
+            }
+            other => other,
+        }
+    }
+}
+
 /// A refusal, with what it is about beyond what the request itself says.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
-    pub(crate) digest: String,
+    /// Every one of them is an error of its own.
+    pub(crate) digests: Vec<String>,
 }
 
 impl From<Kind> for Failure {
     fn from(kind: Kind) -> Self {
-        Self { kind, digest: String::new() }
+        Self { kind, digests: Vec::new() }
     }
 }
 
@@ -66,6 +96,10 @@ impl From<Kind> for Failure {
 #[derive(Debug, Default)]
 pub(crate) struct Terms {
     pub(crate) pairs: Vec<(&'static str, String)>,
+    /// What has to be granted for the request.
+    pub(crate) access: Value,
+    /// What it is about, one error each.
+    pub(crate) digests: Vec<String>,
 }
 
 impl Terms {
@@ -101,6 +135,9 @@ pub(crate) fn answer(personality: &Personality, kind: Kind, terms: &Terms) -> Re
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
+    if words.sniffs_nothing {
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     if !words.challenge.is_empty()
         && let Ok(challenge) = HeaderValue::from_str(&terms.fill(words.challenge, str::to_owned))
@@ -110,16 +147,25 @@ pub(crate) fn answer(personality: &Personality, kind: Kind, terms: &Terms) -> Re
     response
 }
 
-/// The JSON body: code, message and, where there is one, the detail.
+/// The JSON body: code, message and, where there is one, the detail; one error, or one for each digest.
 fn errors(words: &Words, terms: &Terms) -> String {
+    let one = [String::new()];
+    let digests = if terms.digests.is_empty() { &one[..] } else { &terms.digests };
+    let errors: Vec<Value> = digests.iter().map(|digest| error(words, terms, digest)).collect();
+    json!({ "errors": errors }).to_string()
+}
+
+fn error(words: &Words, terms: &Terms, digest: &str) -> Value {
     let message = terms.fill(words.message, str::to_owned);
     let mut error = json!({ "code": words.code, "message": message });
-    if !words.detail.is_empty() {
+    if words.detail == ACCESS {
+        error["detail"] = terms.access.clone();
+    } else if !words.detail.is_empty() {
         let escaped = |value: &str| Value::from(value).to_string().trim_matches('"').to_owned();
-        let detail = serde_json::from_str(&terms.fill(words.detail, escaped)).unwrap_or(Value::Null);
-        error["detail"] = detail;
+        let detail = words.detail.replace("{digest}", digest);
+        error["detail"] = serde_json::from_str(&terms.fill(&detail, escaped)).unwrap_or(Value::Null);
     }
-    json!({ "errors": [error] }).to_string()
+    error
 }
 
 #[cfg(test)]
@@ -128,8 +174,10 @@ mod tests {
 
     #[test]
     fn texts_are_filled_and_quoted() {
-        let terms =
-            Terms { pairs: vec![("repository", "a\"b{reference}".into()), ("reference", "1".into())] };
+        let terms = Terms {
+            pairs: vec![("repository", "a\"b{reference}".into()), ("reference", "1".into())],
+            ..Terms::default()
+        };
         assert_eq!(terms.fill("{x}{repository}:{reference}{", str::to_owned), "{x}a\"b{reference}:1{");
         let plain = Personality::named("distribution").unwrap();
         let response = answer(plain, Kind::RepositoryUnknown, &terms);

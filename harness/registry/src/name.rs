@@ -45,6 +45,16 @@ pub(crate) fn is_digest(text: &str) -> bool {
     })
 }
 
+/// True for what has the form of a digest, of whatever algorithm and length.
+pub(crate) fn looks_like_digest(text: &str) -> bool {
+    let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.split_once(':').is_some_and(|(algorithm, encoded)| {
+        algorithm.split(['.', '+', '_', '-']).all(|part| !part.is_empty() && part.bytes().all(lower))
+            && !encoded.is_empty()
+            && encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"=_-".contains(&b))
+    })
+}
+
 /// True for a tag.
 pub(crate) fn is_tag(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -89,6 +99,9 @@ mod tests {
             assert!(!is_repository(bad), "{bad}");
         }
         assert!(is_tag("v2.1.0") && is_tag("_x") && !is_tag(".x") && !is_tag("") && !is_tag("a b"));
+        assert!(
+            looks_like_digest("md5+b64:a=") && !looks_like_digest("latest") && !looks_like_digest("a-:b")
+        );
         assert!(is_digest(&digest(b"")) && !is_digest("sha256:00") && !is_digest("md5:00"));
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Words {
     pub(crate) detail: &'static str,
     /// `WWW-Authenticate`; empty when there is none.
     pub(crate) challenge: &'static str,
+    /// Whether browsers are told to take the type of the body as given.
+    pub(crate) sniffs_nothing: bool,
 }
 
 /// One way of answering.
@@ -94,18 +96,24 @@ impl Personality {
 
     /// What it says for a refusal.
     pub(crate) fn words(&self, kind: Kind) -> Words {
-        let own = self.words.iter().chain(PLAIN).find(|words| words.kind == kind);
-        own.copied().unwrap_or(Words { kind, ..UNKNOWN })
+        let of = |all: &[Words], kind| all.iter().find(|words| words.kind == kind).copied();
+        let own = of(self.words, kind).or_else(|| of(self.words, kind.general()));
+        own.or_else(|| of(PLAIN, kind)).unwrap_or(Words { kind, ..UNKNOWN })
     }
 }
 
 const fn words(kind: Kind, status: u16, code: &'static str, message: &'static str) -> Words {
-    Words { kind, status, code, message, detail: "", challenge: "" }
+    Words { kind, status, code, message, detail: "", challenge: "", sniffs_nothing: false }
 }
 
 impl Words {
     const fn detail(self, detail: &'static str) -> Self {
         Self { detail, ..self }
+    }
+
+    /// As Go's HTTP server says it by itself.
+    const fn as_go_does(self) -> Self {
+        Self { sniffs_nothing: true, ..self }
     }
 
     const fn challenge(self, challenge: &'static str) -> Self {
@@ -114,16 +122,20 @@ impl Words {
 }
 
 const UNKNOWN: Words = words(Kind::Broken, 500, "UNKNOWN", "unknown error");
-const ACCESS: &str = r#"[{"Type":"repository","Class":"","Name":"{repository}","Action":"{action}"}]"#;
+/// Stands for the list of what has to be granted.
+pub(crate) const ACCESS: &str = "{access}";
+/// Go's own answer to a path that leads nowhere.
+const NO_PAGE: &str = "404 page not found\n";
 const BASIC: &str = r#"Basic realm="Registry Realm""#;
 const NAME: &str = r#"{"name":"{repository}"}"#;
+const MISMATCH: &str = "provided digest did not match uploaded content";
 const REQUIRED: &str = "authentication required";
 
 /// Plain distribution, and what the others have in common with it.
 const PLAIN: &[Words] = &[
     UNKNOWN,
     words(Kind::Unauthenticated, 401, "UNAUTHORIZED", REQUIRED).detail(ACCESS).challenge(BASIC),
-    words(Kind::UnauthenticatedBase, 401, "UNAUTHORIZED", REQUIRED).detail("null").challenge(BASIC),
+    words(Kind::UnauthenticatedBase, 401, "UNAUTHORIZED", REQUIRED).detail(ACCESS).challenge(BASIC),
     words(Kind::BadCredentials, 401, "UNAUTHORIZED", REQUIRED).detail(ACCESS).challenge(BASIC),
     words(Kind::NotAllowed, 403, "DENIED", "requested access to the resource is denied").detail(ACCESS),
     words(Kind::Expired, 401, "UNAUTHORIZED", REQUIRED).detail(ACCESS).challenge(BASIC),
@@ -145,9 +157,16 @@ const PLAIN: &[Words] = &[
         "OCI index found, but accept header does not support OCI indexes",
     ),
     words(Kind::BlobUnknown, 404, "BLOB_UNKNOWN", "blob unknown to registry").detail(r#""{reference}""#),
-    words(Kind::UploadUnknown, 404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
+    words(Kind::UploadUnknown, 404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry").detail("{}"),
     words(Kind::UploadInvalid, 416, "RANGE_INVALID", "invalid content range"),
-    words(Kind::DigestInvalid, 400, "DIGEST_INVALID", "provided digest did not match uploaded content"),
+    words(Kind::BlobGone, 404, "BLOB_UNKNOWN", "blob unknown to registry"),
+    words(Kind::RevisionGone, 404, "MANIFEST_UNKNOWN", "manifest unknown"),
+    words(Kind::DigestInvalid, 400, "DIGEST_INVALID", MISMATCH),
+    words(Kind::DigestMismatch, 400, "DIGEST_INVALID", MISMATCH)
+        .detail(r#"{"Digest":"{digest}","Reason":{}}"#),
+    words(Kind::DigestMissing, 400, "DIGEST_INVALID", MISMATCH).detail(r#""digest missing""#),
+    words(Kind::DigestUnparsed, 400, "DIGEST_INVALID", MISMATCH).detail(r#""digest parsing failed""#),
+    words(Kind::DigestUnreadable, 400, "DIGEST_INVALID", MISMATCH).detail("{}"),
     words(Kind::SizeInvalid, 400, "SIZE_INVALID", "provided length did not match content length"),
     words(Kind::TooLarge, 413, "SIZE_INVALID", "content is larger than this registry takes"),
     words(Kind::NameInvalid, 400, "NAME_INVALID", "invalid repository name"),
@@ -159,8 +178,12 @@ const PLAIN: &[Words] = &[
     words(Kind::Unsupported, 405, "UNSUPPORTED", "The operation is unsupported."),
     words(Kind::TooMany, 429, "TOOMANYREQUESTS", "too many requests"),
     words(Kind::TooManyOfUser, 429, "TOOMANYREQUESTS", "too many requests"),
-    words(Kind::NoSuchPage, 404, "", "404 page not found\n"),
+    words(Kind::MethodNotAllowed, 405, "", "Method not allowed\n").as_go_does(),
+    words(Kind::NoSuchPage, 404, "", NO_PAGE).as_go_does(),
 ];
+
+/// The program itself has no path for a malformed name; what others have in front of it does.
+const DISTRIBUTION: &[Words] = &[words(Kind::NameInvalid, 404, "", NO_PAGE).as_go_does()];
 
 const HUB_CHALLENGE: &str =
     r#"Bearer realm="{realm}",service="registry.docker.io",scope="repository:{repository}:{action}""#;
@@ -169,7 +192,7 @@ const HUB_INVALID: &str = r#"Bearer realm="{realm}",service="registry.docker.io"
 const HUB: &[Words] = &[
     words(Kind::Unauthenticated, 401, "UNAUTHORIZED", REQUIRED).detail(ACCESS).challenge(HUB_CHALLENGE),
     words(Kind::UnauthenticatedBase, 401, "UNAUTHORIZED", REQUIRED)
-        .detail("null")
+        .detail(ACCESS)
         .challenge(r#"Bearer realm="{realm}",service="registry.docker.io""#),
     words(Kind::BadCredentials, 401, "UNAUTHORIZED", REQUIRED).detail(ACCESS).challenge(HUB_INVALID),
     words(Kind::Expired, 401, "UNAUTHORIZED", REQUIRED).detail(ACCESS).challenge(HUB_INVALID),
@@ -285,7 +308,7 @@ const BASE: Personality = Personality {
 };
 
 static ALL: &[Personality] = &[
-    BASE,
+    Personality { words: DISTRIBUTION, ..BASE },
     Personality {
         name: "docker-hub",
         scheme: Scheme::Bearer {

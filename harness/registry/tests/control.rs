@@ -279,7 +279,10 @@ async fn a_host_that_is_named_by_its_port_is_also_served_without_tls() {
 /// One exchange without TLS, with the name that the host has in images.
 async fn plainly(name: &str, port: u16, path: &str, authorization: &str) -> String {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let head = format!("GET {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n{authorization}\r\n");
+    let accept = common::ACCEPT;
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nhost: {name}\r\naccept: {accept}\r\nconnection: close\r\n{authorization}\r\n"
+    );
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();

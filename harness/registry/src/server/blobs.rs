@@ -16,25 +16,24 @@ pub(crate) fn answer(exchange: &mut Exchange<'_>, repository: &str, digest: &str
     if exchange.method == Method::DELETE {
         let mut repositories = exchange.host.repositories.write();
         let removed = repositories.get_mut(repository).is_some_and(|place| place.blobs.remove(digest));
-        return if removed { Ok(empty(202, &[])) } else { Err(Kind::BlobUnknown.into()) };
+        return if removed { Ok(empty(202, &[])) } else { Err(Kind::BlobGone.into()) };
     }
-    if exchange.action() != "pull" {
-        return Err(Kind::Unsupported.into());
-    }
-    let here = |place: &crate::content::Repository| {
-        place.blobs.contains(digest) || place.manifests.contains_key(digest)
-    };
-    let linked = exchange.host.repositories.read().get(repository).is_some_and(here);
+    let linked =
+        exchange.host.repositories.read().get(repository).is_some_and(|place| place.blobs.contains(digest));
     let found = exchange.shared.blobs.get(digest).filter(|_| linked);
     let blob = found.ok_or(Kind::BlobUnknown)?;
     exchange.digest = Some(digest.to_owned());
     let length = blob.len();
     let range = exchange.header(header::RANGE).and_then(|range| part(range, length));
+    let etag = format!("\"{digest}\"");
+    let about = [("docker-content-digest", digest), ("etag", &etag), ("cache-control", "max-age=31536000")];
     let mut answer = match range {
         None => with_status(200, blob, BINARY),
         Some(None) => {
             let all = format!("bytes */{length}");
-            return Ok(empty(416, &[("content-range", &all)]));
+            let mut answer = empty(416, &[("content-range", &all)]);
+            add_headers(&mut answer, &about);
+            return Ok(answer);
         }
         Some(Some((first, last))) => {
             let part: Bytes = blob.slice(first..=last);
@@ -43,16 +42,8 @@ pub(crate) fn answer(exchange: &mut Exchange<'_>, repository: &str, digest: &str
             answer
         }
     };
-    let etag = format!("\"{digest}\"");
-    add_headers(
-        &mut answer,
-        &[
-            ("docker-content-digest", digest),
-            ("etag", &etag),
-            ("accept-ranges", "bytes"),
-            ("cache-control", "max-age=31536000"),
-        ],
-    );
+    add_headers(&mut answer, &about);
+    add_headers(&mut answer, &[("accept-ranges", "bytes")]);
     Ok(answer)
 }
 

@@ -8,6 +8,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use pulldrill_clock::{Timestamp, real};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -97,8 +98,24 @@ impl Exchange<'_> {
         }
     }
 
+    /// What has to be granted for this request, as the plain program lists it.
+    fn access(&self, route: Option<&Route>) -> Value {
+        let item = |kind: &str, name: &str, action: &str| json!({ "Type": kind, "Class": "", "Name": name, "Action": action });
+        let of = |name: &str, action: &str| item("repository", name, action);
+        match (route.and_then(|route| Some((route, route.repository()?))), self.action()) {
+            (Some((Route::Uploads { .. }, name)), "push") => {
+                let from = self.parameter("from").map(|from| of(from, "pull"));
+                [of(name, "pull"), of(name, "push")].into_iter().chain(from).collect()
+            }
+            (Some((_, name)), "push") => json!([of(name, "pull"), of(name, "push")]),
+            (Some((_, name)), action) => json!([of(name, action)]),
+            (None, _) if matches!(route, Some(Route::Catalog)) => json!([item("registry", "catalog", "*")]),
+            (None, _) => Value::Null,
+        }
+    }
+
     /// What the personality's texts may speak of.
-    fn terms(&self, route: Option<&Route>, digest: &str) -> Terms {
+    fn terms(&self, route: Option<&Route>, digests: Vec<String>) -> Terms {
         let repository = route.and_then(Route::repository).unwrap_or_default();
         let action = if self.action() == "push" { "pull,push" } else { self.action() };
         let text = |text: &str| text.to_owned();
@@ -107,7 +124,6 @@ impl Exchange<'_> {
                 ("repository", text(repository)),
                 ("project", text(repository.split('/').next().unwrap_or_default())),
                 ("reference", text(route.and_then(Route::reference).unwrap_or_default())),
-                ("digest", text(digest)),
                 ("action", text(action)),
                 ("method", self.method.to_string()),
                 ("host", self.own_way()),
@@ -116,12 +132,19 @@ impl Exchange<'_> {
                 ("account", self.host.account.clone()),
                 ("region", self.host.region.clone()),
             ],
+            access: self.access(route),
+            digests,
         }
     }
 
     /// A refusal in the host's words.
     pub(crate) fn refuse(&self, route: Option<&Route>, failure: &Failure) -> Answer {
-        failure::answer(self.host.personality, failure.kind, &self.terms(route, &failure.digest))
+        let mut answer =
+            failure::answer(self.host.personality, failure.kind, &self.terms(route, failure.digests.clone()));
+        if let (Kind::MethodNotAllowed, Some(route)) = (failure.kind, route) {
+            add_headers(&mut answer, &[("allow", route.methods())]);
+        }
+        answer
     }
 
     /// Whose quota this request is on.
@@ -210,6 +233,9 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: I
     exchange.user = who.user().map(str::to_owned);
     let route = route?;
     auth::authorise(exchange, &who, &route)?;
+    if !route.methods().split(", ").any(|method| method == exchange.method.as_str()) {
+        return Err(Kind::MethodNotAllowed.into());
+    }
     match route {
         Route::Base => Ok(with_status(200, "{}", "application/json")),
         Route::Catalog => lists::catalog(exchange, &who),

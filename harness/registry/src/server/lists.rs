@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use http::Method;
 use serde_json::{Value, json};
 
 use super::{
@@ -19,9 +18,6 @@ fn page(
     exchange: &Exchange<'_>,
     names: impl Iterator<Item = String>,
 ) -> Result<(Vec<String>, Option<String>), Kind> {
-    if !matches!(exchange.method, Method::GET | Method::HEAD) {
-        return Err(Kind::Unsupported);
-    }
     let last = exchange.parameter("last").unwrap_or_default();
     let mut names: Vec<String> = names.filter(|name| name.as_str() > last).collect();
     let Some(n) = exchange.parameter("n") else { return Ok((names, None)) };
@@ -48,6 +44,10 @@ fn answer(body: &Value, next: Option<String>) -> super::Answer {
 pub(crate) fn tags(exchange: &Exchange<'_>, repository: &str) -> Outcome {
     let repositories = exchange.host.repositories.read();
     let place = repositories.get(repository).ok_or(Kind::RepositoryUnknown)?;
+    // Where repositories come with what is pushed, one is not there before its first manifest is.
+    if !exchange.host.personality.knows_repositories && place.manifests.is_empty() && place.tags.is_empty() {
+        return Err(Kind::RepositoryUnknown.into());
+    }
     let (tags, next) = page(exchange, place.tags.keys().cloned())?;
     Ok(answer(&json!({ "name": repository, "tags": tags }), next))
 }
@@ -65,9 +65,6 @@ pub(crate) fn catalog(exchange: &Exchange<'_>, who: &Who) -> Outcome {
 
 /// The manifests whose subject is that digest.
 pub(crate) fn referrers(exchange: &Exchange<'_>, repository: &str, digest: &str) -> Outcome {
-    if !matches!(exchange.method, Method::GET | Method::HEAD) {
-        return Err(Kind::Unsupported.into());
-    }
     let wanted = exchange.parameter("artifactType");
     let repositories = exchange.host.repositories.read();
     let manifests = repositories.get(repository).into_iter().flat_map(|place| &place.manifests);

@@ -57,12 +57,15 @@ fn get(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> Outcom
     if exchange.host.personality.negotiates {
         acceptable(exchange, &media)?;
     }
+    let etag = format!("\"{digest}\"");
+    if exchange.header(header::IF_NONE_MATCH).is_some_and(|known| known == etag || known == digest) {
+        return Ok(empty(304, &[]));
+    }
     let body = exchange.shared.blobs.get(&digest).ok_or_else(|| unknown(reference))?;
     if exchange.method == Method::GET {
         count(exchange, &media)?;
     }
     let mut answer = with_status(200, body, &media);
-    let etag = format!("\"{digest}\"");
     add_headers(&mut answer, &[("docker-content-digest", &digest), ("etag", &etag)]);
     exchange.digest = Some(digest);
     Ok(answer)
@@ -84,18 +87,16 @@ fn count(exchange: &Exchange<'_>, media: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// OCI's media types are kept from clients that list what they take and do not list these.
+/// OCI's media types are kept from clients that do not list them; `*/*` is not enough.
 fn acceptable(exchange: &Exchange<'_>, media: &str) -> Result<(), Kind> {
     let refused = match media {
         OCI_MANIFEST => Kind::ManifestNotAcceptable,
         OCI_INDEX => Kind::IndexNotAcceptable,
         _ => return Ok(()),
     };
-    let mut accepted =
-        exchange.headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).peekable();
-    let taken =
-        accepted.peek().is_none() || accepted.any(|accept| accept.contains("*/*") || accept.contains(media));
-    if taken { Ok(()) } else { Err(refused) }
+    let accepted = exchange.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut listed = accepted.flat_map(|value| value.split(',')).filter_map(|one| one.split(';').next());
+    if listed.any(|one| one.trim() == media) { Ok(()) } else { Err(refused) }
 }
 
 fn put(exchange: &mut Exchange<'_>, repository: &str, reference: &str, body: bytes::Bytes) -> Outcome {
@@ -133,8 +134,9 @@ fn put(exchange: &mut Exchange<'_>, repository: &str, reference: &str, body: byt
         let here =
             |part: &str| if list { place.manifests.contains_key(part) } else { place.blobs.contains(part) };
         let field = if list { "manifests" } else { "layers" };
-        if let Some(part) = parts(&json, field).into_iter().find(|part| !here(part)) {
-            return Err(Failure { kind: Kind::ManifestBlobUnknown, digest: part });
+        let missing: Vec<String> = parts(&json, field).into_iter().filter(|part| !here(part)).collect();
+        if !missing.is_empty() {
+            return Err(Failure { kind: Kind::ManifestBlobUnknown, digests: missing });
         }
         exchange.shared.blobs.put(body).map_err(|_| Kind::TooLarge)?;
         place.manifests.insert(digest.clone(), manifest);
@@ -160,13 +162,14 @@ fn delete(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> Out
     } else {
         place.tags.remove(reference).is_some()
     };
-    if removed { Ok(empty(202, &[])) } else { Err(unknown(reference).into()) }
+    let gone = if is_digest(reference) { Kind::RevisionGone } else { Kind::ManifestUnknown };
+    if removed { Ok(empty(202, &[])) } else { Err(gone.into()) }
 }
 
-/// The digests that a manifest refers to: of a list its manifests, of an image its layers and configuration.
+/// The digests that a manifest refers to: of a list its manifests, of an image its configuration and layers.
 fn parts(json: &Value, field: &str) -> Vec<String> {
     let config = json.get("config").filter(|_| field == "layers");
-    let entries = json[field].as_array().into_iter().flatten().chain(config);
+    let entries = config.into_iter().chain(json[field].as_array().into_iter().flatten());
     // Layers that live elsewhere by design are not this registry's to have.
     let own = entries.filter(|entry| !entry["urls"].is_array());
     own.filter_map(|entry| entry["digest"].as_str()).map(str::to_owned).collect()

@@ -2,7 +2,7 @@
 
 use crate::{
     failure::Kind,
-    name::{is_digest, is_repository},
+    name::{is_digest, is_repository, is_tag, looks_like_digest},
 };
 
 /// What is asked for, by the paths of the distribution specification.
@@ -43,22 +43,39 @@ impl Route {
             return Ok(Self::Upload { repository: repository?, id: digest });
         }
         if let Some(repository) = repository("/manifests") {
-            return Ok(Self::Manifest { repository: repository?, reference: digest });
+            let repository = repository?;
+            return if is_tag(&digest) || looks_like_digest(&digest) {
+                Ok(Self::Manifest { repository, reference: digest })
+            } else {
+                Err(Kind::NoSuchPage)
+            };
         }
         if let Some(found) = repository("/blobs") {
             let repository = found?;
             return if is_digest(&digest) {
                 Ok(Self::Blob { repository, digest })
             } else {
-                Err(Kind::DigestInvalid)
+                Err(no_digest(&digest))
             };
         }
         if let Some(found) = repository("/referrers") {
             let repository = found?;
             let known = is_digest(&digest);
-            return if known { Ok(Self::Referrers { repository, digest }) } else { Err(Kind::DigestInvalid) };
+            return if known { Ok(Self::Referrers { repository, digest }) } else { Err(no_digest(&digest)) };
         }
         Err(Kind::NoSuchPage)
+    }
+
+    /// The methods that it takes, as `Allow` lists them.
+    pub(crate) fn methods(&self) -> &'static str {
+        match self {
+            Self::Base | Self::Referrers { .. } => "GET, HEAD",
+            Self::Catalog | Self::Tags { .. } => "GET",
+            Self::Manifest { .. } => "DELETE, GET, HEAD, PUT",
+            Self::Blob { .. } => "DELETE, GET, HEAD",
+            Self::Uploads { .. } => "POST",
+            Self::Upload { .. } => "DELETE, GET, HEAD, PATCH, PUT",
+        }
     }
 
     /// The repository in it.
@@ -84,6 +101,10 @@ impl Route {
     }
 }
 
+fn no_digest(text: &str) -> Kind {
+    if looks_like_digest(text) { Kind::DigestUnreadable } else { Kind::NoSuchPage }
+}
+
 fn repository_name(text: &str) -> Result<String, Kind> {
     if is_repository(text) { Ok(text.to_owned()) } else { Err(Kind::NameInvalid) }
 }
@@ -105,7 +126,9 @@ mod tests {
             Ok(Route::Upload { repository: "a".into(), id: "7".into() })
         );
         assert_eq!(Route::read("/v2/A/manifests/1"), Err(Kind::NameInvalid));
-        assert_eq!(Route::read("/v2/a/blobs/nope"), Err(Kind::DigestInvalid));
+        assert_eq!(Route::read("/v2/a/blobs/sha256:nope"), Err(Kind::DigestUnreadable));
+        assert_eq!(Route::read("/v2/a/blobs/nope"), Err(Kind::NoSuchPage));
+        assert_eq!(Route::read("/v2/a/manifests/.x"), Err(Kind::NoSuchPage));
         for wrong in ["", "/", "/v1/", "/v2x", "/v2/a", "/v2//", "/v2/a/b/c"] {
             assert_eq!(Route::read(wrong), Err(Kind::NoSuchPage), "{wrong}");
         }

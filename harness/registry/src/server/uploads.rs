@@ -13,7 +13,7 @@ use super::{
     exchange::{Exchange, empty, read_body},
 };
 use crate::{
-    failure::Kind,
+    failure::{Failure, Kind},
     name::{digest, is_digest, is_repository},
 };
 
@@ -73,9 +73,6 @@ pub(crate) async fn start(
     repository: &str,
     body: Incoming,
 ) -> Outcome {
-    if exchange.method != Method::POST {
-        return Err(Kind::Unsupported.into());
-    }
     if !exchange.host.ensure_repository(repository, exchange.user.as_deref(), exchange.now) {
         return Err(Kind::RepositoryUnknown.into());
     }
@@ -121,7 +118,7 @@ pub(crate) async fn go_on(
         Method::GET | Method::HEAD => Ok(progress(204, repository, id, so_far)),
         Method::DELETE => {
             exchange.host.uploads.lock().remove(id);
-            Ok(empty(204, &[]))
+            Ok(empty(204, &[("docker-upload-uuid", id)]))
         }
         Method::PATCH => {
             if starts_elsewhere(exchange, so_far) {
@@ -132,7 +129,10 @@ pub(crate) async fn go_on(
             Ok(progress(202, repository, id, length))
         }
         Method::PUT => {
-            let wanted = exchange.parameter("digest").ok_or(Kind::DigestInvalid)?.to_owned();
+            let wanted = exchange.parameter("digest").ok_or(Kind::DigestMissing)?.to_owned();
+            if !is_digest(&wanted) {
+                return Err(Kind::DigestUnparsed.into());
+            }
             if starts_elsewhere(exchange, so_far) {
                 return Ok(progress(416, repository, id, so_far));
             }
@@ -157,7 +157,7 @@ fn starts_elsewhere(exchange: &Exchange<'_>, so_far: usize) -> bool {
 
 fn finish(exchange: &mut Exchange<'_>, repository: &str, data: Bytes, wanted: &str) -> Outcome {
     if digest(&data) != wanted {
-        return Err(Kind::DigestInvalid.into());
+        return Err(Failure { kind: Kind::DigestMismatch, digests: vec![wanted.to_owned()] });
     }
     let stored = exchange.shared.blobs.put(data).map_err(|_| Kind::TooLarge)?;
     let mut repositories = exchange.host.repositories.write();

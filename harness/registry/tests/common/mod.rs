@@ -23,6 +23,11 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+/// What clients that pull images say that they take.
+pub(crate) const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.image.index.v1+json, */*";
+
 /// Clients that a test has declared to be nodes.
 #[derive(Default)]
 pub(crate) struct Nodes(Mutex<HashMap<SocketAddr, Client>>);
@@ -129,8 +134,9 @@ impl World {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let task = tokio::spawn(connection);
         let host = call.name.map_or_else(|| call.to.to_string(), str::to_owned);
-        let request: Request<Full<Bytes>> =
+        let mut request: Request<Full<Bytes>> =
             request.header("host", host).body(Full::new(Bytes::copy_from_slice(body))).unwrap();
+        request.headers_mut().entry("accept").or_insert(http::HeaderValue::from_static(ACCEPT));
         let response: Response<_> = sender.send_request(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
