@@ -26,7 +26,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pulldrill-web", &["pulldrill-clock", "pulldrill-lab"]),
     (
         "pulldrill-cli",
-        &["pulldrill-clock", "pulldrill-tls", "pulldrill-scenarios", "pulldrill-lab", "pulldrill-web"],
+        // The registry, for `registry serve`: that part alone, without a lab.
+        &[
+            "pulldrill-clock",
+            "pulldrill-tls",
+            "pulldrill-scenarios",
+            "pulldrill-registry",
+            "pulldrill-lab",
+            "pulldrill-web",
+        ],
     ),
 ];
 

@@ -99,14 +99,27 @@ impl World {
         Recording::load(&dir)
     }
 
+    /// Waits until the lab has brought every case about.
+    async fn ready(&self, lab: &mut Lab) -> Result<()> {
+        lab.ready().await.map_err(|error| self.told(lab, error))
+    }
+
+    /// What a lab says of itself, beside an error.
+    fn told(&self, lab: &Lab, error: anyhow::Error) -> anyhow::Error {
+        let log = std::fs::read_to_string(lab.root().join("up.log")).unwrap_or_default();
+        let status = lab.pulldrill(&["status", "--as-instructor"]).map(|output| output.stdout);
+        let status = String::from_utf8_lossy(&status.unwrap_or_default()).into_owned();
+        error.context(format!("{log}\n{status}"))
+    }
+
     /// Waits until every case has failed for long enough.
     async fn failed(&self, lab: &Lab) -> Result<()> {
-        until(PATIENCE, "the back-off to grow", async || {
+        let failed = until(PATIENCE, "the back-off to grow", async || {
             let status = lab.json(&["status", "--as-instructor", "-o", "json"])?;
             let drills = status["drills"].as_array().context("no drills")?;
             Ok(drills.iter().all(|drill| failing(drill) >= FAILING).then_some(()))
-        })
-        .await
+        });
+        failed.await.map_err(|error| self.told(lab, error))
     }
 }
 
@@ -132,14 +145,13 @@ async fn a_kind_cluster_and_the_embedded_one_show_the_same() -> Result<()> {
         let version = dialect.split('-').nth(1).unwrap_or_default();
         let kubectl = kubectls.iter().find(|(name, _)| *name == version).map_or(any, |(_, path)| path);
         let mut ours = world.begin_embedded(&dialect, "2")?;
-        tokio::try_join!(real.ready(), ours.ready())?;
+        tokio::try_join!(world.ready(&mut real), world.ready(&mut ours))?;
         tokio::try_join!(world.failed(&real), world.failed(&ours))?;
         world.compare(&dialect, kubectl, &real, &ours)
     };
     let outcome = outcome.await;
-    let log = std::fs::read_to_string(real.root().join("up.log")).unwrap_or_default();
     real.end_within(rustix::process::Signal::TERM, Duration::from_secs(120)).await?;
-    let differences = outcome.with_context(|| log)?;
+    let differences = outcome?;
     ensure!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
     Ok(())
 }

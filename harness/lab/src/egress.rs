@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pulldrill_cluster::network::{Action, EgressRule};
 
-use crate::{LabError, backend::NodeNetwork, request::EgressRequest, view::EgressView};
+use crate::{LabError, backend::NodeNetwork, request::EgressRequest, stage::Firewall, view::EgressView};
 
 /// Every node's rules.
 type Rules = BTreeMap<String, Vec<EgressRule>>;
@@ -19,13 +19,13 @@ pub(crate) async fn list(nodes: &dyn NodeNetwork, node: Option<&str>) -> Result<
 
 /// Puts an allowing rule before all others; what was added.
 pub(crate) async fn allow(
-    nodes: &dyn NodeNetwork,
+    firewall: &Firewall<'_>,
     request: &EgressRequest,
 ) -> Result<Vec<EgressView>, LabError> {
-    let all = nodes.egress().await?;
+    let all = firewall.rules().await?;
     check_node(&all, request.node.as_deref())?;
     let text = request.destination.trim();
-    let destination = match (text.parse(), nodes.resolve(text)) {
+    let destination = match (text.parse(), firewall.nodes().resolve(text)) {
         (Ok(range), _) => range,
         (_, Some(address)) => pulldrill_cluster::network::Cidr::host(address),
         (Err(error), None) => {
@@ -41,14 +41,14 @@ pub(crate) async fn allow(
         let rule = EgressRule { id, action: Action::Allow, destination, port, comment };
         added.push(view(&node, &rule));
         rules.insert(0, rule);
-        nodes.set_egress(&node, rules).await?;
+        firewall.replace(&node, rules).await?;
     }
     Ok(added)
 }
 
 /// Removes a rule.
-pub(crate) async fn delete(nodes: &dyn NodeNetwork, node: &str, id: &str) -> Result<(), LabError> {
-    let mut all = nodes.egress().await?;
+pub(crate) async fn delete(firewall: &Firewall<'_>, node: &str, id: &str) -> Result<(), LabError> {
+    let mut all = firewall.rules().await?;
     check_node(&all, Some(node))?;
     let mut rules = all.remove(node).unwrap_or_default();
     let before = rules.len();
@@ -56,7 +56,7 @@ pub(crate) async fn delete(nodes: &dyn NodeNetwork, node: &str, id: &str) -> Res
     if rules.len() == before {
         return Err(LabError::UnknownRule { node: node.to_owned(), id: id.to_owned() });
     }
-    nodes.set_egress(node, rules).await
+    firewall.replace(node, rules).await
 }
 
 /// An id that no rule of a node has.

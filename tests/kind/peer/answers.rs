@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::requests::{OCI, Request};
 
 /// What names one upload, its state or one server.
+#[expect(clippy::expect_used, reason = "the patterns are this file's own")]
 static OF_ONCE: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
     [
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),

@@ -21,7 +21,8 @@ pub(crate) fn compare(rules: &Normaliser, dialect: &str, real: &Recording, ours:
     differences.extend(texts(rules, dialect, &real_events, &our_events));
     for (whose, events) in [("real", &real_events), ("ours", &our_events)] {
         for container in failing_containers(events) {
-            differences.extend(sequence(rules, dialect, whose, &events_about(events, &container)));
+            let beside = events.iter().any(|e| e.object["reason"] == "Started");
+            differences.extend(sequence(rules, dialect, whose, &events_about(events, &container), beside));
         }
     }
     differences.extend(around(rules, (real, &real_pod), (ours, &our_pod)));
@@ -119,7 +120,13 @@ fn letter(event: &EventChange) -> char {
 
 /// Checks the order of one recording's events, and the back-off steps, against the state machine. After the
 /// event limit has been reached single events are missing, so only what came before is held to the order.
-fn sequence(rules: &Normaliser, dialect: &str, whose: &str, events: &[&EventChange]) -> Vec<String> {
+fn sequence(
+    rules: &Normaliser,
+    dialect: &str,
+    whose: &str,
+    events: &[&EventChange],
+    is_beside: bool,
+) -> Vec<String> {
     let either = rules.rules.unordered_pairs.get(dialect).copied().unwrap_or_default();
     let of_the_pull = events.iter().filter(|e| e.object["reason"] != AT_EVERY_SYNC);
     let all: String = of_the_pull.map(|e| letter(e)).collect();
@@ -146,7 +153,10 @@ fn sequence(rules: &Normaliser, dialect: &str, whose: &str, events: &[&EventChan
     }
     for (attempt, n) in back_offs.iter().enumerate() {
         let last = attempt + 1 == back_offs.len();
-        let (least, most) = rules.rules.back_offs_after_attempt.get(attempt).copied().unwrap_or((0, 99));
+        let (least, mut most) = rules.rules.back_offs_after_attempt.get(attempt).copied().unwrap_or((0, 99));
+        if attempt == 0 && is_beside {
+            most += rules.rules.back_offs_beside_a_started_container;
+        }
         if *n > most || (*n < least && !last) {
             differences
                 .push(format!("{whose}: {n} back-offs after pull {}, not {least} to {most}", attempt + 1));

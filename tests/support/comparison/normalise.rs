@@ -19,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) unordered_pairs: BTreeMap<String, bool>,
     /// Back-offs after the n-th failed pull, least and most.
     pub(crate) back_offs_after_attempt: Vec<(usize, usize)>,
+    /// How many more there may be after the first, where another container has started.
+    pub(crate) back_offs_beside_a_started_container: usize,
     /// Seconds between pulls, least and most, beyond the pull's own time.
     pub(crate) seconds_between_attempts: Vec<(f64, f64)>,
     /// By event reason.

@@ -50,7 +50,7 @@ impl Kubelet {
             self.recorder.event(pod.value(), None, Kind::Warning, reason, &message);
         }
         let todo = to_start(worker, pod.value());
-        let sync = Sync { pod: pod.clone(), secrets, todo, failed: false, changed: false };
+        let sync = Sync { pod: pod.clone(), secrets, todo, failed: false, changed: None };
         if worker.sandbox.is_none() && !sync.todo.is_empty() {
             worker.stage = Stage::Syncing(Box::new(sync));
             self.pause(worker, key, SANDBOX, What::Sandbox, context);
@@ -68,7 +68,7 @@ impl Kubelet {
                 self.addresses += 1;
                 worker.sandbox =
                     Some(Sandbox { address: self.node.pod_address(self.addresses), ready: true });
-                sync.changed = true;
+                sync.change(self.clock.now());
                 self.write_status(worker, key, false);
             }
             What::Pulled(pulled) => {
@@ -80,7 +80,7 @@ impl Kubelet {
             }
             What::Started(todo, image) => {
                 self.started(worker, &sync, &todo, image);
-                sync.changed = true;
+                sync.change(self.clock.now());
             }
             What::Stopped | What::Removed => {}
         }
@@ -144,7 +144,7 @@ impl Kubelet {
             let path = todo.field_path();
             self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Killing", &message);
             worker.slot(&todo.name).retire(self.clock.now());
-            sync.changed = true;
+            sync.change(self.clock.now());
         }
     }
 
@@ -181,7 +181,13 @@ impl Kubelet {
         let watches_secrets = self.dialect.has(Text::MissingSecrets)
             && sync.pod.value()["spec"]["imagePullSecrets"].as_array().is_some_and(|s| !s.is_empty());
         let jitter = 1.0 + 0.5 * worker.rng.random::<f64>();
-        worker.due = if sync.changed {
+        let looks_again = std::mem::take(&mut worker.twice);
+        // A change that the node noticed during the sync waits for its end; one that it notices after the end
+        // is a second reason, which comes when the sync for the first has already been set off.
+        worker.twice = sync
+            .changed
+            .is_some_and(|(first, last)| tick(first, self.relist) <= now && tick(last, self.relist) > now);
+        worker.due = if sync.changed.is_some() || looks_again {
             Some(tick(now, self.relist))
         } else if sync.failed {
             Some(tick(now + seconds(AFTER_FAILURE * jitter), self.ticker))

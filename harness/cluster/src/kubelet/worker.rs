@@ -39,8 +39,16 @@ pub(super) struct Sync {
     pub(super) todo: Vec<Todo>,
     /// Whether a start has failed.
     pub(super) failed: bool,
-    /// Whether sandbox or containers have changed, so that another look follows.
-    pub(super) changed: bool,
+    /// When sandbox or containers first changed, and when they last did: another look follows.
+    pub(super) changed: Option<(Timestamp, Timestamp)>,
+}
+
+impl Sync {
+    /// Sandbox or containers have changed.
+    pub(super) fn change(&mut self, now: Timestamp) {
+        let first = self.changed.map_or(now, |(first, _)| first);
+        self.changed = Some((first, now));
+    }
 }
 
 /// A container to be started.
@@ -85,6 +93,8 @@ pub(super) struct Worker {
     pub(super) pod: Arc<Stored>,
     /// Whether the pod was changed by somebody else.
     pub(super) dirty: bool,
+    /// Whether the next sync is to be followed by another at once.
+    pub(super) twice: bool,
     /// When the last sync ended.
     pub(super) synced: Option<Timestamp>,
     /// Whether the pod is over for good.
@@ -111,6 +121,7 @@ impl Worker {
             stage: Stage::Idle,
             due: None,
             dirty: true,
+            twice: false,
             synced: None,
             terminal: false,
             since: now,

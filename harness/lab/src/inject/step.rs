@@ -186,13 +186,14 @@ impl Injector {
     }
 
     async fn add_rule(&self, nodes: &NodeSet, rule: &EgressRule) -> Result<(), LabError> {
-        for (node, mut rules) in self.stage.nodes().egress().await? {
+        let firewall = self.stage.firewall().await;
+        for (node, mut rules) in firewall.rules().await? {
             if matches!(nodes, NodeSet::Node(name) if *name != node) {
                 continue;
             }
             rules.retain(|known| known.id != rule.id);
             rules.push(rule.clone());
-            self.stage.nodes().set_egress(&node, rules).await?;
+            firewall.replace(&node, rules).await?;
         }
         Ok(())
     }

@@ -179,7 +179,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownNode`], [`LabError::Invalid`].
     pub async fn allow_egress(&self, request: &EgressRequest) -> Result<Vec<EgressView>, LabError> {
-        egress::allow(self.0.stage.nodes(), request).await
+        egress::allow(&self.0.stage.firewall().await, request).await
     }
 
     /// Removes a rule.
@@ -187,7 +187,7 @@ impl Lab {
     /// # Errors
     /// [`LabError::UnknownNode`], [`LabError::UnknownRule`].
     pub async fn delete_egress(&self, node: &str, id: &str) -> Result<(), LabError> {
-        egress::delete(self.0.stage.nodes(), node, id).await
+        egress::delete(&self.0.stage.firewall().await, node, id).await
     }
 
     /// Copies an image from registry to registry.

@@ -2,9 +2,11 @@
 //! the nodes' network, and the evidence that the registries gather.
 //!
 //! - [`staged`]: one drill's part. [`acts`]: what can be done with the registries.
+//! - [`firewall`]: changing the nodes' egress rules.
 //! - [`pulls`]: reading the pull log. [`proof`]: what checks are told of it.
 
 mod acts;
+mod firewall;
 mod proof;
 mod pulls;
 mod staged;
@@ -16,6 +18,7 @@ use pulldrill_clock::{Clock, mailbox};
 use pulldrill_registry::Control;
 use pulldrill_scenarios::{Personality, Variant};
 
+pub(crate) use firewall::Firewall;
 pub(crate) use staged::Host;
 use staged::Staged;
 
@@ -26,6 +29,8 @@ pub(crate) struct Stage {
     clock: Clock,
     registry: Arc<dyn Control>,
     nodes: Arc<dyn NodeNetwork>,
+    /// Held by whoever changes the nodes' rules.
+    firewall_turns: tokio::sync::Mutex<()>,
     drills: RwLock<BTreeMap<String, Staged>>,
     /// The last entry of the pull log that was looked at.
     read: parking_lot::Mutex<u64>,
@@ -33,7 +38,14 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(clock: Clock, registry: Arc<dyn Control>, nodes: Arc<dyn NodeNetwork>) -> Self {
-        Self { clock, registry, nodes, drills: RwLock::default(), read: parking_lot::Mutex::new(0) }
+        Self {
+            clock,
+            registry,
+            nodes,
+            firewall_turns: tokio::sync::Mutex::default(),
+            drills: RwLock::default(),
+            read: parking_lot::Mutex::new(0),
+        }
     }
 
     /// Sets up everything that the drill finds when its history begins.
@@ -72,13 +84,14 @@ impl Stage {
         let staged = self.drills.write().remove(&variant.drill).unwrap_or_default();
         self.nodes.remove_hosts(&staged.node_hosts).await?;
         let addresses: Vec<IpAddr> = staged.node_hosts.iter().map(|host| host.address).collect();
-        for (node, rules) in self.nodes.egress().await? {
+        let firewall = self.firewall().await;
+        for (node, rules) in firewall.rules().await? {
             let concerns = |rule: &pulldrill_cluster::network::EgressRule| {
                 addresses.iter().any(|address| rule.destination.contains(*address))
             };
             let kept: Vec<_> = rules.iter().filter(|rule| !concerns(rule)).cloned().collect();
             if kept.len() < rules.len() {
-                self.nodes.set_egress(&node, kept).await?;
+                firewall.replace(&node, kept).await?;
             }
         }
         Ok(())

@@ -257,3 +257,28 @@ async fn ten_minutes_of_a_live_clock_pass_in_an_instant() {
     let age = real::now().duration_since(started).as_secs();
     assert!((590..700).contains(&age), "{age}");
 }
+
+#[tokio::test]
+async fn a_container_that_starts_beside_the_failing_one_brings_a_second_back_off_at_once_or_does_not() {
+    // Recorded beside a good container (1.20): back-offs 0.9 and 1.9 seconds after the first failure, as the node
+    // noticed the sandbox during the first sync, and the good container after its end.
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 1..=16 {
+        let world = World::new(OLD, seed).await;
+        world.fake.image("team/good", "1.0", &json!({}));
+        let good = json!({"name": "good", "image": "registry.lab.test/team/good:1.0", "imagePullPolicy": "IfNotPresent"});
+        let app = json!({"name": "app", "image": IMAGE, "imagePullPolicy": "IfNotPresent"});
+        world.pod("both", "", json!({"containers": [good, app]}));
+        world.run(10).await;
+        let tape = world.tape("both");
+        let backed_off: Vec<f64> =
+            tape.iter().filter(|s| s.what.starts_with("BackOff")).map(|s| s.at).collect();
+        let failed = tape.iter().find(|s| s.what.contains("ErrImagePull")).unwrap().at;
+        assert!(backed_off[0] - failed <= 1.0, "{tape:?}");
+        if let [first, second] = backed_off[..] {
+            assert!((0.9..=1.1).contains(&(second - first)), "{backed_off:?}");
+        }
+        seen.insert(backed_off.len());
+    }
+    assert_eq!(seen, [1, 2].into());
+}
