@@ -6,7 +6,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use pulldrill_clock::{Clock, Timestamp, mailbox};
+use pulldrill_clock::{Clock, SignedDuration, Timestamp, mailbox};
 use pulldrill_cluster::store::{Event, StoreChanged};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -37,10 +37,14 @@ pub(super) struct Task {
 
 /// What woke the task.
 enum Wake {
-    Objects,
-    Pulls,
+    /// Something has happened to objects, or at a registry.
+    Seen,
+    /// Somebody wants something.
     Told(Message),
 }
+
+/// How soon a drill is judged again when its evidence could not be gathered.
+const AGAIN: SignedDuration = SignedDuration::from_secs(2);
 
 impl Task {
     pub(super) fn new(
@@ -69,8 +73,8 @@ impl Task {
                     biased;
                     () = stop.cancelled() => return,
                     Some((message, busy)) = inbox.recv() => (Wake::Told(message), busy),
-                    Some((StoreChanged, busy)) = objects.recv() => (Wake::Objects, busy),
-                    Some(((), busy)) = pulls.recv() => (Wake::Pulls, busy),
+                    Some((StoreChanged, busy)) = objects.recv() => (Wake::Seen, busy),
+                    Some(((), busy)) = pulls.recv() => (Wake::Seen, busy),
                     else => return,
                 };
                 while objects.try_recv().is_ok() {}
@@ -83,14 +87,19 @@ impl Task {
     }
 
     async fn handle(&mut self, wake: Wake) -> Result<(), LabError> {
+        // Whatever woke it: the messages about the rest have been thrown away by now.
         let mut touched = self.catch_up().await?;
-        match wake {
-            Wake::Objects => {}
-            Wake::Pulls => touched.extend(self.stage.take_pulls()),
-            Wake::Told(message) => touched.extend(self.obey(message).await?),
+        touched.extend(self.stage.take_pulls());
+        if let Wake::Told(message) = wake {
+            touched.extend(self.obey(message).await?);
         }
         for drill in &touched {
-            self.judge(drill).await?;
+            if let Err(error) = self.judge(drill).await {
+                // A registry that is elsewhere may not answer for a moment; nothing else may ever happen here.
+                tracing::warn!(%error, drill, "it will be judged again");
+                let look = Message::Look { drill: drill.clone() };
+                schedule(&self.clock, self.clock.now() + AGAIN, &self.messages, look);
+            }
         }
         if !touched.is_empty() {
             self.changed.send_modify(|n| *n += 1);

@@ -39,9 +39,15 @@ pub(crate) async fn running(pods: &Api<Pod>, selector: &str) -> Result<String, L
                     return Ok(pod.name_any());
                 }
                 if let Some((reason, message)) = waiting(pod) {
-                    seen = format!("{reason}: {message}");
+                    // A back-off says less than what it is for.
+                    if reason != "ImagePullBackOff" || !seen.contains("image") {
+                        seen = format!("{reason}: {message}");
+                    }
                     if HOPELESS.contains(&reason.as_str()) {
-                        return Err(failed(format!("{} does not come up: {seen}", pod.name_any())));
+                        return Err(failed(format!(
+                            "{} does not come up: {seen}; the image is what --registry-image says",
+                            pod.name_any()
+                        )));
                     }
                 }
             }
