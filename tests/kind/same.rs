@@ -150,8 +150,10 @@ async fn a_kind_cluster_and_the_embedded_one_show_the_same() -> Result<()> {
         world.compare(&dialect, kubectl, &real, &ours)
     };
     let outcome = outcome.await;
-    real.end_within(rustix::process::Signal::TERM, Duration::from_secs(120)).await?;
+    let ended = real.end_within(rustix::process::Signal::TERM, Duration::from_secs(120)).await;
+    // What went wrong first is said first.
     let differences = outcome?;
+    ended?;
     ensure!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
     Ok(())
 }

@@ -146,15 +146,17 @@ impl Lab {
         Ok(out)
     }
 
-    /// Sends a signal and waits for the end: the exit code.
+    /// Sends a signal and waits for the end: the exit code. A lab that has ended by itself is sent nothing.
     pub(crate) async fn end(&mut self, signal: Signal) -> Result<Option<i32>> {
         self.end_within(signal, Duration::from_secs(20)).await
     }
 
     /// [`Lab::end`] of a lab that has something to take away.
     pub(crate) async fn end_within(&mut self, signal: Signal, limit: Duration) -> Result<Option<i32>> {
-        kill_process(Pid::from_child(&self.child), signal)?;
         let child = &mut self.child;
+        if child.try_wait()?.is_none() {
+            kill_process(Pid::from_child(child), signal)?;
+        }
         until(limit, "the lab to end", async || Ok(child.try_wait()?)).await.map(|s| s.code())
     }
 
