@@ -149,6 +149,13 @@ pub fn client_config(authorities: &[&str]) -> Result<Arc<ClientConfig>, TlsError
     Ok(Arc::new(config))
 }
 
+/// The configuration of a client that trusts no authority: every certificate is a stranger's.
+#[must_use]
+pub fn distrusting_client_config() -> Arc<ClientConfig> {
+    let config = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    Arc::new(config)
+}
+
 fn roots(authorities: &[&str]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for pem in authorities {

@@ -17,6 +17,9 @@ pub struct Registry {
     /// Whether its name resolves on the nodes.
     #[serde(default = "yes")]
     pub resolves: bool,
+    /// Whether the nodes trust the authority of its certificate.
+    #[serde(default = "yes")]
+    pub trusted: bool,
     /// How it answers.
     pub personality: Personality,
     /// The separate host that issues tokens, where the personality has one.

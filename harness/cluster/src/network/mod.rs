@@ -11,7 +11,7 @@ mod rules;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
@@ -43,6 +43,7 @@ struct State {
     hosts: BTreeMap<String, IpAddr>,
     routes: HashMap<(IpAddr, u16), SocketAddr>,
     egress: BTreeMap<String, Vec<EgressRule>>,
+    untrusted: BTreeSet<String>,
     hooks: Vec<ConnectHook>,
 }
 
@@ -68,6 +69,7 @@ impl Network {
             hosts: BTreeMap::new(),
             routes: HashMap::new(),
             egress: BTreeMap::new(),
+            untrusted: BTreeSet::new(),
             hooks: Vec::new(),
         })))
     }
@@ -88,9 +90,22 @@ impl Network {
         self.0.write().hosts.insert(name.to_ascii_lowercase(), address);
     }
 
-    /// Makes a name unknown. False when it was.
+    /// Makes a name unknown, and forgets that it was not trusted. False when it was unknown.
     pub fn remove_host(&self, name: &str) -> bool {
-        self.0.write().hosts.remove(&name.to_ascii_lowercase()).is_some()
+        let (mut state, name) = (self.0.write(), name.to_ascii_lowercase());
+        state.untrusted.remove(&name);
+        state.hosts.remove(&name).is_some()
+    }
+
+    /// Lets no node trust whoever has signed the certificate of this host.
+    pub fn distrust(&self, name: &str) {
+        self.0.write().untrusted.insert(name.to_ascii_lowercase());
+    }
+
+    /// Whether nodes trust the lab's authorities where this host is concerned.
+    #[must_use]
+    pub fn trusts(&self, name: &str) -> bool {
+        !self.0.read().untrusted.contains(&name.to_ascii_lowercase())
     }
 
     /// The names and their addresses, in the order of names.

@@ -78,7 +78,8 @@ impl Puller {
         seed: u64,
     ) -> Self {
         let rng = Mutex::new(seed::rng(seed, &format!("puller/{node}")));
-        let client = session::Client { node: node.to_owned(), network, clock, dialect, tls };
+        let strangers = pulldrill_tls::distrusting_client_config();
+        let client = session::Client { node: node.to_owned(), network, clock, dialect, tls, strangers };
         Self { client, content: Mutex::default(), rng }
     }
 

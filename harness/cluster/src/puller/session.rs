@@ -31,6 +31,8 @@ pub(super) struct Client {
     pub(super) clock: Clock,
     pub(super) dialect: Arc<Dialect>,
     pub(super) tls: Arc<ClientConfig>,
+    /// The same for hosts whose authority nodes do not have.
+    pub(super) strangers: Arc<ClientConfig>,
 }
 
 /// A request to be made.
@@ -155,7 +157,8 @@ impl<'a> Session<'a> {
         }
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .map_err(|_| PullError::unknown(format!("tls: invalid server name {host}")))?;
-        let connecting = TlsConnector::from(client.tls.clone()).connect(name, stream);
+        let trust = if client.network.trusts(host) { &client.tls } else { &client.strangers };
+        let connecting = TlsConnector::from(trust.clone()).connect(name, stream);
         let stream = real::timeout(GUARD, connecting)
             .await
             .ok_or_else(|| PullError::unknown("net/http: TLS handshake timeout"))?

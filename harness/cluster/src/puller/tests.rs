@@ -296,6 +296,12 @@ async fn networks_that_fail() {
             + "tls: failed to verify certificate: x509: certificate is valid for registry.lab.test, \
                registry-1.docker.io, auth.docker.io, not other.lab.test"
     );
+    world.fake.network.distrust("registry.lab.test");
+    assert_eq!(
+        world.refusal("registry.lab.test/team/app:1.0", None).await,
+        start("registry.lab.test")
+            + "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+    );
     let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let plain_ip = "172.31.255.16".parse().unwrap();
     world.fake.network.add_host("plain.lab.test", plain_ip);

@@ -102,6 +102,8 @@ pub(crate) struct NodeHost {
     pub(crate) local: std::net::SocketAddr,
     /// Whether the name resolves.
     pub(crate) resolves: bool,
+    /// Whether nodes trust the authority of its certificate.
+    pub(crate) trusted: bool,
 }
 
 /// The nodes' image caches.

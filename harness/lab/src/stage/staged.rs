@@ -64,6 +64,7 @@ pub(super) fn node_hosts(spec: &Registry, info: &registry::HostInfo) -> Result<V
         address: address(&spec.address)?,
         local: info.address,
         resolves: spec.resolves,
+        trusted: spec.trusted,
     }];
     if let (Some(token), Some((_, local))) = (&spec.token_host, &info.token_host) {
         hosts.push(NodeHost {
@@ -72,6 +73,7 @@ pub(super) fn node_hosts(spec: &Registry, info: &registry::HostInfo) -> Result<V
             address: address(&token.address)?,
             local: *local,
             resolves: true,
+            trusted: spec.trusted,
         });
     }
     Ok(hosts)

@@ -34,6 +34,9 @@ impl NodeNetwork for EmbeddedNodes {
             if host.resolves {
                 self.network.add_host(&host.name, host.address);
             }
+            if !host.trusted {
+                self.network.distrust(&host.name);
+            }
             self.network.add_route(host.address, HTTPS, host.local);
         }
         Ok(())

@@ -59,7 +59,8 @@ pub(super) async fn add_hosts(engine: &Engine, node: &Node, hosts: &[NodeHost]) 
     let files = hosts
         .iter()
         .map(|host| {
-            let text = HOSTS.replace("{{server}}", &format!("https://{}", host.name)).replace("{{ca}}", &ca);
+            let ca = if host.trusted { &ca } else { "" };
+            let text = HOSTS.replace("{{server}}", &format!("https://{}", host.name)).replace("{{ca}}", ca);
             Ok((format!("{}/hosts.toml", folder(host)?), text))
         })
         .collect::<Result<Vec<_>, KindError>>()?;
@@ -111,6 +112,7 @@ mod tests {
             address: Ipv4Addr::LOCALHOST.into(),
             local: ([127, 0, 0, 1], 1).into(),
             resolves: true,
+            trusted: true,
         };
         for name in ["", "..", "a/b", "../x", "_default", "a b", "a\"b"] {
             assert!(folder(&host(name)).is_err(), "{name:?}");
