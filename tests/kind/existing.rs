@@ -241,7 +241,7 @@ impl World {
         .await
         .with_context(|| format!("{:#}", lab.json(&["status", "-o", "json"]).unwrap_or_default()))?;
         self.nodes_are_told_apart(&lab, &variants)?;
-        ensure!(lab.end_within(Signal::TERM, Duration::from_secs(120)).await? == Some(0), "up ends well");
+        ensure!(lab.end_within(Signal::TERM, Duration::from_secs(180)).await? == Some(0), "up ends well");
         let after = self.everything().await?;
         ensure!(after == *before, "left: {:?}", after.difference(before));
         self.nodes_are(&nodes).await

@@ -5,10 +5,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddrV4},
+    time::Duration,
 };
 
 use futures::future::try_join_all;
 use parking_lot::Mutex;
+use pulldrill_clock::real;
 use pulldrill_cluster::network::{Action, Cidr, EgressRule};
 
 use super::{agents::Agent, names::Names};
@@ -27,6 +29,8 @@ use crate::{
 
 /// The first of the registry's ports at which addresses of nodes lead to it.
 const FIRST_PORT: u16 = 8443;
+/// For so long programs written in Go, containerd too, take `/etc/hosts` for what it was when they read it.
+const NAMES_REMEMBERED: Duration = Duration::from_millis(5_500);
 /// A rule that closes more than this many addresses is no drill's.
 const WIDEST: u8 = 24;
 
@@ -111,7 +115,9 @@ impl Access {
         });
         try_join_all(each).await?;
         self.hosts.lock().taught.extend(hosts.iter().map(|host| (host.image_host.clone(), host.clone())));
-        self.lead().await
+        self.lead().await?;
+        real::sleep(NAMES_REMEMBERED).await;
+        Ok(())
     }
 
     /// Lets every node forget them.

@@ -25,7 +25,7 @@ remove_certs() {
 # Written in place: the file may be a mount. $1 is the end of the lines that go.
 remove_names() {
     [ -f /etc/hosts ] && grep -q -- "$1\$" /etc/hosts || return 0
-    kept=$(grep -v -- "$1\$" /etc/hosts; echo .)
+    kept=$(grep -v -- "$1\$" /etc/hosts || :; echo .)
     printf %s "${kept%.}" >/etc/hosts
 }
 
