@@ -229,6 +229,39 @@ mod tests {
     }
 
     #[test]
+    fn on_somebodys_node_rules_look_at_where_a_packet_was_sent() {
+        // As nft 1.0.6 lists what is written here.
+        let listed = r#"{"nftables": [{"rule": {"handle": 6, "comment": "pulldrill:a:", "expr": [
+          {"match": {"op": "==", "left": {"ct": {"key": "ip daddr", "dir": "original"}}, "right": "10.25.3.4"}},
+          {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "tcp"}},
+          {"match": {"op": "==", "left": {"ct": {"key": "proto-dst", "dir": "original"}}, "right": 443}},
+          {"return": null}]}},
+         {"rule": {"handle": 8, "comment": "pulldrill:c:x", "expr": [
+          {"match": {"op": "==", "left": {"ct": {"key": "ip daddr", "dir": "original"}},
+                     "right": {"prefix": {"addr": "10.25.3.0", "len": 24}}}}, {"drop": null}]}}]}"#;
+        let listed = entries(listed).unwrap();
+        let rules = super::super::rules(listed.iter().map(|(_, entry)| entry.clone()).collect());
+        let shown: Vec<_> =
+            rules.iter().map(|r| (r.id.as_str(), r.action, r.destination.to_string(), r.port)).collect();
+        assert_eq!(
+            shown,
+            [
+                ("a", Action::Allow, "10.25.3.4/32".to_owned(), Some(443)),
+                ("c", Action::Drop, "10.25.3.0/24".to_owned(), None),
+            ]
+        );
+        let part = Part::Guest { mark: "ab".into() };
+        let program = program(&listed, &part, &rules).unwrap();
+        for line in [
+            "add table inet pulldrill_ab\n",
+            "egress ct original ip daddr 10.25.3.4/32 meta l4proto tcp ct original proto-dst 443 return comment",
+            "egress ct original ip daddr 10.25.3.0/24 drop comment",
+        ] {
+            assert!(program.contains(line), "{line:?} is not in {program}");
+        }
+    }
+
+    #[test]
     fn what_is_no_list_is_an_error() {
         assert!(entries("").is_err() && entries("{}").is_err());
         assert!(entries(r#"{"nftables":[{"rule":{"expr":[]}}]}"#).is_err());
