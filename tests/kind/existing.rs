@@ -20,14 +20,19 @@ use pulldrill_scenarios::{Catalogue, Script, Variant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{self, Lab, until};
+use crate::{
+    guest_nodes,
+    support::{self, Lab, until},
+};
 
 /// What everything that belongs to this test is called.
-const NAME: &str = "pulldrill-guest-test";
+pub(crate) const NAME: &str = "pulldrill-guest-test";
 /// The first port of the registries.
 const PORT: u16 = 31_500;
 /// What all names of the lab begin with.
 const PREFIX: &str = "guest";
+/// What lets a lab change the nodes.
+const NODE_ACCESS: &str = "--allow-node-access";
 /// How long a repaired drill may take until it is solved: a back-off, a roll-out, the hold.
 const REPAIR: Duration = Duration::from_secs(240);
 /// For so long a cheat must not count; longer than any hold.
@@ -100,7 +105,7 @@ impl World {
         Ok(Some(Self { _turn, dir, kind, kubectl, client }))
     }
 
-    /// The arguments of a lab here, with the account of a kubeconfig file.
+    /// The arguments of a lab here that may change nodes, with the account of a kubeconfig file.
     fn arguments(&self, kubeconfig: &str) -> Vec<String> {
         let kubeconfig = self.dir.path().join(kubeconfig).display().to_string();
         let context = format!("kind-{NAME}");
@@ -116,6 +121,7 @@ impl World {
         ]
         .into_iter()
         .chain(["--registry-image", &format!("{NAME}:1"), "--registry-access", &format!("nodeport:{PORT}")])
+        .chain([NODE_ACCESS])
         .map(str::to_owned)
         .collect()
     }
@@ -170,9 +176,13 @@ impl World {
         let output = self.pulldrill(&["up", "--listen", "127.0.0.1:0"], &self.arguments("visitor"))?;
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.code() == Some(2), "{output:?}");
-        for missing in
-            ["create, delete", "namespaces in the whole cluster", "create pods/portforward in guest-lab"]
-        {
+        for missing in [
+            "create, delete",
+            "namespaces in the whole cluster",
+            "create, get pods/exec in guest-lab",
+            "create, get pods/portforward in guest-lab",
+            "create, delete daemonsets.apps in guest-lab",
+        ] {
             ensure!(error.contains(missing), "{missing:?} is not in {error}");
         }
         let after = self.everything().await?;
@@ -183,8 +193,13 @@ impl World {
     /// The drills that a guest can have, from their symptoms to their ends.
     async fn drills(&self, before: &BTreeSet<String>) -> Result<()> {
         let arguments = self.arguments("kubeconfig");
+        let nodes = guest_nodes::as_they_are()?;
         let shown = self.pulldrill(&["up", "--dry-run"], &arguments)?;
         ensure!(shown.status.success(), "{shown:?}");
+        let without: Vec<String> = arguments.iter().filter(|word| *word != NODE_ACCESS).cloned().collect();
+        let less = self.pulldrill(&["up", "--dry-run"], &without)?;
+        let is_privileged = |output: &Output| String::from_utf8_lossy(&output.stdout).contains("privileged");
+        ensure!(less.status.success() && !is_privileged(&less) && is_privileged(&shown), "{less:?}");
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let mut lab = Lab::up(&words).await?;
         self.made_as_shown(&String::from_utf8(shown.stdout)?).await?;
@@ -194,8 +209,14 @@ impl World {
             ensure!(reached == (variant.drill.clone(), variant.namespace.clone()), "{reached:?}");
         }
         for variant in &variants {
-            self.script(&lab, script(&variant.cheats, "delete-pod")?)?;
-            self.script(&lab, script(&variant.cheats, "other-workload")?)?;
+            // Waiting for a deleted pod takes a minute each time; of a drill about a firewall, a rule says more.
+            let wanted: &[&str] = match variant.scenario.as_str() {
+                "blocked-registry" => &["allow-another-port"],
+                _ => &["delete-pod", "other-workload"],
+            };
+            for cheat in wanted {
+                self.script(&lab, script(&variant.cheats, cheat)?)?;
+            }
         }
         let watch = pulldrill_clock::real::stopwatch();
         until(CHEAT * 2, "the time in which a cheat could count", async || {
@@ -205,7 +226,9 @@ impl World {
             Ok((watch.elapsed() > CHEAT).then_some(()))
         })
         .await?;
-        for (variant, remedy) in variants.iter().zip(["set-image", "secret-on-service-account"]) {
+        for (variant, remedy) in
+            variants.iter().zip(["set-image", "secret-on-service-account", "allow-registry"])
+        {
             self.script(&lab, script(&variant.remedies, remedy)?)?;
         }
         until(REPAIR, "all drills to be solved", async || {
@@ -217,18 +240,18 @@ impl World {
         })
         .await
         .with_context(|| format!("{:#}", lab.json(&["status", "-o", "json"]).unwrap_or_default()))?;
-        self.nodes_are_told_apart(&lab)?;
-        ensure!(lab.end_within(Signal::TERM, Duration::from_secs(120)).await? == Some(0), "up ends well");
+        self.nodes_are_told_apart(&lab, &variants)?;
+        ensure!(lab.end_within(Signal::TERM, Duration::from_secs(180)).await? == Some(0), "up ends well");
         let after = self.everything().await?;
         ensure!(after == *before, "left: {:?}", after.difference(before));
-        Ok(())
+        guest_nodes::are_again(&nodes).await
     }
 
     /// What carries the lab's labels is what was shown, and nothing else.
     async fn made_as_shown(&self, yaml: &str) -> Result<()> {
         let shown: Vec<Value> = serde_saphyr::from_multiple(yaml)?;
         let lasting: Vec<&Value> = shown.iter().filter(|object| object["kind"] != "Pod").collect();
-        ensure!(shown.len() == lasting.len() + 2, "a probe for each node that drills use: {yaml}");
+        ensure!(shown.len() == lasting.len() + 4, "two probes for each node that drills use: {yaml}");
         let mut made = Vec::new();
         for resource in RESOURCES {
             let of_lab = format!("app.kubernetes.io/managed-by=pulldrill,pulldrill.dev/lab={PREFIX}");
@@ -260,26 +283,37 @@ impl World {
         Ok(())
     }
 
-    /// The pull log names both nodes, each by its own pods' pulls.
-    fn nodes_are_told_apart(&self, lab: &Lab) -> Result<()> {
+    /// The pull log names both nodes for each registry, each by its own pods' pulls, and nobody else pulled.
+    fn nodes_are_told_apart(&self, lab: &Lab, variants: &[Variant]) -> Result<()> {
         let log = lab.json(&["registry", "log", "-o", "json"])?;
         let entries = log.as_array().context("no log")?;
-        let nodes: BTreeSet<&str> = entries.iter().filter_map(|entry| entry["node"].as_str()).collect();
-        ensure!(nodes.len() == 2, "{nodes:?} of {log:#}");
+        for variant in variants {
+            let host = &variant.registries[0].host;
+            let pulls = entries.iter().filter(|entry| {
+                let is_kubelet =
+                    entry["userAgent"].as_str().is_some_and(|agent| agent.starts_with("containerd"));
+                entry["host"] == json!(host) && is_kubelet
+            });
+            let nodes: BTreeSet<Option<&str>> = pulls.map(|entry| entry["node"].as_str()).collect();
+            ensure!(nodes.len() == 2 && !nodes.contains(&None), "{host}: {nodes:?} of {log:#}");
+        }
         Ok(())
     }
 
-    /// A lab that is killed while it moves in leaves what `down` removes.
+    /// A lab that is killed while it makes a drill fail leaves what `down` removes, on the nodes too.
     async fn killed(&self, before: &BTreeSet<String>) -> Result<()> {
+        let nodes = guest_nodes::as_they_are()?;
         let mut child = support::pulldrill(self.dir.path())
             .args(["up", "--listen", "127.0.0.1:0"])
             .args(self.arguments("kubeconfig"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let seen = until(Duration::from_secs(60), "the registry", async || {
-            let list = self.list("apps/v1/deployments", "pulldrill.dev/lab").await?;
-            Ok((!list.is_empty()).then_some(()))
+        let seen = until(Duration::from_secs(90), "a rule on a node", async || {
+            Ok(guest_nodes::as_they_are()?
+                .iter()
+                .any(|node| node.contains("-A PULLDRILL-EGRESS"))
+                .then_some(()))
         })
         .await;
         child.kill()?;
@@ -290,7 +324,7 @@ impl World {
         ensure!(down.status.success(), "{down:?}");
         let after = self.everything().await?;
         ensure!(after == *before, "left: {:?}", after.difference(before));
-        Ok(())
+        guest_nodes::are_again(&nodes).await
     }
 
     /// Runs a script of a scenario as its trainee.
@@ -348,11 +382,12 @@ impl Drop for Made {
     }
 }
 
-/// The two drills of a guest, as the lab makes them.
+/// The drills of a guest that may change nodes, as the lab makes them.
 fn variants() -> Result<Vec<Variant>> {
     let backend = BackendKind::Existing(ExistingOptions {
         namespace_prefix: PREFIX.into(),
         registry_access: RegistryAccess::NodePort { first: Some(PORT) },
+        allow_node_access: true,
         ..ExistingOptions::default()
     });
     let catalogue = Catalogue::embedded()?;
@@ -360,7 +395,7 @@ fn variants() -> Result<Vec<Variant>> {
         let scenario = catalogue.get(id).context("no such scenario")?;
         Ok(scenario.variant_at(1, &backend.placement(&catalogue, id))?)
     };
-    ["wrong-tag", "missing-pull-secret"].into_iter().map(variant).collect()
+    ["wrong-tag", "missing-pull-secret", "blocked-registry"].into_iter().map(variant).collect()
 }
 
 fn script<'a>(scripts: &'a [Script], name: &str) -> Result<&'a Script> {
@@ -401,7 +436,7 @@ fn is_within(small: &Value, large: &Value) -> bool {
 }
 
 /// Runs a program that has to succeed.
-fn run(command: &mut Command) -> Result<String> {
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if !output.status.success() {

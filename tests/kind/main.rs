@@ -12,6 +12,7 @@ mod support;
 mod cases;
 mod crash;
 mod existing;
+mod guest_nodes;
 mod lab;
 mod machine;
 mod peer;

@@ -110,6 +110,9 @@ pub(crate) enum Command {
         /// Say which of them can run there, and why others can't
         #[arg(long)]
         backend: Option<Backend>,
+        /// With `up --allow-node-access`
+        #[arg(long, requires = "backend")]
+        allow_node_access: bool,
     },
     /// Start one more drill
     Start {
@@ -268,7 +271,7 @@ pub(crate) struct Place {
     /// How nodes reach the registries: nodeport[:PORT], hostport[:PORT] or http://HOST:PORT
     #[arg(long, value_name = "WAY", default_value = "nodeport", help_heading = "With --backend existing")]
     pub(crate) registry_access: RegistryAccess,
-    /// Let privileged pods change the nodes' firewalls
+    /// Let privileged pods lead the nodes to the lab's registries and close ways to them
     #[arg(long, help_heading = "With --backend existing")]
     pub(crate) allow_node_access: bool,
 }
@@ -311,6 +314,27 @@ pub(crate) enum Node {
     /// The rules for what leaves a node
     #[command(subcommand)]
     Egress(Egress),
+    /// What runs in the lab's pod on a node of an existing cluster, until it is told to end: then it cleans the node
+    #[command(hide = true)]
+    Agent {
+        /// The lab's prefix
+        #[arg(long, value_name = "PREFIX")]
+        lab: String,
+    },
+    /// In such a pod: take away what a lab has changed on the node
+    #[command(hide = true)]
+    Clean {
+        /// The lab's prefix
+        #[arg(long, value_name = "PREFIX")]
+        lab: String,
+    },
+    /// In such a pod: run a command on the node
+    #[command(hide = true)]
+    Enter {
+        /// The command with its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<String>,
+    },
 }
 
 /// Commands about egress rules.

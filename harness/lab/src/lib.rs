@@ -27,6 +27,7 @@ mod stage;
 mod store;
 pub mod view;
 
+pub use backend::node::agent;
 pub use backend::{plan, reaches_beyond, registry_image, sweep};
 pub use error::{ErrorClass, LabError};
 pub use lab::Lab;

@@ -26,6 +26,9 @@ use crate::{
     spec::Access,
 };
 
+/// Where clients expect a registry.
+const HTTPS: u16 = 443;
+
 /// What a registry is made of.
 pub struct RegistryOptions {
     /// Where time comes from.
@@ -109,6 +112,9 @@ impl Registry {
         if let Some(port) = spec.plain_port {
             listener.also_plain(&name, port).await?;
         }
+        if let Some(port) = spec.tls_port {
+            listener.also_at(&name, Ipv4Addr::UNSPECIFIED, port).await?;
+        }
         let addresses = (listener.address, token_listener.as_ref().map(|listener| listener.address));
         let stop = shared.stop.child_token();
         let host = Arc::new(Host::new(spec, addresses, shared.seed, &shared.clock, stop)?);
@@ -155,7 +161,7 @@ impl Registry {
             interface.add(*address, &host.name).await?;
             let of_tokens = host.token_name.as_ref() == Some(name);
             let listener = token_listener.as_deref_mut().filter(|_| of_tokens).unwrap_or(&mut *listener);
-            listener.also_at(name, *address).await?;
+            listener.also_at(name, *address, HTTPS).await?;
         }
         Ok(())
     }

@@ -33,6 +33,8 @@ pub struct HostSpec {
     pub token_lifetime_seconds: Option<u32>,
     /// A port of all addresses at which its clients reach it by plain HTTP as well.
     pub plain_port: Option<u16>,
+    /// A port of all addresses at which it is reached as at its usual one, with TLS.
+    pub tls_port: Option<u16>,
 }
 
 /// Someone who can log in.

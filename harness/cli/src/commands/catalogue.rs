@@ -35,10 +35,10 @@ struct Listed {
     reason: Option<String>,
 }
 
-pub(super) fn scenarios(ground: &Ground<'_>, backend: Option<Backend>) -> Outcome {
+pub(super) fn scenarios(ground: &Ground<'_>, backend: Option<Backend>, allow_node_access: bool) -> Outcome {
     let catalogue = Catalogue::embedded().map_err(|error| Failure::infrastructure(error.to_string()))?;
     let instructor = ground.common.as_instructor;
-    let backend = backend.map(place::any);
+    let backend = backend.map(|backend| place::any(backend, allow_node_access));
     let list = catalogue.iter().map(|scenario| listed(scenario, instructor, backend.as_ref()));
     let list = list.collect::<Result<Vec<_>, _>>()?;
     ground.out.data(&list, |list| {

@@ -1,5 +1,6 @@
 //! The commands, one module for each kind.
 
+mod agent;
 mod catalogue;
 mod detach;
 mod doctor;
@@ -18,7 +19,7 @@ mod up;
 use clap::CommandFactory;
 
 use crate::{
-    args::{Args, Command, Common, Registry},
+    args::{Args, Command, Common, Node, Registry},
     client::Client,
     exit::{Exit, Failure, Outcome},
     folder::Folder,
@@ -65,7 +66,9 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::Up(up) if up.detach => detach::up(&ground, &up).await,
         Command::Up(up) => up::up(&ground, &up).await,
         Command::Doctor => doctor::doctor(&ground),
-        Command::Scenarios { backend } => catalogue::scenarios(&ground, backend),
+        Command::Scenarios { backend, allow_node_access } => {
+            catalogue::scenarios(&ground, backend, allow_node_access)
+        }
         Command::Start { scenario } => drills::start(&ground, &scenario).await,
         Command::Status => drills::status(&ground).await,
         Command::Check { drill } => drills::check(&ground, drill.as_deref()).await,
@@ -77,7 +80,10 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::Reset { drill } => drills::reset(&ground, &drill).await,
         Command::Journal => drills::journal(&ground).await,
         Command::Record(wanted) => record::record(&ground, &wanted).await,
-        Command::Node(node) => tools::node(&ground, &node).await,
+        Command::Node(Node::Egress(egress)) => tools::egress(&ground, &egress).await,
+        Command::Node(Node::Agent { lab }) => agent::agent(&ground, &lab).await,
+        Command::Node(Node::Clean { lab }) => agent::clean(&ground, &lab).await,
+        Command::Node(Node::Enter { command }) => Err(agent::enter(&command)),
         Command::Registry(Registry::Serve(args)) => serve::registry(&ground, &args).await,
         Command::Registry(Registry::Image { name, binary }) => {
             tools::registry_image(&ground, &name, binary.as_deref()).await

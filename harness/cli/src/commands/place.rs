@@ -36,11 +36,13 @@ pub(super) fn nodes(place: &Place) -> Vec<String> {
 }
 
 /// A backend that is asked about, not made.
-pub(super) fn any(backend: Backend) -> BackendKind {
+pub(super) fn any(backend: Backend, allow_node_access: bool) -> BackendKind {
     match backend {
         Backend::Embedded => BackendKind::Embedded,
         Backend::Kind => BackendKind::Kind(KindOptions::default()),
-        Backend::Existing => BackendKind::Existing(ExistingOptions::default()),
+        Backend::Existing => {
+            BackendKind::Existing(ExistingOptions { allow_node_access, ..ExistingOptions::default() })
+        }
     }
 }
 

@@ -11,15 +11,14 @@ use serde_json::{Value, json};
 
 use super::Ground;
 use crate::{
-    args::{ClockAction, Ecr, Egress, Image, Node, RegistryLog},
+    args::{ClockAction, Ecr, Egress, Image, RegistryLog},
     client::{Client, segment},
     exit::{Exit, Failure, Outcome},
     folder::Folder,
     output::table,
 };
 
-pub(super) async fn node(ground: &Ground<'_>, node: &Node) -> Outcome {
-    let Node::Egress(egress) = node;
+pub(super) async fn egress(ground: &Ground<'_>, egress: &Egress) -> Outcome {
     let lab = ground.lab()?;
     match egress {
         Egress::List { node } => {

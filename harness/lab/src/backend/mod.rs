@@ -2,6 +2,7 @@
 //!
 //! - [`boot`]: makes a cluster and its registry of the kind that the options name.
 //! - [`embedded`]: in this process. [`kind`]: real Kubernetes in containers. [`existing`]: somebody's cluster.
+//! - [`node`]: what is done on a node, of whichever of the real ones.
 //! - [`capability`]: what each kind of cluster can give; what it cannot is declared, not tried.
 
 pub(crate) mod capability;
@@ -9,6 +10,7 @@ mod embedded;
 mod existing;
 mod kind;
 pub(crate) mod mirror;
+pub(crate) mod node;
 pub(crate) mod trainee;
 
 use std::{collections::BTreeMap, net::IpAddr, path::Path, sync::Arc};
@@ -40,9 +42,18 @@ pub(crate) trait Access: Send + Sync {
     /// prove that they talk so.
     fn dialect(&self) -> (String, bool);
     /// What its kind of cluster usually gives and this one does not.
-    fn missing(&self) -> &[Need] {
+    fn missing(&self) -> &[Missing] {
         &[]
     }
+}
+
+/// Something that a kind of cluster usually gives and one does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// What that is.
+    pub(crate) need: Need,
+    /// Why, as a sentence of its own.
+    pub(crate) why: String,
 }
 
 /// Seeing every state of the cluster, in lab time.
@@ -75,6 +86,11 @@ pub(crate) trait NodeNetwork: Send + Sync {
     async fn set_egress(&self, node: &str, rules: Vec<EgressRule>) -> Result<(), LabError>;
     /// The port at which the nodes reach a registry of this name by plain HTTP, where they do.
     fn plain_port(&self, _image_host: &str) -> Option<u16> {
+        None
+    }
+    /// The port of the registry's machine at which connections for it arrive, where they are led there from the
+    /// address that nodes know.
+    fn tls_port(&self, _image_host: &str) -> Option<u16> {
         None
     }
     /// Lets the nodes find registries.

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use pulldrill_scenarios::{Catalogue, Need, Variant};
+use pulldrill_scenarios::{Catalogue, Variant};
 
-use crate::{BackendKind, LabError, LabOptions};
+use crate::{BackendKind, LabError, LabOptions, backend::Missing};
 
 /// How many seeds are tried for a drill before giving up.
 const TRIES: u64 = 64;
@@ -60,7 +60,11 @@ pub(super) fn one(
 }
 
 /// Fails where a backend, of whose usual gifts some may be missing, can't give what a drill needs.
-pub(super) fn possible(backend: &BackendKind, missing: &[Need], variant: &Variant) -> Result<(), LabError> {
+pub(super) fn possible(
+    backend: &BackendKind,
+    missing: &[Missing],
+    variant: &Variant,
+) -> Result<(), LabError> {
     let lacks = backend.lacks_beside(variant, missing);
     lacks.map_or(Ok(()), |reason| Err(unavailable(&variant.scenario, &reason)))
 }
@@ -69,7 +73,7 @@ pub(super) fn possible(backend: &BackendKind, missing: &[Need], variant: &Varian
 /// name.
 pub(super) fn still_possible(
     options: &LabOptions,
-    missing: &[Need],
+    missing: &[Missing],
     variants: Vec<Arc<Variant>>,
 ) -> Result<Vec<Arc<Variant>>, LabError> {
     let mut kept = Vec::new();

@@ -57,6 +57,7 @@ impl Stage {
         for registry in &variant.registries {
             let mut spec = staged::spec(registry);
             spec.plain_port = self.nodes.plain_port(&registry.host);
+            spec.tls_port = self.nodes.tls_port(&registry.host);
             let info = self.registry.add_host(spec).await.map_err(failed(&registry.host))?;
             staged.node_hosts.extend(staged::node_hosts(registry, &info).map_err(failed(&registry.host))?);
             staged.hosts.push(Host::new(registry, &info));

@@ -105,6 +105,7 @@ pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
         address: spec.resolves.then(|| spec.address.parse().ok()).flatten(),
         auth_address: spec.token_host.as_ref().and_then(|host| host.address.parse().ok()),
         plain_port: None,
+        tls_port: None,
         token_lifetime_seconds: None,
     }
 }

@@ -24,8 +24,6 @@ use crate::{Client, RegistryError, host::Host, registry::Shared};
 
 /// How long a TLS handshake, or the head of a request, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Where clients expect a registry.
-const PORT: u16 = 443;
 /// Connections of one socket at a time.
 const CONNECTIONS: usize = 2_048;
 
@@ -67,10 +65,15 @@ impl Listener {
         Ok(Self { address, sockets: vec![socket], plain: None, tls })
     }
 
-    /// Binds the usual port of an address of the host's own as well.
-    pub(crate) async fn also_at(&mut self, name: &str, address: Ipv4Addr) -> Result<(), RegistryError> {
-        let fail = |source| RegistryError::Listen { host: format!("{name} at {address}:{PORT}"), source };
-        self.sockets.push(TcpListener::bind((address, PORT)).await.map_err(fail)?);
+    /// Binds a port of another address as well.
+    pub(crate) async fn also_at(
+        &mut self,
+        name: &str,
+        address: Ipv4Addr,
+        port: u16,
+    ) -> Result<(), RegistryError> {
+        let fail = |source| RegistryError::Listen { host: format!("{name} at {address}:{port}"), source };
+        self.sockets.push(TcpListener::bind((address, port)).await.map_err(fail)?);
         Ok(())
     }
 

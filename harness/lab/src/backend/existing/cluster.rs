@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr},
+    net::Ipv4Addr,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -12,12 +12,9 @@ use std::{
 use async_trait::async_trait;
 use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
+use kube::{Api, ResourceExt};
 use pulldrill_clock::{Clock, mailbox};
-use pulldrill_cluster::{
-    network::EgressRule,
-    store::{Store, StoreChanged},
-};
+use pulldrill_cluster::store::{Store, StoreChanged};
 use pulldrill_registry::{
     Control,
     admin::{AdminClient, AdminClientOptions, KnownClients},
@@ -26,13 +23,16 @@ use pulldrill_scenarios::{Need, Placement};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    access::Access as NodeAccess,
     connect::Connection,
     forward, manifests,
     names::Names,
+    nodes::OthersNodes,
+    open,
     places::Places,
     plan::Plan,
     ports::Ports,
-    probe::{Found, Probe},
+    probe::{self, BY_PORT, Found, Probe},
     state::State,
     survey::{self, NodeSeen},
     sweep, trainee,
@@ -40,7 +40,7 @@ use super::{
 use crate::{
     LabError, LabOptions, RegistryAccess,
     backend::{
-        Access, Booted, Lifecycle, Namespaces, NodeHost, NodeImages, NodeNetwork, Observe, Time,
+        Access, Booted, Lifecycle, Missing, Namespaces, NodeImages, Observe, Time,
         mirror::{CLUSTER_WIDE, Mirror, NAMESPACED, Scope},
     },
     folder::Folder,
@@ -73,24 +73,50 @@ pub(super) async fn boot(
     let tasks = TaskTracker::new();
     options.steps.begin("Waiting for the registry");
     let pods: Api<Pod> = Api::namespaced(client.clone(), &guest.names.own_namespace());
-    let pod = forward::running(&pods, &manifests::registry_selector(&guest.names)).await?;
-    let address = forward::open(pods, pod, manifests::ADMIN_PORT, stop.clone(), &tasks).await?;
+    let selector = manifests::registry_selector(&guest.names);
+    let pod = forward::running(&pods, &selector, |ready| ready.first().map(|pod| (*pod).clone())).await?;
+    let address = forward::open(pods, pod.name_any(), manifests::ADMIN_PORT, stop.clone(), &tasks).await?;
     let admin = AdminClientOptions { address, token, patience: PATIENCE, stop: stop.clone() };
     let registry = AdminClient::connect(admin).await.map_err(|error| LabError::part("registry", error))?;
 
     options.steps.begin("Asking every node to pull from it");
     let nodes: Vec<String> = survey::used(&guest.nodes).map(|node| node.name.clone()).collect();
+    let (host, port) = guest.ports.probe();
     let probe = Probe {
         client: &client,
         names: &guest.names,
         registry: &registry,
         plan: &guest.plan,
-        host: guest.ports.probe(),
+        way: BY_PORT,
+        host: host.clone(),
+        ports: (Some(port), None),
         nodes: nodes.clone(),
     };
-    let Found { nodes: known, alike } = probe.look().await?;
-    if let Some(alike) = &alike {
+    let failures = probe.look().await?;
+    if !failures.is_empty() {
+        return Err(LabError::Invalid(format!(
+            "these nodes do not reach a registry at {host}:\n{}\nchoose another way with --registry-access nodeport, hostport or http://HOST:PORT",
+            failures.join("\n")
+        )));
+    }
+    let mut missing = Vec::new();
+    let access = if guest.plan.has_agents() {
+        options.steps.begin("Asking every node to pull by a name that it was taught");
+        let opened = open::access(&probe, address_of(&pod)?).await;
+        opened.map_err(|why| {
+            options.steps.begin(&format!("The nodes' networks can't be used: {why}"));
+            missing.extend(without_access(&why));
+        })
+    } else {
+        Err(())
+    };
+    let access = access.ok().map(Arc::new);
+    let by_name = probe::name(&guest.names);
+    let Found { nodes: known, alike } = probe::found(&nodes, registry.pull_log(), &[&host, &by_name]);
+    if let Some(alike) = alike {
         options.steps.begin(&format!("The nodes can't be told apart: {alike}"));
+        missing
+            .push(Missing { need: Need::NodeIdentity, why: format!("nodes can't be told apart: {alike}") });
     }
     let clients = KnownClients { nodes: known, ..KnownClients::default() };
     registry.set_clients(&clients).await.map_err(|error| LabError::part("registry", error))?;
@@ -101,15 +127,17 @@ pub(super) async fn boot(
     mirror.follow(&CLUSTER_WIDE[1..], &Scope::default()).await?;
     let trainee = trainee::kubeconfig(&client, &guest.names, &guest.connection.cluster).await?;
     let clock = Clock::live();
-    let access = guest.access.clone();
-    let places = Arc::new(Places::new(client, guest.names.clone(), access, guest.ports.clone()));
+    let way = guest.access.clone();
+    let places = Arc::new(Places::new(client, guest.names.clone(), way, guest.ports.clone()));
+    let others = OthersNodes { names: nodes, places: places.clone(), access: access.clone() };
     let existing = Existing {
         mirror,
-        places: places.clone(),
+        places,
+        access,
         trainee,
         clock: clock.clone(),
         dialect: survey::dialect(&guest.nodes),
-        missing: alike.map(|_| Need::NodeIdentity).into_iter().collect(),
+        missing,
         followed: tokio::sync::Mutex::default(),
         folder: folder.map(|folder| folder.path().to_owned()),
         stop: stop.clone(),
@@ -122,11 +150,24 @@ pub(super) async fn boot(
     };
     Ok(Booted {
         backend: Arc::new(existing),
-        nodes: Arc::new(OthersNodes { names: nodes, places }),
+        nodes: Arc::new(others),
         registry: Arc::new(registry) as Arc<dyn Control>,
         registry_ended: ended.boxed(),
         clock,
     })
+}
+
+/// The address of the registry's pod.
+fn address_of(pod: &Pod) -> Result<Ipv4Addr, LabError> {
+    let status = pod.status.as_ref();
+    let all = status.into_iter().flat_map(|status| status.pod_ips.iter().flatten());
+    let mut addresses = all.filter_map(|address| address.ip.parse().ok());
+    addresses.next().ok_or_else(|| LabError::part("registry", "its pod has no IPv4 address"))
+}
+
+/// What is missing on a cluster whose nodes can't be changed as was hoped.
+fn without_access(why: &str) -> [Missing; 2] {
+    [Need::HostMapping, Need::NodeNetwork].map(|need| Missing { need, why: why.to_owned() })
 }
 
 /// The lab's side of somebody's cluster.
@@ -134,10 +175,11 @@ struct Existing {
     guest: Guest,
     mirror: Mirror,
     places: Arc<Places>,
+    access: Option<Arc<NodeAccess>>,
     trainee: String,
     clock: Clock,
     dialect: (String, bool),
-    missing: Vec<Need>,
+    missing: Vec<Missing>,
     /// The namespaces that are mirrored.
     followed: tokio::sync::Mutex<BTreeSet<String>>,
     folder: Option<PathBuf>,
@@ -158,7 +200,7 @@ impl Access for Existing {
         self.dialect.clone()
     }
 
-    fn missing(&self) -> &[Need] {
+    fn missing(&self) -> &[Missing] {
         &self.missing
     }
 }
@@ -208,13 +250,16 @@ impl Namespaces for Existing {
 
 #[async_trait]
 impl NodeImages for Existing {
-    async fn forget_images(&self, _host: &str) -> Result<(), LabError> {
-        // Nodes keep what they have; a drill that is started anew is elsewhere.
-        Ok(())
+    async fn forget_images(&self, host: &str) -> Result<(), LabError> {
+        match &self.access {
+            Some(access) if self.places.port_of(host).is_none() => access.forget_images(host).await,
+            // Nodes keep what they have; a drill that is started anew is elsewhere.
+            _ => Ok(()),
+        }
     }
 
     async fn elsewhere(&self, scenario: &str) -> Result<Option<Placement>, LabError> {
-        self.places.change(scenario).await.map(Some)
+        self.places.change(scenario).await
     }
 }
 
@@ -238,50 +283,5 @@ impl Lifecycle for Existing {
             sweep::sweep(&self.guest.connection.client, &self.guest.state).await?;
             self.folder.as_deref().map_or(Ok(()), State::forget)
         })
-    }
-}
-
-/// Nodes that are somebody's: they find the registries by their ports, and nothing about them is changed.
-struct OthersNodes {
-    names: Vec<String>,
-    places: Arc<Places>,
-}
-
-fn not_ours(what: &str) -> LabError {
-    LabError::Invalid(format!("{what}: the nodes of an existing cluster are not the lab's to change"))
-}
-
-#[async_trait]
-impl NodeNetwork for OthersNodes {
-    async fn egress(&self) -> Result<BTreeMap<String, Vec<EgressRule>>, LabError> {
-        Ok(self.names.iter().map(|node| (node.clone(), Vec::new())).collect())
-    }
-
-    async fn set_egress(&self, _node: &str, _rules: Vec<EgressRule>) -> Result<(), LabError> {
-        Err(not_ours("egress rules"))
-    }
-
-    fn plain_port(&self, image_host: &str) -> Option<u16> {
-        self.places.port_of(image_host)
-    }
-
-    async fn add_hosts(&self, _hosts: &[NodeHost]) -> Result<(), LabError> {
-        Ok(())
-    }
-
-    async fn remove_hosts(&self, _hosts: &[NodeHost]) -> Result<(), LabError> {
-        Ok(())
-    }
-
-    fn resolve(&self, _name: &str) -> Option<IpAddr> {
-        None
-    }
-
-    fn outside(&self) -> IpAddr {
-        Ipv4Addr::UNSPECIFIED.into()
-    }
-
-    async fn set_outside(&self, _address: IpAddr) -> Result<(), LabError> {
-        Err(not_ours("the address that registries see"))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::{Api, ResourceExt, api::ListParams};
 use pulldrill_clock::real;
 use tokio::{
@@ -27,17 +27,22 @@ const HOPELESS: [&str; 5] = [
     "CreateContainerConfigError",
 ];
 
-/// The name of the pod that runs, of those with these labels.
-pub(crate) async fn running(pods: &Api<Pod>, selector: &str) -> Result<String, LabError> {
+/// Waits for pods with these labels until those that are ready are enough; what they are enough for.
+pub(crate) async fn running<T>(
+    pods: &Api<Pod>,
+    selector: &str,
+    enough: impl Fn(&[&Pod]) -> Option<T>,
+) -> Result<T, LabError> {
     let wanted = ListParams::default().labels(selector);
     let mut seen = "there is no pod yet".to_owned();
     let waited = real::timeout(PATIENCE, async {
         loop {
             let list = pods.list(&wanted).await.map_err(|error| failed(error.to_string()))?;
+            let ready: Vec<&Pod> = list.items.iter().filter(|pod| is_ready(pod)).collect();
+            if let Some(enough) = enough(&ready) {
+                return Ok(enough);
+            }
             for pod in &list.items {
-                if is_ready(pod) {
-                    return Ok(pod.name_any());
-                }
                 if let Some((reason, message)) = waiting(pod) {
                     // A back-off says less than what it is for.
                     if reason != "ImagePullBackOff" || !seen.contains("image") {
@@ -65,7 +70,11 @@ fn is_ready(pod: &Pod) -> bool {
 
 /// Why a pod's container waits: reason and message.
 pub(crate) fn waiting(pod: &Pod) -> Option<(String, String)> {
-    let mut statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let all = |status: &PodStatus| {
+        let containers = status.container_statuses.iter().flatten();
+        status.init_container_statuses.iter().flatten().chain(containers).cloned().collect::<Vec<_>>()
+    };
+    let mut statuses = pod.status.iter().flat_map(all);
     let state = statuses.find_map(|status| status.state.as_ref()?.waiting.clone())?;
     Some((state.reason.unwrap_or_default(), state.message.unwrap_or_default()))
 }

@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::names::{Names, PROBE, RUN};
-use crate::RegistryAccess;
+use crate::{RegistryAccess, backend::node::agent};
 
 /// The registry's own name for itself.
 pub(crate) const REGISTRY: &str = "registry";
@@ -15,6 +15,8 @@ pub(crate) const ADMIN: (&str, &str) = ("registry-admin", "token");
 pub(crate) const ADMIN_PORT: u16 = 7879;
 /// The trainee's account.
 pub(crate) const TRAINEE: &str = "trainee";
+/// The lab's pods on the nodes, and their container.
+pub(crate) const NODES: &str = "nodes";
 /// The role that trainees have in the namespaces of drills.
 pub(crate) const DRILL_ROLE: &str = "admin";
 /// The label by which the registry's pod is found.
@@ -23,8 +25,11 @@ const RBAC: &str = "rbac.authorization.k8s.io/v1";
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
 /// The namespace that everything of the lab but the drills is in.
-pub(crate) fn own_namespace(names: &Names, run: &str) -> Value {
+pub(crate) fn own_namespace(names: &Names, run: &str, node_access: bool) -> Value {
     let mut metadata = names.metadata(&names.own_namespace(), None);
+    if node_access {
+        metadata["labels"]["pod-security.kubernetes.io/enforce"] = "privileged".into();
+    }
     metadata["annotations"] = json!({RUN: run});
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
 }
@@ -74,6 +79,48 @@ pub(crate) fn registry(names: &Names, image: &str, access: &RegistryAccess, port
 /// The selector of the registry's pods.
 pub(crate) fn registry_selector(names: &Names) -> String {
     format!("{},{APP}={REGISTRY}", names.selector())
+}
+
+/// The lab's pods on these nodes, one on each. Whatever has been changed on a node by its pod is taken away when that
+/// ends, however it comes to that; and when it begins, in case its forerunner could not.
+pub(crate) fn nodes(names: &Names, image: &str, nodes: &[String]) -> Value {
+    let mut labels = names.labels();
+    labels.insert(APP.into(), NODES.into());
+    let container = |name: &str, verb: &str| {
+        json!({
+            "name": name, "image": image, "imagePullPolicy": "IfNotPresent",
+            "args": ["node", verb, "--lab", names.lab()],
+            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "256Mi"}},
+            "securityContext": {"privileged": true, "runAsUser": 0},
+            "volumeMounts": [{"name": "node", "mountPath": agent::ROOT}],
+        })
+    };
+    // Each term can name one node.
+    let term = |node: &String| json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]});
+    let terms: Vec<Value> = nodes.iter().map(term).collect();
+    json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet",
+        "metadata": names.metadata(NODES, Some(&names.own_namespace())),
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}},
+                    "hostNetwork": true, "automountServiceAccountToken": false, "enableServiceLinks": false,
+                    "terminationGracePeriodSeconds": 30,
+                    "initContainers": [container("clean", "clean")],
+                    "containers": [container(NODES, "agent")],
+                    "volumes": [{"name": "node", "hostPath": {"path": "/"}}],
+                },
+            },
+        },
+    })
+}
+
+/// The selector of those pods.
+pub(crate) fn nodes_selector(names: &Names) -> String {
+    format!("{},{APP}={NODES}", names.selector())
 }
 
 /// The way to the registry.
@@ -147,10 +194,11 @@ pub(crate) fn drill_furniture(names: &Names, namespace: &str) -> [Value; 2] {
     ]
 }
 
-/// A pod whose image shows whether a node reaches the registries, and as whom. It is removed again at once.
-pub(crate) fn probe(names: &Names, nth: usize, node: &str, image: &str) -> Value {
-    let mut metadata = names.metadata(&format!("probe-{nth}"), Some(&names.own_namespace()));
-    metadata["labels"][PROBE] = "node".into();
+/// A pod whose image shows whether a node reaches the registries, and as whom. It is removed again at once. `way` is
+/// how it is reached, one of the names in [`super::probe`].
+pub(crate) fn probe(names: &Names, way: &str, nth: usize, node: &str, image: &str) -> Value {
+    let mut metadata = names.metadata(&format!("probe-{way}-{nth}"), Some(&names.own_namespace()));
+    metadata["labels"][PROBE] = way.into();
     let container = json!({
         "name": "probe", "image": image, "imagePullPolicy": "Always",
         "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},

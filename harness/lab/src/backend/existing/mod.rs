@@ -5,14 +5,20 @@
 //! - [`ports`]: where registries will be. [`places`]: where they are.
 //! - [`plan`]: everything that is made, of [`manifests`], under [`names`]. [`rights`]: whether it may be made.
 //! - [`forward`]: the way to the registry's owner's door. [`probe`]: whether nodes find the other one.
+//! - [`agents`]: the way into the nodes, where that is allowed. [`access`], [`open`]: what is changed there, and whether it
+//!   can be. [`nodes`]: the nodes as drills see them.
 //! - [`cluster`]: the running lab's side of it. [`trainee`]: others' access.
 //! - [`state`], [`sweep`]: removing it, also from another process.
 
+mod access;
+mod agents;
 mod cluster;
 mod connect;
 mod forward;
 mod manifests;
 mod names;
+mod nodes;
+mod open;
 mod places;
 mod plan;
 mod ports;
@@ -28,7 +34,7 @@ mod trainee;
 use std::path::Path;
 
 use pulldrill_clock::secret;
-use pulldrill_scenarios::{Catalogue, Placement};
+use pulldrill_scenarios::{Catalogue, Need, Placement, Variant};
 use tokio_util::sync::CancellationToken;
 
 use super::Booted;
@@ -45,16 +51,24 @@ pub(super) fn placement(options: &ExistingOptions, catalogue: &Catalogue, scenar
     Ports::of(options, catalogue).placement(scenario, &options.namespace_prefix)
 }
 
+/// A name in a drill that has to be led to the lab's registry and can be somebody else's. Nodes have other workloads, so
+/// that only names can be led elsewhere that nobody has (RFC 2606).
+pub(super) fn public_name(variant: &Variant) -> Option<&str> {
+    if !variant.needs.contains(&Need::HostMapping) {
+        return None;
+    }
+    let names = variant.registries.iter().flat_map(|registry| {
+        let tokens = registry.token_host.as_ref().map(|host| host.name.as_str());
+        [Some(registry.host.as_str()), Some(registry.endpoint()), tokens].into_iter().flatten()
+    });
+    names.into_iter().find(|name| !name.ends_with(".example"))
+}
+
 /// The options with the ports of the registries decided.
 pub(super) async fn settle(
     options: &ExistingOptions,
     catalogue: &Catalogue,
 ) -> Result<ExistingOptions, LabError> {
-    if options.allow_node_access {
-        return Err(LabError::Invalid(
-            "--allow-node-access: faults in the nodes' own networks are not made on existing clusters yet; leave it out, and the scenarios that need them are left out too".into(),
-        ));
-    }
     let connection = Connection::open(options).await?;
     ports::settle(options, catalogue, &survey::taken(&connection.client).await)
 }

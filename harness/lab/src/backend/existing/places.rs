@@ -45,8 +45,12 @@ impl Places {
         self.now.lock().values().copied().find(|port| self.ports.name(*port) == image_host)
     }
 
-    /// Gives the registries of a scenario other ports; the names that it has then.
-    pub(crate) async fn change(&self, scenario: &str) -> Result<Placement, LabError> {
+    /// Gives the registries of a scenario other ports; the names that it has then. Nothing for a scenario whose
+    /// registries are on no ports.
+    pub(crate) async fn change(&self, scenario: &str) -> Result<Option<Placement>, LabError> {
+        if !self.now.lock().keys().any(|(id, _)| id == scenario) {
+            return Ok(None);
+        }
         if !matches!(self.access, RegistryAccess::NodePort { .. }) {
             return Err(LabError::Invalid(format!(
                 "a drill can't be started anew with --registry-access {}: nodes may have its images, and its port can't be changed; end the lab and start another one",
@@ -62,10 +66,10 @@ impl Places {
         self.open(&next).await?;
         *self.now.lock() = next.clone();
         let own = next.into_iter().filter(|((id, _), _)| id == scenario);
-        Ok(Placement {
+        Ok(Some(Placement {
             hosts: own.map(|((_, handle), port)| (handle, self.ports.name(port))).collect(),
             namespace_prefix: Some(self.names.lab().to_owned()),
-        })
+        }))
     }
 
     /// Makes the Service open these ports and no others.

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::{
     manifests,
-    names::Names,
+    names::{Names, PROBE},
     ports::Ports,
-    probe::{REPOSITORY, tag},
+    probe::{self, BY_NAME, BY_PORT, REPOSITORY, tag},
 };
 use crate::{ExistingOptions, LabError, inject::Objects};
 
@@ -53,22 +53,32 @@ impl Plan {
         let all: Vec<u16> = ports.all().collect();
         let access = &options.registry_access;
         let mut lasting = vec![
-            manifests::own_namespace(&names, &drawn.run),
+            manifests::own_namespace(&names, &drawn.run, options.allow_node_access),
             manifests::admin_secret(&names, &drawn.token),
             manifests::trainee(&names),
             manifests::registry(&names, image, access, &all),
             manifests::service(&names, access, &all),
         ];
+        if options.allow_node_access {
+            lasting.push(manifests::nodes(&names, image, nodes));
+        }
         lasting.extend(manifests::look_around(&names, namespaces));
         for namespace in namespaces {
             lasting.push(manifests::drill_namespace(&names, namespace));
             lasting.extend(manifests::drill_furniture(&names, namespace));
         }
-        let probe = |(nth, node): (usize, &String)| {
-            let image = format!("{}/{REPOSITORY}:{}", ports.probe().0, tag(nth));
-            manifests::probe(&names, nth, node, &image)
+        let mut ways = vec![(BY_PORT, ports.probe().0)];
+        if options.allow_node_access {
+            ways.push((BY_NAME, probe::name(&names)));
+        }
+        let probe = |(way, host): (&'static str, String)| {
+            let of_node = |(nth, node): (usize, &String)| {
+                let image = format!("{host}/{REPOSITORY}:{}", tag(nth));
+                manifests::probe(&names, way, nth, node, &image)
+            };
+            nodes.iter().enumerate().map(of_node).collect::<Vec<_>>()
         };
-        Ok(Self { lasting, probes: nodes.iter().enumerate().map(probe).collect() })
+        Ok(Self { lasting, probes: ways.into_iter().flat_map(probe).collect() })
     }
 
     /// As a file that kubectl can read.
@@ -97,18 +107,23 @@ impl Plan {
         all.filter_map(|object| Some(object["metadata"]["name"].as_str()?.to_owned())).collect()
     }
 
+    /// Whether pods on the nodes are of it.
+    pub(crate) fn has_agents(&self) -> bool {
+        self.lasting.iter().any(|object| object["kind"] == "DaemonSet")
+    }
+
     /// Makes what lasts.
     pub(crate) async fn apply(&self, objects: &Objects) -> Result<(), LabError> {
         make(objects, &self.lasting).await
     }
 
-    /// Makes what is there for a look at the cluster.
-    pub(crate) async fn apply_probes(&self, objects: &Objects) -> Result<(), LabError> {
-        make(objects, &self.probes).await
+    /// Makes what is there for a look at the cluster in one of the ways.
+    pub(crate) async fn apply_probes(&self, objects: &Objects, way: &str) -> Result<(), LabError> {
+        make(objects, self.probes.iter().filter(|object| object["metadata"]["labels"][PROBE] == way)).await
     }
 }
 
-async fn make(objects: &Objects, list: &[Value]) -> Result<(), LabError> {
+async fn make(objects: &Objects, list: impl IntoIterator<Item = &Value>) -> Result<(), LabError> {
     for object in list {
         objects.create(object).await.map_err(|error| {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

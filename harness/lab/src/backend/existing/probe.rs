@@ -22,6 +22,10 @@ use super::{
 };
 use crate::{LabError, inject::Objects};
 
+/// The ways in which nodes reach registries: by a port of theirs, as a name that they were taught.
+pub(crate) const BY_PORT: &str = "port";
+/// The other one.
+pub(crate) const BY_NAME: &str = "name";
 /// The repository of the images.
 pub(crate) const REPOSITORY: &str = "probe";
 /// How long the pulls may take; a kubelet tries several times meanwhile.
@@ -34,6 +38,11 @@ pub(crate) fn tag(nth: usize) -> String {
     format!("node-{nth}")
 }
 
+/// The name that nodes are taught for a look.
+pub(crate) fn name(names: &Names) -> String {
+    format!("probe.{}.example", names.lab())
+}
+
 /// What was found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -44,38 +53,34 @@ pub(crate) struct Found {
 }
 
 /// A look at the nodes through a registry of their own.
+#[derive(Clone)]
 pub(crate) struct Probe<'a> {
     pub(crate) client: &'a Client,
     pub(crate) names: &'a Names,
     pub(crate) registry: &'a dyn Control,
     pub(crate) plan: &'a Plan,
-    /// The registry as image references call it, and its port.
-    pub(crate) host: (String, u16),
+    /// Which of the ways is looked at.
+    pub(crate) way: &'static str,
+    /// The registry as image references call it.
+    pub(crate) host: String,
+    /// Its port of plain HTTP, and that of TLS.
+    pub(crate) ports: (Option<u16>, Option<u16>),
     /// The nodes, in the order of the plan's pods.
     pub(crate) nodes: Vec<String>,
 }
 
 impl Probe<'_> {
-    /// Looks; fails when a node reaches nothing.
-    pub(crate) async fn look(&self) -> Result<Found, LabError> {
+    /// Looks; the nodes that do not reach the registry, with the reasons.
+    pub(crate) async fn look(&self) -> Result<Vec<String>, LabError> {
         self.furnish().await?;
-        self.plan.apply_probes(&Objects::new(self.client.clone())).await?;
+        self.plan.apply_probes(&Objects::new(self.client.clone()), self.way).await?;
         let failures = self.wait().await?;
-        let found = told_apart(&self.nodes, &came_from(self.registry.pull_log(), &self.host.0));
         self.clear().await?;
-        if failures.is_empty() {
-            return Ok(found);
-        }
-        let failures: Vec<String> = failures.iter().map(|(node, why)| format!("  {node}: {why}")).collect();
-        Err(LabError::Invalid(format!(
-            "these nodes do not reach a registry at {}:\n{}\nchoose another way with --registry-access nodeport, hostport or http://HOST:PORT",
-            self.host.0,
-            failures.join("\n")
-        )))
+        Ok(failures.iter().map(|(node, why)| format!("  {node}: {why}")).collect())
     }
 
     async fn furnish(&self) -> Result<(), LabError> {
-        let (host, port) = &self.host;
+        let host = &self.host;
         let failed = |error| LabError::part("registry", format!("{host}: {error}"));
         let open = RepositorySpec {
             name: REPOSITORY.into(),
@@ -86,7 +91,8 @@ impl Probe<'_> {
             name: host.clone(),
             personality: "distribution".into(),
             repositories: vec![open],
-            plain_port: Some(*port),
+            plain_port: self.ports.0,
+            tls_port: self.ports.1,
             ..HostSpec::default()
         };
         self.registry.add_host(spec).await.map_err(failed)?;
@@ -102,7 +108,7 @@ impl Probe<'_> {
     }
 
     fn wanted(&self) -> ListParams {
-        ListParams::default().labels(&format!("{},{PROBE}", self.names.selector()))
+        ListParams::default().labels(&format!("{},{PROBE}={}", self.names.selector(), self.way))
     }
 
     /// Waits until every node has pulled; those that have not, with the reason.
@@ -144,7 +150,7 @@ impl Probe<'_> {
                 other => drop(other.map_err(failed)?),
             }
         }
-        self.registry.remove_host(&self.host.0).await.map_err(|error| LabError::part("registry", error))
+        self.registry.remove_host(&self.host).await.map_err(|error| LabError::part("registry", error))
     }
 }
 
@@ -154,10 +160,15 @@ fn has_pulled(pod: &Pod) -> bool {
     statuses.any(|status| !status.image_id.is_empty())
 }
 
+/// Who the nodes are, by what the registries of looks have seen.
+pub(crate) fn found(nodes: &[String], log: &PullLog, hosts: &[&str]) -> Found {
+    told_apart(nodes, &came_from(log, hosts))
+}
+
 /// Where the requests for each image came from.
-fn came_from(log: &PullLog, host: &str) -> BTreeMap<String, BTreeSet<IpAddr>> {
+fn came_from(log: &PullLog, hosts: &[&str]) -> BTreeMap<String, BTreeSet<IpAddr>> {
     let mut addresses: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
-    for entry in log.since(0).into_iter().filter(|entry| entry.host == host) {
+    for entry in log.since(0).into_iter().filter(|entry| hosts.contains(&entry.host.as_str())) {
         if let Some(tag) = entry.reference {
             addresses.entry(tag).or_default().insert(entry.client.address);
         }

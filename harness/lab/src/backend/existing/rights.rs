@@ -49,7 +49,12 @@ pub(crate) fn needed(plan: &Plan, names: &Names) -> BTreeSet<Right> {
     add(&["list", "watch"], "nodes", None, None);
     add(&["create", "get", "list", "watch", "delete"], "pods", Some(&own), None);
     add(&["patch"], "services", Some(&own), None);
-    add(&["create"], "pods/portforward", Some(&own), None);
+    // A web socket is opened by GET; newer clusters ask for both.
+    add(&["create", "get"], "pods/portforward", Some(&own), None);
+    if plan.has_agents() {
+        add(&["create", "get"], "pods/exec", Some(&own), None);
+        add(&["get", "delete"], "daemonsets.apps", Some(&own), None);
+    }
     add(&["create"], "serviceaccounts/token", Some(&own), None);
     for namespace in plan.namespaces().iter().filter(|namespace| **namespace != own) {
         for resource in mirror::NAMESPACED {

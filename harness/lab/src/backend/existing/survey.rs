@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Node, Service};
 use kube::{Api, Client, ResourceExt, api::ListParams};
-use pulldrill_cluster::dialect::Dialect;
+use pulldrill_cluster::{dialect::Dialect, network::Cidr};
 
 use super::ports::Taken;
 use crate::LabError;
@@ -108,6 +108,19 @@ pub(crate) async fn taken(client: &Client) -> Taken {
     let names = images.flat_map(|image| image.names.iter().flatten());
     let port = |name: &String| name.strip_prefix("localhost:")?.split_once('/')?.0.parse().ok();
     Taken { in_use, remembered: names.filter_map(port).collect() }
+}
+
+/// The addresses and networks that the cluster uses, as far as its objects tell.
+pub(crate) async fn networks(client: &Client) -> Vec<Cidr> {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let nodes = nodes.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
+    let of_pods = nodes.iter().filter_map(|node| node.spec.as_ref()?.pod_cidrs.clone()).flatten();
+    let addresses = nodes.iter().filter_map(|node| node.status.as_ref()?.addresses.as_ref()).flatten();
+    let services: Api<Service> = Api::all(client.clone());
+    let services = services.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
+    let of_services = services.iter().filter_map(|service| service.spec.as_ref()?.cluster_ip.clone());
+    let texts = of_pods.chain(addresses.map(|address| address.address.clone())).chain(of_services);
+    texts.filter_map(|text| text.parse().ok()).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, DynamicObject, ListParams},
@@ -12,6 +13,7 @@ use kube::{
 use pulldrill_clock::real;
 
 use super::{
+    manifests::{self, NODES},
     names::{Names, RUN, is_of},
     state::State,
 };
@@ -19,6 +21,8 @@ use crate::{LabError, inject::objects::resource_named};
 
 /// How long namespaces may take to go.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How long the lab's pods on the nodes may take to end.
+const AGENTS: Duration = Duration::from_secs(60);
 /// How often they are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -49,6 +53,7 @@ pub(crate) async fn sweep(client: &Client, state: &State) -> Result<Vec<String>,
         sweep.delete("namespaces", name).await?;
     }
     sweep.hurry(&namespaces).await;
+    sweep.end_agents().await?;
     sweep.gone(&namespaces).await?;
     if sweep.get("namespaces", &own).await?.is_some() {
         sweep.delete("namespaces", &own).await?;
@@ -86,6 +91,44 @@ impl Sweep<'_> {
             // Somebody else was faster, or a namespace that is on its way already.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             other => other.map(drop).map_err(failed(resource)),
+        }
+    }
+
+    /// Ends the lab's pods on the nodes, and waits: as they end, they take away what was changed there.
+    async fn end_agents(&self) -> Result<(), LabError> {
+        let own = self.names.own_namespace();
+        let sets: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &own, &resource_named("daemonsets.apps"));
+        if sets.get_opt(NODES).await.map_err(failed("daemonsets"))?.is_none() {
+            return Ok(());
+        }
+        match sets.delete(NODES, &DeleteParams::background()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => drop(other.map_err(failed("daemonsets"))?),
+        }
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &own);
+        let wanted = ListParams::default().labels(&manifests::nodes_selector(self.names));
+        let mut left: Vec<String> = Vec::new();
+        let ended = real::timeout(AGENTS, async {
+            loop {
+                let list = pods.list(&wanted).await.map_err(failed("pods"))?.items;
+                if list.is_empty() {
+                    return Ok::<(), LabError>(());
+                }
+                left = list.into_iter().filter_map(|pod| pod.spec?.node_name).collect();
+                real::sleep(LOOK).await;
+            }
+        });
+        match ended.await {
+            Some(ended) => ended,
+            None => {
+                let nodes = left.join(", ");
+                tracing::error!(
+                    nodes,
+                    "the lab's pods there do not end; its chains, names and settings may be left: `pulldrill up` and `down` again take them away when the nodes are well"
+                );
+                Ok(())
+            }
         }
     }
 

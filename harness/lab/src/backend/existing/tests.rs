@@ -194,7 +194,7 @@ async fn what_is_another_labs_or_nobodys_is_left_alone() {
     let objects = Objects::new(world.client.clone());
     // Another lab of the same prefix, and a namespace of somebody's that has the name of a drill's.
     let names = Names::new("ws");
-    objects.create(&manifests::own_namespace(&names, "another-run")).await.unwrap();
+    objects.create(&manifests::own_namespace(&names, "another-run", false)).await.unwrap();
     objects.create(&manifests::drill_namespace(&names, "ws-payments")).await.unwrap();
     objects
         .create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ws-basket"}}))
@@ -255,7 +255,7 @@ async fn an_account_that_may_little_is_told_all_that_it_lacks_and_nothing_is_mad
         "  create, delete namespaces in the whole cluster\n",
         "  create, delete, list clusterrolebindings.rbac.authorization.k8s.io in the whole cluster\n",
         "  bind clusterroles.rbac.authorization.k8s.io admin in the whole cluster\n",
-        "pods/portforward in ws-lab\n",
+        "  create, get pods/portforward in ws-lab\n",
         "nothing was made",
     ] {
         assert!(error.contains(missing), "{missing:?} is not in {error}");
@@ -315,5 +315,37 @@ async fn a_trainee_works_in_the_drills_namespaces_and_nowhere_else() {
     assert!(namespaces.get(&own).await.is_ok());
     assert!(namespaces.list(&ListParams::default()).await.is_err());
     assert!(namespaces.get("kube-system").await.is_err());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nodes_are_opened_by_pods_in_the_labs_own_namespace_when_that_was_allowed() {
+    let world = World::new().await;
+    let mut options = world.options("admin");
+    let closed = plan(&options, existing(&options), &[], &drawn()).unwrap();
+    assert!(!closed.has_agents() && !closed.yaml().unwrap().contains("privileged"));
+    if let BackendKind::Existing(existing) = &mut options.backend {
+        existing.allow_node_access = true;
+    }
+    let nodes = survey::nodes(&world.client).await.unwrap();
+    let open = plan(&options, existing(&options), &nodes, &drawn()).unwrap();
+    assert!(open.has_agents());
+    let named = |kind: &str, name: &str| {
+        let found = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
+        open.lasting.iter().find(found).cloned().unwrap()
+    };
+    let enforced = "/metadata/labels/pod-security.kubernetes.io~1enforce";
+    assert_eq!(*named("Namespace", "ws-lab").pointer(enforced).unwrap(), "privileged");
+    for drills in open.namespaces().iter().filter(|name| *name != "ws-lab") {
+        assert_eq!(*named("Namespace", drills).pointer(enforced).unwrap(), "baseline");
+    }
+    let agents = named("DaemonSet", "nodes");
+    let terms = &agents["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        ["nodeSelectorTerms"];
+    assert_eq!(terms.as_array().unwrap().len(), nodes.len(), "one for each node: {terms}");
+    assert_eq!(open.probes.len(), 2 * nodes.len());
+    let names: BTreeSet<&str> =
+        open.probes.iter().filter_map(|pod| pod["metadata"]["name"].as_str()).collect();
+    assert_eq!(names.len(), open.probes.len());
     world.end().await;
 }

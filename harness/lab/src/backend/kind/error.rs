@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use thiserror::Error;
 
-use crate::LabError;
+use crate::{LabError, backend::node::NodeError};
 
 /// A failure of the machinery below a real cluster.
 #[derive(Debug, Error)]
@@ -29,8 +29,8 @@ pub(crate) enum KindError {
     NotOurs { what: String },
     #[error("`{command}` in {place} did not end within {limit:?}")]
     Slow { command: String, place: String, limit: Duration },
-    #[error("`{command}` in {place} ended with {code}: {said}")]
-    Command { command: String, place: String, code: i64, said: String },
+    #[error(transparent)]
+    Node(#[from] NodeError),
     #[error("{} can't be the registry's program: {why}; give an image that has pulldrill with --registry-image", file.display())]
     Binary { file: PathBuf, why: String },
     #[error("cannot {action} {}: {source}", path.display())]
@@ -77,6 +77,7 @@ impl From<KindError> for LabError {
         match error {
             KindError::File { action, path, source } => Self::File { action, path, source },
             KindError::Invalid(text) => Self::Invalid(text),
+            KindError::Node(error) => error.into(),
             other => Self::part("kind", other),
         }
     }

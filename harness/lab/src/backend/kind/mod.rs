@@ -4,29 +4,26 @@
 //! so that [`sweep`] can take exactly that away again, from any process.
 //!
 //! - [`boot`]: all of it in order. [`backend`] and [`network`]: what the lab can do with the cluster and its nodes.
-//! - `engine`, `image`, `container`: Docker. `cluster`: the `kind` program. `place`, `containerd`, `images`, `firewall`: inside a node.
+//! - `engine`, `image`, `container`: Docker. `cluster`: the `kind` program.
+//! - `place`: inside a node, with what `backend::node` does on any.
 //! - `owner`, `membership`, `folder`, `sweep`: whose everything is, and taking it away.
 
 mod backend;
 mod boot;
 pub(crate) mod cluster;
 mod container;
-mod containerd;
 pub(crate) mod engine;
 pub(crate) mod error;
-mod firewall;
 pub(crate) mod folder;
 pub(crate) mod image;
-mod images;
 pub(crate) mod membership;
 mod network;
 pub(crate) mod owner;
 mod place;
 mod process;
-pub(crate) mod shell;
 pub(crate) mod sweep;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::path::Path;
 

@@ -3,36 +3,34 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use parking_lot::RwLock;
-use pulldrill_clock::real;
 use pulldrill_cluster::network::EgressRule;
 use pulldrill_registry::admin::{AdminClient, KnownClients, Route};
 
 use super::{
     engine::{Engine, Inside},
-    firewall::{self, Tool},
-    images,
     membership::Node,
     place,
 };
 use crate::{
     LabError,
-    backend::{NodeHost, NodeImages, NodeNetwork},
+    backend::{
+        NodeHost, NodeImages, NodeNetwork,
+        node::{
+            firewall::{Firewall, Part},
+            images,
+            rules::{Firewalls, Rules},
+        },
+    },
 };
 
 /// How long a command inside a node may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// For so long rules that were read are taken for what is there: judging asks often.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// Egress rules, by node.
-type Rules = BTreeMap<String, Vec<EgressRule>>;
 
 /// The nodes of a kind cluster.
 #[derive(Clone)]
@@ -41,14 +39,12 @@ pub(super) struct KindNodes(std::sync::Arc<Inner>);
 struct Inner {
     engine: Engine,
     nodes: Vec<Node>,
-    /// What each node filters packets with.
-    tools: BTreeMap<String, Tool>,
+    firewalls: Firewalls<Inside>,
     control: AdminClient,
     /// Networks of pods, by node.
     pods: Vec<Route>,
     names: RwLock<BTreeMap<String, IpAddr>>,
     outside: RwLock<Option<IpAddr>>,
-    seen: tokio::sync::Mutex<Option<(Instant, Rules)>>,
 }
 
 impl KindNodes {
@@ -64,19 +60,19 @@ impl KindNodes {
         let pods = nodes
             .iter()
             .flat_map(|node| networks(node).into_iter().map(|network| Route { network, via: node.address }));
-        let tools = nodes.iter().map(|node| async move {
+        let firewalls = nodes.iter().map(|node| async move {
             let inside = engine.inside(&node.name, PATIENCE);
-            Ok::<_, LabError>((node.name.clone(), firewall::tool(&inside).await?))
+            let firewall = Firewall::of(&inside, Part::Own).await?;
+            Ok::<_, LabError>((node.name.clone(), (inside, firewall)))
         });
         let inner = Inner {
             engine: engine.clone(),
             pods: pods.collect(),
-            tools: try_join_all(tools).await?.into_iter().collect(),
+            firewalls: Firewalls::new(try_join_all(firewalls).await?.into_iter().collect()),
             nodes,
             control,
             names: RwLock::default(),
             outside: RwLock::default(),
-            seen: tokio::sync::Mutex::default(),
         };
         let this = Self(std::sync::Arc::new(inner));
         for node in &this.0.nodes {
@@ -111,39 +107,16 @@ impl KindNodes {
     fn inside(&self, node: &Node) -> Inside {
         self.0.engine.inside(&node.name, PATIENCE)
     }
-
-    fn tool(&self, node: &Node) -> Tool {
-        self.0.tools.get(&node.name).copied().unwrap_or(Tool::Iptables)
-    }
-
-    async fn read(&self) -> Result<Rules, LabError> {
-        let each = self.0.nodes.iter().map(|node| async move {
-            let rules = self.tool(node).read(&self.inside(node)).await?;
-            Ok::<_, LabError>((node.name.clone(), rules))
-        });
-        Ok(try_join_all(each).await?.into_iter().collect())
-    }
 }
 
 #[async_trait]
 impl NodeNetwork for KindNodes {
     async fn egress(&self) -> Result<Rules, LabError> {
-        let mut seen = self.0.seen.lock().await;
-        if let Some((at, rules)) = &*seen
-            && at.elapsed() < FRESH
-        {
-            return Ok(rules.clone());
-        }
-        let rules = self.read().await?;
-        *seen = Some((real::stopwatch(), rules.clone()));
-        Ok(rules)
+        Ok(self.0.firewalls.read().await?)
     }
 
     async fn set_egress(&self, node: &str, rules: Vec<EgressRule>) -> Result<(), LabError> {
-        let mut seen = self.0.seen.lock().await;
-        *seen = None;
-        let Some(node) = self.0.nodes.iter().find(|known| known.name == node) else { return Ok(()) };
-        Ok(self.tool(node).replace(&self.inside(node), &rules).await?)
+        Ok(self.0.firewalls.replace(node, &rules).await?)
     }
 
     async fn add_hosts(&self, hosts: &[NodeHost]) -> Result<(), LabError> {

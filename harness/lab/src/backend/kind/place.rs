@@ -6,18 +6,20 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    KindError, containerd,
+    KindError,
     engine::{Engine, Inside},
     membership::Node,
-    shell::Shell,
 };
-use crate::backend::NodeHost;
+use crate::backend::{
+    NodeHost,
+    node::{
+        certs::{self, CONTAINERD},
+        containerd,
+        shell::Shell,
+    },
+};
 
-const HOSTS: &str = include_str!("../../../../../kind-config/hosts.toml");
 const DEFAULT_HOSTS: &str = include_str!("../../../../../kind-config/default-hosts.toml");
-
-/// Where containerd's settings are on a node.
-const CONTAINERD: &str = "/etc/containerd";
 
 /// Where the authority of the lab's registries is, from there.
 const AUTHORITY: &str = "pulldrill-ca.pem";
@@ -55,13 +57,12 @@ pub(super) async fn settle(
 
 /// Tells a node's runtime how to reach registries of the lab.
 pub(super) async fn add_hosts(engine: &Engine, node: &Node, hosts: &[NodeHost]) -> Result<(), KindError> {
-    let ca = format!("ca = \"{CONTAINERD}/{AUTHORITY}\"");
+    let ca = format!("{CONTAINERD}/{AUTHORITY}");
     let files = hosts
         .iter()
         .map(|host| {
-            let ca = if host.trusted { &ca } else { "" };
-            let text = HOSTS.replace("{{server}}", &format!("https://{}", host.name)).replace("{{ca}}", ca);
-            Ok((format!("{}/hosts.toml", folder(host)?), text))
+            let folder = certs::folder(&host.image_host)?;
+            Ok((format!("{folder}/hosts.toml"), certs::hosts_toml(host, &ca)))
         })
         .collect::<Result<Vec<_>, KindError>>()?;
     engine.upload(&node.name, CONTAINERD, archive(&files)?).await
@@ -69,22 +70,13 @@ pub(super) async fn add_hosts(engine: &Engine, node: &Node, hosts: &[NodeHost]) 
 
 /// Lets a node's runtime forget them.
 pub(super) async fn remove_hosts(inside: &Inside, hosts: &[NodeHost]) -> Result<(), KindError> {
-    let folder = |host: &NodeHost| Ok(format!("{CONTAINERD}/{}", folder(host)?));
+    let folder = |host: &NodeHost| Ok(format!("{CONTAINERD}/{}", certs::folder(&host.image_host)?));
     let folders = hosts.iter().map(folder).collect::<Result<Vec<String>, KindError>>()?;
     let mut command = vec!["rm", "-rf", "--"];
     command.extend(folders.iter().map(String::as_str));
     let shell: &dyn Shell = inside;
-    shell.ok(&command).await.map(drop)
-}
-
-/// A host's folder in containerd's settings. Its name comes from a scenario, and must not lead elsewhere.
-fn folder(host: &NodeHost) -> Result<String, KindError> {
-    let name = &host.image_host;
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
-    if name.bytes().all(good) && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) {
-        return Ok(format!("certs.d/{name}"));
-    }
-    Err(KindError::Invalid(format!("{name:?} is not the name of a registry host")))
+    shell.ok(&command).await?;
+    Ok(())
 }
 
 /// Files as a tar archive.
@@ -98,25 +90,4 @@ fn archive(files: &[(String, String)]) -> Result<Vec<u8>, KindError> {
         archive.append_data(&mut header, path, text.as_bytes())
     });
     packed.and_then(|()| archive.into_inner()).map_err(failed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_cannot_lead_out_of_the_folder() {
-        let host = |name: &str| NodeHost {
-            image_host: name.into(),
-            name: name.into(),
-            address: Ipv4Addr::LOCALHOST.into(),
-            local: ([127, 0, 0, 1], 1).into(),
-            resolves: true,
-            trusted: true,
-        };
-        for name in ["", "..", "a/b", "../x", "_default", "a b", "a\"b"] {
-            assert!(folder(&host(name)).is_err(), "{name:?}");
-        }
-        assert_eq!(folder(&host("a.b:5000")).unwrap(), "certs.d/a.b:5000");
-    }
 }

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(super) const FOREVER: &str = "echo started; while :; do read -rt 600 <> <(:); done";
 
 /// Says that a test does not run, and why; fails in CI.
-pub(super) fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "nothing is skipped in CI: {why}");
     let _nobody_listens = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }

@@ -10,10 +10,12 @@ use futures::{FutureExt, StreamExt, future::BoxFuture};
 use pulldrill_clock::real;
 
 use super::Engine;
-use crate::backend::kind::{
-    KindError,
-    error::Asked,
-    shell::{Output, Shell},
+use crate::backend::{
+    kind::{KindError, error::Asked},
+    node::{
+        NodeError,
+        shell::{Output, Shell},
+    },
 };
 
 /// A container as a place to run commands in.
@@ -76,7 +78,8 @@ impl Shell for Inside {
         &self.container
     }
 
-    fn run<'a>(&'a self, command: &'a [&'a str]) -> BoxFuture<'a, Result<Output, KindError>> {
-        self.engine.exec(&self.container, command, self.limit).boxed()
+    fn run<'a>(&'a self, command: &'a [&'a str]) -> BoxFuture<'a, Result<Output, NodeError>> {
+        let ended = self.engine.exec(&self.container, command, self.limit);
+        ended.map(|output| output.map_err(NodeError::unreachable(&self.container))).boxed()
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::backend::kind::{shell::Shell, testing};
+use crate::backend::{kind::testing, node::shell::Shell};
 
 #[tokio::test]
 async fn no_engine_is_an_error_that_says_where_it_was_looked_for() {

@@ -1,16 +1,16 @@
 //! Whether a node's containerd reads the files that say how registries are reached; it does so anew at every pull.
 
-use super::{KindError, shell::Shell};
+use super::{NodeError, shell::Shell};
 
 /// Where the files are.
 const FOLDER: &str = "/etc/containerd/certs.d";
 
 /// Says whether this node's containerd reads these files at all.
-pub(super) async fn check(node: &dyn Shell) -> Result<(), KindError> {
+pub(crate) async fn check(node: &dyn Shell) -> Result<(), NodeError> {
     let dump = node.ok(&["containerd", "config", "dump"]).await?;
     match config_path(&dump) {
         Some(path) if path.split(':').any(|folder| folder.trim_end_matches('/') == FOLDER) => Ok(()),
-        found => Err(KindError::Invalid(format!(
+        found => Err(NodeError::Invalid(format!(
             "containerd on {} reads its registry hosts from {}, not from {FOLDER}; use a node image of kind 0.27 or \
              later, or one whose /etc/containerd/config.toml has, under the registry of the CRI plugin, \
              config_path = \"{FOLDER}\"",

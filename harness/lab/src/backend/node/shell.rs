@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::KindError;
+use super::NodeError;
 
 /// What a command has left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) trait Shell: Send + Sync {
     /// What it is called, for messages.
     fn place(&self) -> &str;
     /// Runs a command to its end, whatever its exit code.
-    fn run<'a>(&'a self, command: &'a [&'a str]) -> BoxFuture<'a, Result<Output, KindError>>;
+    fn run<'a>(&'a self, command: &'a [&'a str]) -> BoxFuture<'a, Result<Output, NodeError>>;
 }
 
 /// How much text goes into one argument; a kernel takes 128 KiB.
@@ -25,7 +25,7 @@ const ARGUMENT: usize = 64 * 1024;
 
 impl dyn Shell + '_ {
     /// Runs a command that has to succeed: what it printed.
-    pub(crate) async fn ok(&self, command: &[&str]) -> Result<String, KindError> {
+    pub(crate) async fn ok(&self, command: &[&str]) -> Result<String, NodeError> {
         let output = self.run(command).await?;
         self.succeeded(command, output)
     }
@@ -33,7 +33,7 @@ impl dyn Shell + '_ {
     /// Runs a command that reads text and has to succeed.
     ///
     /// The text travels as arguments: that needs no open input, which not every way into a node offers.
-    pub(crate) async fn feed(&self, text: &str, command: &[&str]) -> Result<String, KindError> {
+    pub(crate) async fn feed(&self, text: &str, command: &[&str]) -> Result<String, NodeError> {
         let line = format!("printf %s \"$@\" | {}", quoted(command));
         let mut all = vec!["sh", "-c", &line, "sh"];
         all.extend(pieces(text));
@@ -41,18 +41,27 @@ impl dyn Shell + '_ {
         self.succeeded(command, output)
     }
 
-    pub(super) fn succeeded(&self, command: &[&str], output: Output) -> Result<String, KindError> {
+    pub(crate) fn succeeded(&self, command: &[&str], output: Output) -> Result<String, NodeError> {
         if output.code == 0 {
             return Ok(output.stdout);
         }
         let said = if output.stderr.trim().is_empty() { output.stdout } else { output.stderr };
-        Err(KindError::Command {
-            command: command.join(" "),
+        Err(NodeError::Command {
+            command: told(command),
             place: self.place().to_owned(),
             code: output.code,
             said: said.trim().to_owned(),
         })
     }
+}
+
+/// A command for messages: of a script, where it begins.
+pub(crate) fn told(command: &[&str]) -> String {
+    let first = |word: &&str| match word.split_once('\n') {
+        Some((line, _)) => format!("{line} …"),
+        None => (*word).to_owned(),
+    };
+    command.iter().map(first).collect::<Vec<_>>().join(" ")
 }
 
 /// A command as a line for `sh`.
@@ -82,6 +91,11 @@ mod tests {
         assert_eq!(cut.len(), 3);
         assert!(cut.iter().all(|piece| piece.len() <= ARGUMENT));
         assert_eq!(cut.concat(), text);
+    }
+
+    #[test]
+    fn messages_are_not_whole_scripts() {
+        assert_eq!(told(&["sh", "-c", "set -eu\nrm x", "sh", "a"]), "sh -c set -eu … sh a");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use pulldrill_cluster::network::EgressRule;
 
-use super::super::KindError;
+use super::super::NodeError;
 
 /// What the text of a rule of ours begins with.
 const MARK: &str = "pulldrill:";
@@ -20,12 +20,12 @@ pub(super) struct Note {
 }
 
 /// The text for a rule, if no longer than what fits.
-pub(super) fn write(rule: &EgressRule, longest: usize) -> Result<String, KindError> {
+pub(super) fn write(rule: &EgressRule, longest: usize) -> Result<String, NodeError> {
     let text = format!("{MARK}{}:{}", escaped(&rule.id), escaped(&rule.comment));
     if text.len() <= longest {
         return Ok(text);
     }
-    Err(KindError::Invalid(format!(
+    Err(NodeError::Invalid(format!(
         "the comment of the rule {:?} is too long by {} bytes for this node's packet filter; shorten it",
         rule.id,
         text.len() - longest

@@ -5,32 +5,45 @@ use std::fmt::Write as _;
 use pulldrill_cluster::network::{Action, EgressRule};
 use serde_json::Value;
 
-use super::{Entry, Found, note};
-use crate::backend::kind::{KindError, shell::Shell};
+use super::{Entry, Found, Lead, Part, note};
+use crate::backend::node::{NodeError, shell::Shell};
 
 /// Our table, with a chain for the rules and one for each place from where it is entered, all before the usual ones.
-const TABLE: &str = "add table inet pulldrill
-add chain inet pulldrill egress
-add chain inet pulldrill output { type filter hook output priority -10; policy accept; }
-add chain inet pulldrill forward { type filter hook forward priority -10; policy accept; }
-flush chain inet pulldrill output
-flush chain inet pulldrill forward
-add rule inet pulldrill output jump egress
-add rule inet pulldrill forward jump egress
+const TABLE: &str = "add table inet TABLE
+add chain inet TABLE egress
+add chain inet TABLE output { type filter hook output priority -10; policy accept; }
+add chain inet TABLE forward { type filter hook forward priority -10; policy accept; }
+flush chain inet TABLE output
+flush chain inet TABLE forward
+add rule inet TABLE output jump egress
+add rule inet TABLE forward jump egress
+";
+
+/// The same for addresses that lead elsewhere.
+const WAYS: &str = "add table inet TABLE
+add chain inet TABLE way
+add chain inet TABLE way_output { type nat hook output priority -110; policy accept; }
+add chain inet TABLE way_prerouting { type nat hook prerouting priority -110; policy accept; }
+flush chain inet TABLE way
+flush chain inet TABLE way_output
+flush chain inet TABLE way_prerouting
+add rule inet TABLE way_output jump way
+add rule inet TABLE way_prerouting jump way
 ";
 
 /// The longest comment.
 const LONGEST: usize = 127;
 
 /// What our chain holds, each with the number by which it can be deleted.
-pub(super) async fn read(node: &dyn Shell) -> Result<Vec<(u64, Entry)>, KindError> {
-    let command = ["nft", "-j", "list", "chain", "inet", "pulldrill", "egress"];
+pub(super) async fn read(node: &dyn Shell, part: &Part) -> Result<Vec<(u64, Entry)>, NodeError> {
+    let table = part.table();
+    let command = ["nft", "-j", "list", "chain", "inet", &table, "egress"];
     let output = node.run(&command).await?;
     if output.code != 0 && output.stderr.contains("No such file or directory") {
         return Ok(Vec::new());
     }
     entries(&node.succeeded(&command, output)?).map_err(|why| {
-        KindError::Invalid(format!(
+        NodeError::Invalid(format!(
             "{} lists its packet filter in a way that can't be read: {why}",
             node.place()
         ))
@@ -38,8 +51,21 @@ pub(super) async fn read(node: &dyn Shell) -> Result<Vec<(u64, Entry)>, KindErro
 }
 
 /// Everything in the chain becomes these rules, after those that are none of ours.
-pub(super) async fn replace(node: &dyn Shell, rules: &[EgressRule]) -> Result<(), KindError> {
-    let program = program(&read(node).await?, rules)?;
+pub(super) async fn replace(node: &dyn Shell, part: &Part, rules: &[EgressRule]) -> Result<(), NodeError> {
+    let program = program(&read(node, part).await?, part, rules)?;
+    node.feed(&program, &["nft", "-f", "-"]).await.map(drop)
+}
+
+/// Leads addresses elsewhere.
+pub(super) async fn lead(node: &dyn Shell, part: &Part, leads: &[Lead]) -> Result<(), NodeError> {
+    let table = part.table();
+    let mut program = WAYS.replace("TABLE", &table);
+    for Lead { address, port, to } in leads {
+        let _always_fits = writeln!(
+            program,
+            "add rule inet {table} way ip daddr {address} tcp dport {port} dnat ip to {to}"
+        );
+    }
     node.feed(&program, &["nft", "-f", "-"]).await.map(drop)
 }
 
@@ -92,6 +118,13 @@ enum Side {
 
 impl Side {
     fn of(left: &Value) -> Option<Self> {
+        if left["ct"]["dir"] == "original" {
+            return match left["ct"]["key"].as_str() {
+                Some("ip daddr" | "ip6 daddr" | "daddr") => Some(Self::Destination),
+                Some("proto-dst") => Some(Self::Port),
+                _ => None,
+            };
+        }
         let payload = &left["payload"];
         match (payload["protocol"].as_str(), payload["field"].as_str(), left["meta"]["key"].as_str()) {
             (Some("ip" | "ip6"), Some("daddr"), _) => Some(Self::Destination),
@@ -113,28 +146,31 @@ fn range(right: &Value) -> Option<pulldrill_cluster::network::Cidr> {
 }
 
 /// What `nft` is told.
-fn program(listed: &[(u64, Entry)], rules: &[EgressRule]) -> Result<String, KindError> {
-    let mut program = String::from(TABLE);
+fn program(listed: &[(u64, Entry)], part: &Part, rules: &[EgressRule]) -> Result<String, NodeError> {
+    let table = part.table();
+    let mut program = TABLE.replace("TABLE", &table);
     for (handle, entry) in listed {
         if matches!(entry, Entry::Rule(_)) {
-            let _always_fits = writeln!(program, "delete rule inet pulldrill egress handle {handle}");
+            let _always_fits = writeln!(program, "delete rule inet {table} egress handle {handle}");
         }
     }
     for rule in rules {
-        let _always_fits = writeln!(program, "add rule inet pulldrill egress {}", written(rule)?);
+        let _always_fits = writeln!(program, "add rule inet {table} egress {}", written(rule, part)?);
     }
     Ok(program)
 }
 
-fn written(rule: &EgressRule) -> Result<String, KindError> {
+fn written(rule: &EgressRule, part: &Part) -> Result<String, NodeError> {
     let (to, bits) = (rule.destination, rule.destination.bits());
+    let before = if part.is_led() { "ct original " } else { "" };
     let destination = match (to.base().is_ipv4(), bits) {
         (true, 0) => "meta nfproto ipv4".to_owned(),
         (false, 0) => "meta nfproto ipv6".to_owned(),
-        (true, _) => format!("ip daddr {to}"),
-        (false, _) => format!("ip6 daddr {to}"),
+        (true, _) => format!("{before}ip daddr {to}"),
+        (false, _) => format!("{before}ip6 daddr {to}"),
     };
     let protocol = match rule.port {
+        Some(port) if part.is_led() => format!(" meta l4proto tcp ct original proto-dst {port}"),
         Some(port) => format!(" tcp dport {port}"),
         None if rule.action == Action::Reject => " meta l4proto tcp".to_owned(),
         None => String::new(),
@@ -186,10 +222,43 @@ mod tests {
                 ("by-hand-1", "said \"so\"", Action::Allow, "10.0.0.0/8".to_owned(), None),
             ]
         );
-        let program = program(&listed, &rules[..1]).unwrap();
+        let program = program(&listed, &Part::Own, &rules[..1]).unwrap();
         let expected = "delete rule inet pulldrill egress handle 7\ndelete rule inet pulldrill egress handle 8\n\
             add rule inet pulldrill egress ip daddr 10.0.0.5/32 tcp dport 443 drop comment \"pulldrill:a:x%22%0A\"\n";
-        assert_eq!(program.strip_prefix(TABLE).unwrap(), expected);
+        assert_eq!(program.strip_prefix(&TABLE.replace("TABLE", "pulldrill")).unwrap(), expected);
+    }
+
+    #[test]
+    fn on_somebodys_node_rules_look_at_where_a_packet_was_sent() {
+        // As nft 1.0.6 lists what is written here.
+        let listed = r#"{"nftables": [{"rule": {"handle": 6, "comment": "pulldrill:a:", "expr": [
+          {"match": {"op": "==", "left": {"ct": {"key": "ip daddr", "dir": "original"}}, "right": "10.25.3.4"}},
+          {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "tcp"}},
+          {"match": {"op": "==", "left": {"ct": {"key": "proto-dst", "dir": "original"}}, "right": 443}},
+          {"return": null}]}},
+         {"rule": {"handle": 8, "comment": "pulldrill:c:x", "expr": [
+          {"match": {"op": "==", "left": {"ct": {"key": "ip daddr", "dir": "original"}},
+                     "right": {"prefix": {"addr": "10.25.3.0", "len": 24}}}}, {"drop": null}]}}]}"#;
+        let listed = entries(listed).unwrap();
+        let rules = super::super::rules(listed.iter().map(|(_, entry)| entry.clone()).collect());
+        let shown: Vec<_> =
+            rules.iter().map(|r| (r.id.as_str(), r.action, r.destination.to_string(), r.port)).collect();
+        assert_eq!(
+            shown,
+            [
+                ("a", Action::Allow, "10.25.3.4/32".to_owned(), Some(443)),
+                ("c", Action::Drop, "10.25.3.0/24".to_owned(), None),
+            ]
+        );
+        let part = Part::Guest { mark: "ab".into() };
+        let program = program(&listed, &part, &rules).unwrap();
+        for line in [
+            "add table inet pulldrill_ab\n",
+            "egress ct original ip daddr 10.25.3.4/32 meta l4proto tcp ct original proto-dst 443 return comment",
+            "egress ct original ip daddr 10.25.3.0/24 drop comment",
+        ] {
+            assert!(program.contains(line), "{line:?} is not in {program}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use pulldrill_cluster::network::Action;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::*;
-use crate::backend::kind::{shell::Output, testing::skip};
+use crate::backend::{kind::testing::skip, node::shell::Output};
 
 /// How long a packet that vanished is waited for.
 const SILENCE: Duration = Duration::from_millis(600);
@@ -108,7 +108,7 @@ impl Shell for Net {
         &self.place
     }
 
-    fn run<'a>(&'a self, command: &'a [&'a str]) -> BoxFuture<'a, Result<Output, KindError>> {
+    fn run<'a>(&'a self, command: &'a [&'a str]) -> BoxFuture<'a, Result<Output, NodeError>> {
         async move {
             match command {
                 // A function stands before a program of the same name.
@@ -144,10 +144,10 @@ fn echoes(stream: &mut TcpStream) -> bool {
 }
 
 /// The same for both tools.
-async fn rules_do_what_they_say(net: &Net, expected: Tool) {
+async fn rules_do_what_they_say(net: &Net, expected: Tool, part: Part) {
     let node: &dyn Shell = net;
-    let tool = tool(node).await.unwrap();
-    assert_eq!(tool, expected);
+    let tool = Firewall::of(node, part).await.unwrap();
+    assert_eq!(tool.tool, expected);
     for address in ["10.25.7.1:443", "10.25.7.2:443", "10.25.7.3:443", "10.25.7.3:80"] {
         net.serve(address);
     }
@@ -193,20 +193,21 @@ async fn rules_do_what_they_say(net: &Net, expected: Tool) {
 #[tokio::test]
 async fn with_iptables() {
     let Some(net) = Net::new("") else { return };
-    rules_do_what_they_say(&net, Tool::Iptables).await;
+    rules_do_what_they_say(&net, Tool::Iptables, Part::Own).await;
+    let firewall = Firewall { tool: Tool::Iptables, part: Part::Own };
     // By hand, and with another program's chain put before ours.
     let node: &dyn Shell = &net;
     let ours = [rule("a", Action::Drop, "10.25.7.1", None, "")];
-    Tool::Iptables.replace(node, &ours).await.unwrap();
+    firewall.replace(node, &ours).await.unwrap();
     let script = "iptables -A PULLDRILL-EGRESS -d 10.25.7.2 -p tcp --dport 443 -j DROP
         iptables -A PULLDRILL-EGRESS -p udp --dport 99 -m comment --comment 'my \"own\"' -j DROP
         iptables -I OUTPUT -m comment --comment 'somebody else' -j ACCEPT";
     node.ok(&["sh", "-c", script]).await.unwrap();
     assert_eq!(net.dial("node", "10.25.7.1:443"), "open");
-    let read = Tool::Iptables.read(node).await.unwrap();
+    let read = firewall.read(node).await.unwrap();
     assert_eq!(read, [ours[0].clone(), rule("by-hand-1", Action::Drop, "10.25.7.2", Some(443), "")]);
-    Tool::Iptables.replace(node, &read).await.unwrap();
-    assert_eq!(Tool::Iptables.read(node).await.unwrap(), read);
+    firewall.replace(node, &read).await.unwrap();
+    assert_eq!(firewall.read(node).await.unwrap(), read);
     assert_eq!(net.dial("node", "10.25.7.1:443"), "silence");
     assert_eq!(net.dial("pod", "10.25.7.2:443"), "silence");
     let listed = node.ok(&["iptables", "-S"]).await.unwrap();
@@ -226,18 +227,81 @@ async fn with_nft() {
     if node.run(&["nft", "list", "tables"]).await.unwrap().code != 0 {
         return skip("no nft: install nftables");
     }
-    rules_do_what_they_say(&net, Tool::Nft).await;
+    rules_do_what_they_say(&net, Tool::Nft, Part::Own).await;
+    let firewall = Firewall { tool: Tool::Nft, part: Part::Own };
     let ours =
         [rule("a", Action::Drop, "10.25.7.1", None, ""), rule("six", Action::Drop, "fd00::/8", Some(1), "")];
-    Tool::Nft.replace(node, &ours).await.unwrap();
+    firewall.replace(node, &ours).await.unwrap();
     let script = "nft add rule inet pulldrill egress ip daddr 10.25.7.2 tcp dport 443 counter drop comment '\"my own\"'
         nft add rule inet pulldrill egress udp dport 99 drop";
     node.ok(&["sh", "-c", script]).await.unwrap();
-    let read = Tool::Nft.read(node).await.unwrap();
+    let read = firewall.read(node).await.unwrap();
     let by_hand = rule("by-hand-1", Action::Drop, "10.25.7.2", Some(443), "my own");
     assert_eq!(read, [ours[0].clone(), ours[1].clone(), by_hand]);
-    Tool::Nft.replace(node, &read[1..]).await.unwrap();
-    assert_eq!(Tool::Nft.read(node).await.unwrap(), read[1..]);
+    firewall.replace(node, &read[1..]).await.unwrap();
+    assert_eq!(firewall.read(node).await.unwrap(), read[1..]);
     assert_eq!([net.dial("pod", "10.25.7.1:443"), net.dial("pod", "10.25.7.2:443")], ["open", "silence"]);
     assert!(node.ok(&["nft", "list", "ruleset"]).await.unwrap().contains("udp dport 99 drop"));
+}
+
+/// Addresses that nobody has lead to the registry, and rules look at where a packet was sent.
+async fn addresses_lead_elsewhere(net: &Net, tool: Tool) {
+    let node: &dyn Shell = net;
+    let part = Part::of_guest("workshop");
+    let mark = part.mark().unwrap().to_owned();
+    let firewall = Firewall { tool, part };
+    net.serve("10.25.7.3:8443");
+    let lead = |last: u8, port: u16| Lead {
+        address: Ipv4Addr::new(10, 99, 7, last),
+        port: 443,
+        to: SocketAddrV4::new(Ipv4Addr::new(10, 25, 7, 3), port),
+    };
+    firewall.lead(node, &[lead(5, 8443), lead(6, 1)]).await.unwrap();
+    for from in ["node", "pod"] {
+        let all = ["10.99.7.5:443", "10.99.7.6:443", "10.25.7.3:8443"];
+        assert_eq!(all.map(|to| net.dial(from, to)), ["open", "refused", "open"], "from the {from}");
+    }
+    let rules = [
+        rule("port", Action::Allow, "10.99.7.6", Some(443), ""),
+        rule("reject", Action::Reject, "10.99.7.6", None, ""),
+        rule("net", Action::Drop, "10.99.7.0/24", None, "CHG"),
+    ];
+    firewall.replace(node, &rules[1..]).await.unwrap();
+    assert_eq!(firewall.read(node).await.unwrap(), rules[1..]);
+    for from in ["node", "pod"] {
+        assert_eq!(net.dial(from, "10.99.7.5:443"), "silence", "from the {from}");
+        assert_eq!(net.dial(from, "10.25.7.3:8443"), "open", "others' ways stay open");
+    }
+    let other = Firewall { tool, part: Part::of_guest("another") };
+    assert_eq!(other.read(node).await.unwrap(), [], "labs don't see each other's rules");
+    let open = [rule("way", Action::Allow, "10.99.7.5", Some(443), ""), rules[2].clone()];
+    firewall.replace(node, &open).await.unwrap();
+    assert_eq!(firewall.read(node).await.unwrap(), open);
+    for from in ["node", "pod"] {
+        assert_eq!(["10.99.7.5:443", "10.99.7.6:443"].map(|to| net.dial(from, to)), ["open", "silence"]);
+    }
+    firewall.lead(node, &[lead(5, 8443)]).await.unwrap();
+    assert_eq!(net.dial("node", "10.99.7.5:443"), "open");
+
+    let script = include_str!("../guest.sh");
+    // Only packets are the namespace's own: files are this machine's, where the lab's line is nowhere.
+    node.ok(&["sh", "-c", script, "sh", "clean", "no-lab-has-this-prefix", &mark]).await.unwrap();
+    let left = net.spawn(&["sh", "-c", "iptables-save 2>/dev/null; nft list ruleset 2>/dev/null"]).stdout;
+    assert!(!left.to_lowercase().contains("pulldrill"), "{left}");
+    assert_eq!(net.dial("node", "10.25.7.3:8443"), "open");
+}
+
+#[tokio::test]
+async fn addresses_lead_elsewhere_with_iptables() {
+    let Some(net) = Net::new("") else { return };
+    addresses_lead_elsewhere(&net, Tool::Iptables).await;
+}
+
+#[tokio::test]
+async fn addresses_lead_elsewhere_with_nft() {
+    let Some(net) = Net::new("iptables") else { return };
+    if net.run(&["nft", "list", "tables"]).await.unwrap().code != 0 {
+        return skip("no nft: install nftables");
+    }
+    addresses_lead_elsewhere(&net, Tool::Nft).await;
 }

@@ -5,22 +5,48 @@
 //! node has is used. What a person has added to the chain by hand is read too; what an [`EgressRule`] cannot express
 //! stays where nobody's hands are: before the others, as it was written.
 //!
+//! On a node that is not the lab's, chains carry the lab's mark in their names, and addresses are led elsewhere
+//! ([`Firewall::lead`]). A packet's destination is another one by the time it is filtered; rules there look at the
+//! one that it had before.
+//!
 //! Tried with iptables 1.8.9 and nft 1.0.6.
 
 mod iptables;
 mod nft;
 mod note;
+mod part;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests;
 
+use std::net::{Ipv4Addr, SocketAddrV4};
+
 use pulldrill_cluster::network::EgressRule;
 
-use super::{KindError, shell::Shell};
+pub(crate) use part::Part;
+
+use super::{NodeError, shell::Shell};
+
+/// Our part of a node's packet filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Firewall {
+    tool: Tool,
+    part: Part,
+}
+
+/// An address that leads elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lead {
+    /// What is connected to.
+    pub(crate) address: Ipv4Addr,
+    pub(crate) port: u16,
+    /// Where the connection gets to.
+    pub(crate) to: SocketAddrV4,
+}
 
 /// What a node filters packets with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tool {
+enum Tool {
     /// `iptables`, whatever is behind it.
     Iptables,
     /// `nft`.
@@ -49,34 +75,47 @@ struct Found {
 }
 
 /// Which tool a node has.
-pub(crate) async fn tool(node: &dyn Shell) -> Result<Tool, KindError> {
+async fn tool(node: &dyn Shell) -> Result<Tool, NodeError> {
     let script = "if iptables -w -S OUTPUT >/dev/null 2>&1; then echo iptables; \
                   elif nft list tables >/dev/null 2>&1; then echo nft; fi";
     match node.ok(&["sh", "-c", script]).await?.trim() {
         "iptables" => Ok(Tool::Iptables),
         "nft" => Ok(Tool::Nft),
-        _ => Err(KindError::Invalid(format!(
-            "{} has neither a working iptables nor nft; use a node image that has one of them",
+        _ => Err(NodeError::Invalid(format!(
+            "{} has neither a working iptables nor nft; drills about its network want one of them",
             node.place()
         ))),
     }
 }
 
-impl Tool {
+impl Firewall {
+    /// This part of a node's packet filter, made with what the node has. Nothing is changed yet.
+    pub(crate) async fn of(node: &dyn Shell, part: Part) -> Result<Self, NodeError> {
+        Ok(Self { tool: tool(node).await?, part })
+    }
+
     /// The rules that are really there, in the order in which they are tried.
-    pub(crate) async fn read(self, node: &dyn Shell) -> Result<Vec<EgressRule>, KindError> {
-        let entries = match self {
-            Self::Iptables => iptables::read(node).await?,
-            Self::Nft => nft::read(node).await?.into_iter().map(|(_, entry)| entry).collect(),
+    pub(crate) async fn read(&self, node: &dyn Shell) -> Result<Vec<EgressRule>, NodeError> {
+        let entries = match self.tool {
+            Tool::Iptables => iptables::read(node, &self.part).await?,
+            Tool::Nft => nft::read(node, &self.part).await?.into_iter().map(|(_, entry)| entry).collect(),
         };
         Ok(rules(entries))
     }
 
-    /// Puts these rules in the place of those that [`Tool::read`] gives, all at once.
-    pub(crate) async fn replace(self, node: &dyn Shell, rules: &[EgressRule]) -> Result<(), KindError> {
-        match self {
-            Self::Iptables => iptables::replace(node, rules).await,
-            Self::Nft => nft::replace(node, rules).await,
+    /// Puts these rules in the place of those that [`Firewall::read`] gives, all at once.
+    pub(crate) async fn replace(&self, node: &dyn Shell, rules: &[EgressRule]) -> Result<(), NodeError> {
+        match self.tool {
+            Tool::Iptables => iptables::replace(node, &self.part, rules).await,
+            Tool::Nft => nft::replace(node, &self.part, rules).await,
+        }
+    }
+
+    /// Leads these addresses elsewhere, for the node and its pods, and none of those that were led before.
+    pub(crate) async fn lead(&self, node: &dyn Shell, leads: &[Lead]) -> Result<(), NodeError> {
+        match self.tool {
+            Tool::Iptables => iptables::lead(node, &self.part, leads).await,
+            Tool::Nft => nft::lead(node, &self.part, leads).await,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A node's images: making it forget those of a registry, so that the next pull is a real one.
 
-use super::{KindError, shell::Shell};
+use super::{NodeError, shell::Shell};
 
 /// What comes before every command for containerd.
 const CTR: [&str; 4] = ["ctr", "-n", "k8s.io", "images"];
@@ -8,7 +8,7 @@ const CTR: [&str; 4] = ["ctr", "-n", "k8s.io", "images"];
 /// Forgets the images of a registry host, as in the names of images: `docker.io`. What was forgotten, by name.
 ///
 /// Containers that run on them go on.
-pub(super) async fn forget(node: &dyn Shell, host: &str) -> Result<Vec<String>, KindError> {
+pub(crate) async fn forget(node: &dyn Shell, host: &str) -> Result<Vec<String>, NodeError> {
     let list = node.ok(&[&CTR[..], &["ls"]].concat()).await?;
     let names = of_host(&list, host);
     if !names.is_empty() {
