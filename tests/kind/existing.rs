@@ -1,6 +1,8 @@
 //! A lab as a guest on a cluster that it did not make: a plain kind cluster, made without any configuration of
 //! ours, on a network without a way out.
 
+mod ways;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -35,6 +37,8 @@ const PREFIX: &str = "guest";
 const NODE_ACCESS: &str = "--allow-node-access";
 /// How long a repaired drill may take until it is solved: a back-off, a roll-out, the hold.
 const REPAIR: Duration = Duration::from_secs(240);
+/// How long a lab may take to take away what it has made.
+const MOVING_OUT: Duration = Duration::from_secs(180);
 /// For so long a cheat must not count; longer than any hold.
 const CHEAT: Duration = Duration::from_secs(45);
 
@@ -59,6 +63,7 @@ async fn a_lab_is_a_guest_on_a_cluster_that_it_did_not_make() -> Result<()> {
     let Some(world) = World::new().await? else { return Ok(()) };
     let before = world.an_account_that_may_little().await?;
     world.drills(&before).await?;
+    world.other_ways(&before).await?;
     world.killed(&before).await
 }
 
@@ -107,6 +112,13 @@ impl World {
 
     /// The arguments of a lab here that may change nodes, with the account of a kubeconfig file.
     fn arguments(&self, kubeconfig: &str) -> Vec<String> {
+        let mut arguments = self.arguments_by(kubeconfig, &format!("nodeport:{PORT}"));
+        arguments.push(NODE_ACCESS.to_owned());
+        arguments
+    }
+
+    /// The arguments of a lab that leaves nodes as they are, by a way to the registries.
+    fn arguments_by(&self, kubeconfig: &str, access: &str) -> Vec<String> {
         let kubeconfig = self.dir.path().join(kubeconfig).display().to_string();
         let context = format!("kind-{NAME}");
         [
@@ -120,8 +132,7 @@ impl World {
             PREFIX,
         ]
         .into_iter()
-        .chain(["--registry-image", &format!("{NAME}:1"), "--registry-access", &format!("nodeport:{PORT}")])
-        .chain([NODE_ACCESS])
+        .chain(["--registry-image", &format!("{NAME}:1"), "--registry-access", access])
         .map(str::to_owned)
         .collect()
     }
@@ -241,7 +252,7 @@ impl World {
         .await
         .with_context(|| format!("{:#}", lab.json(&["status", "-o", "json"]).unwrap_or_default()))?;
         self.nodes_are_told_apart(&lab, &variants)?;
-        ensure!(lab.end_within(Signal::TERM, Duration::from_secs(180)).await? == Some(0), "up ends well");
+        ensure!(lab.end_within(Signal::TERM, MOVING_OUT).await? == Some(0), "up ends well");
         let after = self.everything().await?;
         ensure!(after == *before, "left: {:?}", after.difference(before));
         guest_nodes::are_again(&nodes).await
