@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{Access, Api, ApiOptions, LogLine, LogSource, User, WriteOptions, http},
+    api::{self, Access, Api, ApiOptions, LogLine, LogSource, User, WriteOptions, http},
     controllers,
     dialect::Dialect,
     engine::Engine,
@@ -141,9 +141,9 @@ impl Cluster {
 
         let store = Arc::new(Store::new(WINDOW));
         let minor = dialect.server["minor"].as_str().and_then(|m| m.parse::<u32>().ok()).unwrap_or(0);
-        let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24 };
+        let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24, guarded: true };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
-        first_objects(&api, authority.pem())?;
+        first_objects(&api, authority.pem(), minor)?;
         // Weakly: the store's subscribers own the clock.
         let shifted = Arc::downgrade(&store);
         clock.on_advance(move |by| {
@@ -172,7 +172,7 @@ impl Cluster {
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
 
-        let access = Arc::new(Access::new(clock.clone()));
+        let access = Arc::new(Access::new(api.clone()));
         let server = http::Server {
             api: api.clone(),
             access: access.clone(),
@@ -268,7 +268,7 @@ fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, T
 }
 
 /// What is there before anybody comes.
-fn first_objects(api: &Api, authority: &str) -> Result<(), ClusterError> {
+fn first_objects(api: &Api, authority: &str, minor: u32) -> Result<(), ClusterError> {
     let who = User::controller("apiserver");
     let create = |resource: &str, namespace: &str, object: Value| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -278,6 +278,9 @@ fn first_objects(api: &Api, authority: &str) -> Result<(), ClusterError> {
     };
     for name in NAMESPACES {
         create("namespaces", "", json!({"metadata": {"name": name}}))?;
+    }
+    for (resource, object) in api::first_objects(minor) {
+        create(resource, "", object)?;
     }
     // The controller that publishes it in every namespace takes it from here.
     create(

@@ -1,8 +1,10 @@
-//! The lab's own certificates: authorities, servers, clients.
+//! The lab's own certificates: authorities, servers, clients; and keys that sign tokens.
 //!
 //! Everything is made at run time, so nothing committed can expire; keys never leave the process except
 //! where a caller writes them (a kubeconfig). Transport stays on real time: a certificate is valid from
 //! 2024 to 2060. Certificates that are *meant* to be bad are a fault, and the registry's own.
+
+mod signer;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -16,6 +18,8 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use thiserror::Error;
+
+pub use signer::Signer;
 
 /// Why a certificate could not be made or used.
 #[derive(Debug, Error)]
@@ -36,6 +40,9 @@ pub enum TlsError {
         /// What the library said.
         message: String,
     },
+    /// There is no randomness for a key or a signature.
+    #[error("cannot make or use a signing key: the system gives no randomness")]
+    Signing,
 }
 
 /// A certificate authority.

@@ -11,15 +11,18 @@ mod dispatch;
 mod list;
 mod log;
 mod negotiate;
+mod oidc;
 mod options;
 mod patch;
 mod read;
 mod reply;
+mod request_info;
 mod reviews;
 mod roots;
 mod route;
 mod slow;
 mod subresources;
+mod tokens;
 mod transform;
 mod watch;
 mod write;
@@ -55,6 +58,12 @@ pub struct Server {
 impl Server {
     fn clock(&self) -> &Clock {
         self.api.clock()
+    }
+
+    /// The minor version that the cluster says it has.
+    fn minor(&self) -> u32 {
+        let minor = self.version["minor"].as_str().unwrap_or_default();
+        minor.trim_end_matches('+').parse().unwrap_or_default()
     }
 
     /// Whether the cluster prints and behaves as before Kubernetes 1.24.
