@@ -7,7 +7,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pulldrill_clock::Clock;
-use pulldrill_tls::{Authority, Identity, TlsError};
+use pulldrill_tls::{Authority, Clients, Identity, TlsError};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -132,7 +132,8 @@ impl Cluster {
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let authority = Authority::new("kubernetes")?;
-        let tls = server_identity(&authority, address.ip())?.server_config(Some(&authority))?;
+        let clients = Clients::of(&authority)?;
+        let tls = server_identity(&authority, address.ip())?.server_config(Some(&clients))?;
         let client = |principal: Principal| {
             let (name, group) = principal.user();
             authority.client(name, &[group])
@@ -176,6 +177,7 @@ impl Cluster {
         let server = http::Server {
             api: api.clone(),
             access: access.clone(),
+            clients,
             version: Arc::new(dialect.server.clone()),
             address: address.to_string().into(),
             logs: Arc::new(ShownLogs { written, clock }),

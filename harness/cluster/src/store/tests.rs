@@ -15,7 +15,7 @@ fn who_follows_some_resources_sees_only_those() {
     let (key, object) = pod("a");
     assert_eq!(store.changed(&["pods", "roles"]), 0);
     let first = store.create("pods", key.clone(), object.clone()).unwrap();
-    store.create("secrets", key.clone(), object.clone()).unwrap();
+    store.create("secrets", key.clone(), object).unwrap();
     assert_eq!(store.changed(&["roles", "pods"]), first.revision());
     let (events, seen) = store.events_of(&["pods"], 0).unwrap_or_default();
     assert!(events.is_empty() && seen == 0, "from before the beginning there is nothing");

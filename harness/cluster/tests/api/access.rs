@@ -272,6 +272,18 @@ async fn a_certificate_of_another_authority_is_worth_nothing() {
     let forged = pulldrill_tls::Authority::new("kubernetes").unwrap();
     let identity = forged.client("kubernetes-admin", &["system:masters"]).unwrap();
     let client = world.with_identity(identity.certificate.as_bytes(), identity.key.as_bytes());
-    assert!(client.try_get("/api/v1/secrets").await.is_none());
+    for path in ["/api/v1/secrets", "/healthz"] {
+        let refused = client.get(path).await;
+        assert_eq!((refused.code, refused.message().as_str()), (401, "Unauthorized"));
+    }
+    // A good token makes up for it, and a client without either is merely a stranger.
+    let token = world
+        .admin()
+        .post("/api/v1/namespaces/default/serviceaccounts/default/token", &json!({}))
+        .await
+        .json();
+    let bearer = format!("Bearer {}", token["status"]["token"].as_str().unwrap());
+    assert_eq!(client.ask(Method::GET, "/version", &[("authorization", &bearer)], "").await.code, 200);
+    assert_eq!(world.stranger().get("/version").await.code, 200);
     assert_eq!(world.admin().get("/api/v1/secrets").await.code, 200);
 }

@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, header};
+use pulldrill_tls::Clients;
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 
 pub use attributes::Attributes;
@@ -44,6 +46,29 @@ const PROTOCOL_TOKEN: &str = "base64url.bearer.authorization.k8s.io.";
 #[derive(Clone, Debug)]
 pub struct Access {
     api: Arc<Api>,
+}
+
+/// What the certificate of a connection says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Certified {
+    /// There is none.
+    Nobody,
+    /// It is good.
+    User(User),
+    /// It is not.
+    Wrong,
+}
+
+impl Certified {
+    /// Judges a client's chain.
+    pub(super) fn of(chain: &[CertificateDer<'_>], clients: &Clients) -> Self {
+        match chain.first() {
+            None => Self::Nobody,
+            Some(_) if !clients.vouch_for(chain) => Self::Wrong,
+            // A good one that names nobody says nothing.
+            Some(own) => User::of_certificate(own).map_or(Self::Nobody, Self::User),
+        }
+    }
 }
 
 /// Who makes a request.
@@ -73,16 +98,17 @@ impl Access {
     /// Finds out who makes a request: by certificate, by token, or nobody in particular.
     ///
     /// # Errors
-    /// 401 for a bad token, 403 for an impersonation that is not allowed, 500 for a senseless one.
+    /// 401 for a bad token or certificate, 403 for an impersonation that is not allowed, 500 for a senseless one.
     pub(super) fn authenticate(
         &self,
-        certified: Option<User>,
+        certified: Certified,
         headers: &HeaderMap,
     ) -> Result<Requester, Status> {
         let user = match (certified, token(headers)) {
-            (Some(user), _) => self.of_release(user).authenticated(),
-            (None, Some(token)) => self.token_user(&token)?.authenticated(),
-            (None, None) => User::anonymous(),
+            (Certified::User(user), _) => self.of_release(user).authenticated(),
+            (_, Some(token)) => self.token_user(&token)?.authenticated(),
+            (Certified::Wrong, None) => return Err(Status::unauthorized()),
+            (Certified::Nobody, None) => User::anonymous(),
         };
         Ok(match impersonation::impersonated(&self.api, &user, headers)? {
             Some(other) => Requester { user: other, impersonator: Some(user) },

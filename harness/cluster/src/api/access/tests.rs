@@ -42,7 +42,7 @@ impl Access {
         for (name, value) in headers {
             map.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value).unwrap());
         }
-        self.authenticate(Some(user.clone()), &map).map(|requester| requester.user)
+        self.authenticate(Certified::User(user.clone()), &map).map(|requester| requester.user)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     Reply, Server, body, discovery, list, options::Query, patch, read, reply, request_info::RequestInfo,
     reviews, roots, route, route::Target, subresources, watch, write,
 };
-use crate::api::{Attributes, Status, User};
+use crate::api::{Attributes, Certified, Status, User};
 
 /// Since this minor version who streams into a pod with `GET`, as WebSockets do, needs to be able to create
 /// streams as well.
@@ -42,7 +42,7 @@ impl Asked {
 }
 
 /// Answers one request.
-pub(super) async fn handle(server: &Server, certified: Option<User>, request: Request<Incoming>) -> Reply {
+pub(super) async fn handle(server: &Server, certified: Certified, request: Request<Incoming>) -> Reply {
     let (parts, incoming) = request.into_parts();
     let line = format!("{} {}", parts.method, parts.uri);
     let (who, answered) = match asked(server, certified, parts, incoming).await {
@@ -56,7 +56,7 @@ pub(super) async fn handle(server: &Server, certified: Option<User>, request: Re
 
 async fn asked(
     server: &Server,
-    certified: Option<User>,
+    certified: Certified,
     parts: Parts,
     incoming: Incoming,
 ) -> Result<Asked, Status> {

@@ -30,6 +30,7 @@ mod write;
 use std::sync::Arc;
 
 use pulldrill_clock::Clock;
+use pulldrill_tls::Clients;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,8 @@ pub struct Server {
     pub api: Arc<Api>,
     /// Who is who, and who may what.
     pub access: Arc<Access>,
+    /// Whose certificates are good.
+    pub clients: Clients,
     /// What `/version` answers.
     pub version: Arc<Value>,
     /// `host:port` as discovery tells it.

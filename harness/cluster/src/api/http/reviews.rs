@@ -33,7 +33,10 @@ pub(super) fn answer(server: &Server, asked: &Asked, target: &Target) -> Result<
     }
     let spec = if review["spec"].is_object() { review["spec"].clone() } else { json!({}) };
     review["status"] = match kind {
-        "SelfSubjectReview" => json!({"userInfo": info(&asked.user)}),
+        "SelfSubjectReview" => {
+            review["metadata"]["creationTimestamp"] = server.api.stamp();
+            json!({"userInfo": info(&asked.user)})
+        }
         "SelfSubjectAccessReview" => {
             refuse(target, access_spec(&spec))?;
             access(server, &asked.user, &spec)

@@ -6,7 +6,7 @@ use super::{Reply, Server, body, dispatch::Asked, reply, route::Target};
 use crate::{
     api::{
         Bound, Errors, ISSUER, Status, Token,
-        json::{items, text},
+        json::{default, items, text},
     },
     store::{Key, Stored},
 };
@@ -40,7 +40,7 @@ pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<
     let clock = server.clock();
     let expires = clock.now() + pulldrill_clock::seconds(seconds);
     let token = Token {
-        account: key.clone(),
+        account: key,
         uid: account.meta("uid").to_owned(),
         bound,
         audiences: audiences.clone(),
@@ -48,6 +48,7 @@ pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<
     };
     spec["audiences"] = audiences.into();
     spec["expirationSeconds"] = seconds.into();
+    default(&mut spec, "boundObjectRef", Value::Null);
     let token = if dry_run { String::new() } else { server.api.issuer().issue(token, clock, named)? };
     let shown = clock.shown(expires).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let answer = json!({"kind": "TokenRequest", "apiVersion": format!("{GROUP}/v1"),
