@@ -213,7 +213,7 @@ async fn streams_and_applied_objects_need_the_right_to_create() {
         r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "b"}}"#;
     assert_eq!(
         admin.ask(Method::PATCH, map, &apply, object).await.message(),
-        r#"configmaps "m" is forbidden: User "alice" cannot create resource "configmaps" in API group "" in the namespace "default""#
+        r#"configmaps "m" is forbidden: "#
     );
     assert_eq!(admin.ask(Method::PATCH, map, &apply[1..], object).await.code, 201);
     assert_eq!(admin.ask(Method::PATCH, map, &apply, object).await.code, 200);

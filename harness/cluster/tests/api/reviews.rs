@@ -56,21 +56,21 @@ async fn questions_that_make_no_sense_are_refused() {
             SELF,
             json!({}),
             422,
-            "SelfSubjectAccessReview.authorization.k8s.io \"\" is invalid: spec.resourceAttributes: Invalid value: \"null\": \
+            ".authorization.k8s.io \"\" is invalid: spec.resourceAttributes: Invalid value: \"null\": \
              exactly one of nonResourceAttributes or resourceAttributes must be specified",
         ),
         (
             OTHERS,
             json!({"resourceAttributes": resource}),
             422,
-            "SubjectAccessReview.authorization.k8s.io \"\" is invalid: spec.user: Invalid value: \"\": at least one of user or \
+            ".authorization.k8s.io \"\" is invalid: spec.user: Invalid value: \"\": at least one of user or \
              group must be specified",
         ),
         (
             LOCAL,
             json!({"user": "u", "resourceAttributes": resource}),
             422,
-            "LocalSubjectAccessReview.authorization.k8s.io \"\" is invalid: spec.resourceAttributes.namespace: Invalid value: \
+            ".authorization.k8s.io \"\" is invalid: spec.resourceAttributes.namespace: Invalid value: \
              \"y\": must match metadata.namespace",
         ),
         (RULES, json!({}), 400, "no namespace on request"),

@@ -36,10 +36,15 @@ impl Attributes<'_> {
     pub(in crate::api) fn forbidden(&self, user: &User, reason: &str) -> Status {
         let why = [escaped(&format!("User {} cannot {self}", quoted(&user.name))), reason.to_owned()];
         let why = why[..if reason.is_empty() { 1 } else { 2 }].join(": ");
+        self.refused(&why)
+    }
+
+    /// 403 for a reason of its own.
+    pub(in crate::api) fn refused(&self, why: &str) -> Status {
         if self.is_resource() {
-            refused(self.group, self.resource, self.name, &why)
+            refused(self.group, self.resource, self.name, why)
         } else {
-            refused("", "", "", &why)
+            refused("", "", "", why)
         }
     }
 }

@@ -116,9 +116,9 @@ fn not_held(who: &User, missing: impl IntoIterator<Item = String>) -> String {
     )
 }
 
-/// 404 as the role's lister words it: with the kind in small letters.
+/// 404 for the role of a binding.
 fn no_role(of_cluster: bool, name: &str) -> Status {
-    let kind = if of_cluster { "clusterrole" } else { "role" };
+    let kind = if of_cluster { "clusterroles" } else { "roles" };
     let mut status = Status::new(404, "NotFound", format!("{kind}.{GROUP} {} not found", quoted(name)));
     status.details = serde_json::json!({"name": name, "group": GROUP, "kind": kind});
     status

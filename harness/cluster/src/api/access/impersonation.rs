@@ -89,7 +89,7 @@ impl Wanted {
 
     /// 500: the request makes no sense, and real servers take that for their own fault.
     fn incomplete(&self) -> Status {
-        let group = self.groups.iter().map(|name| format!("{{Group  {name}  v1  }}"));
+        let group = self.groups.iter().map(|name| format!("{{Group  {name}    }}"));
         let extra = self.extra.iter().flat_map(|(key, values)| {
             values.iter().map(move |value| format!("{{UserExtra  {value}  {AUTHENTICATION}/v1  {key}}}"))
         });

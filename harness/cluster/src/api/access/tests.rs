@@ -89,7 +89,7 @@ fn nobody_gives_what_they_do_not_have() {
         refused.details,
         json!({"kind": "rolebindings", "group": "rbac.authorization.k8s.io", "name": "b"})
     );
-    for (kind, missing) in [("ClusterRole", "clusterrole"), ("Role", "role")] {
+    for (kind, missing) in [("ClusterRole", "clusterroles"), ("Role", "roles")] {
         let refused = access.create(&alice(), ROLE_BINDINGS, "x", binding(kind, "gone")).unwrap_err();
         assert_eq!(
             (refused.code, refused.message),
@@ -228,7 +228,7 @@ fn acting_as_somebody_needs_the_right_to_each_name() {
     let senseless = refusal(&[("impersonate-group", b"system:masters")]);
     assert_eq!(
         (senseless.code, senseless.message.as_str()),
-        (500, "requested [{Group  system:masters  v1  }] without impersonating a user")
+        (500, "requested [{Group  system:masters    }] without impersonating a user")
     );
     // Whoever acts as a service account of the namespace has its rights, as `edit` says.
     access.bind("edit", "x", "alice");

@@ -45,8 +45,14 @@ impl Asked {
 pub(super) async fn handle(server: &Server, certified: Certified, request: Request<Incoming>) -> Reply {
     let (parts, incoming) = request.into_parts();
     let line = format!("{} {}", parts.method, parts.uri);
+    let uri = parts.uri.to_string();
     let (who, answered) = match asked(server, certified, parts, incoming).await {
         Ok(asked) => (asked.who(), answer(server, &asked).await),
+        // Who can't be made sense of is told so in plain text.
+        Err(status) if status.code == 500 => {
+            let message = format!("Internal Server Error: {uri:?}: {}\n", status.message);
+            (String::new(), Ok(reply::text(500, message)))
+        }
         Err(status) => (String::new(), Err(status)),
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
@@ -91,7 +97,12 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     };
     let verb = verb(asked, &info, &target)?;
     if makes_by_applying(server, asked, &info, &target) {
-        server.access.authorize(&asked.user, &Attributes { verb: "create", ..info.attributes() })?;
+        let making = Attributes { verb: "create", ..info.attributes() };
+        let (allowed, reason) = server.access.opinion(&asked.user, &making);
+        if !allowed {
+            // Real servers give nothing but the authorizer's reason here, which is often none.
+            return Err(making.refused(&reason));
+        }
     }
     if reviews::is_virtual(&target) {
         return reviews::answer(server, asked, &target);

@@ -57,7 +57,7 @@ pub(super) fn binding(object: &Value, namespaced: bool, errors: &mut Errors) {
     if role["apiGroup"] != GROUP {
         errors.unsupported("roleRef.apiGroup", &text(&role["apiGroup"]).into(), &[GROUP]);
     }
-    let kinds: &[&str] = if namespaced { &["ClusterRole", "Role"] } else { &["ClusterRole"] };
+    let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
     if !kinds.contains(&text(&role["kind"])) {
         errors.unsupported("roleRef.kind", &text(&role["kind"]).into(), kinds);
     }
