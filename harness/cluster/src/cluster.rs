@@ -7,13 +7,13 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pulldrill_clock::Clock;
-use pulldrill_tls::{Authority, Identity, TlsError};
+use pulldrill_tls::{Authority, Clients, Identity, TlsError};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{Access, Api, ApiOptions, LogLine, LogSource, User, WriteOptions, http},
+    api::{self, Access, Api, ApiOptions, LogLine, LogSource, User, WriteOptions, http},
     controllers,
     dialect::Dialect,
     engine::Engine,
@@ -132,7 +132,8 @@ impl Cluster {
         let address = listener.local_addr()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let authority = Authority::new("kubernetes")?;
-        let tls = server_identity(&authority, address.ip())?.server_config(Some(&authority))?;
+        let clients = Clients::of(&authority)?;
+        let tls = server_identity(&authority, address.ip())?.server_config(Some(&clients))?;
         let client = |principal: Principal| {
             let (name, group) = principal.user();
             authority.client(name, &[group])
@@ -141,9 +142,9 @@ impl Cluster {
 
         let store = Arc::new(Store::new(WINDOW));
         let minor = dialect.server["minor"].as_str().and_then(|m| m.parse::<u32>().ok()).unwrap_or(0);
-        let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24 };
+        let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24, guarded: true };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
-        first_objects(&api, authority.pem())?;
+        first_objects(&api, authority.pem(), minor)?;
         // Weakly: the store's subscribers own the clock.
         let shifted = Arc::downgrade(&store);
         clock.on_advance(move |by| {
@@ -172,10 +173,11 @@ impl Cluster {
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
 
-        let access = Arc::new(Access::new(clock.clone()));
+        let access = Arc::new(Access::new(api.clone()));
         let server = http::Server {
             api: api.clone(),
             access: access.clone(),
+            clients,
             version: Arc::new(dialect.server.clone()),
             address: address.to_string().into(),
             logs: Arc::new(ShownLogs { written, clock }),
@@ -268,7 +270,7 @@ fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, T
 }
 
 /// What is there before anybody comes.
-fn first_objects(api: &Api, authority: &str) -> Result<(), ClusterError> {
+fn first_objects(api: &Api, authority: &str, minor: u32) -> Result<(), ClusterError> {
     let who = User::controller("apiserver");
     let create = |resource: &str, namespace: &str, object: Value| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -278,6 +280,9 @@ fn first_objects(api: &Api, authority: &str) -> Result<(), ClusterError> {
     };
     for name in NAMESPACES {
         create("namespaces", "", json!({"metadata": {"name": name}}))?;
+    }
+    for (resource, object) in api::first_objects(minor) {
+        create(resource, "", object)?;
     }
     // The controller that publishes it in every namespace takes it from here.
     create(

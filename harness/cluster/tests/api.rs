@@ -3,12 +3,16 @@
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/bearers.rs"]
+mod bearers;
 #[path = "api/discovery.rs"]
 mod discovery;
 #[path = "api/hostile.rs"]
 mod hostile;
 #[path = "api/objects.rs"]
 mod objects;
+#[path = "api/reviews.rs"]
+mod reviews;
 #[path = "api/watches.rs"]
 mod watches;
 #[path = "api/world.rs"]

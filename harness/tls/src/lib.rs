@@ -1,8 +1,11 @@
-//! The lab's own certificates: authorities, servers, clients.
+//! The lab's own certificates: authorities, servers, clients; and keys that sign tokens.
 //!
 //! Everything is made at run time, so nothing committed can expire; keys never leave the process except
 //! where a caller writes them (a kubeconfig). Transport stays on real time: a certificate is valid from
 //! 2024 to 2060. Certificates that are *meant* to be bad are a fault, and the registry's own.
+
+mod clients;
+mod signer;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -13,9 +16,11 @@ use rcgen::{
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
 };
 use thiserror::Error;
+
+pub use clients::Clients;
+pub use signer::Signer;
 
 /// Why a certificate could not be made or used.
 #[derive(Debug, Error)]
@@ -36,6 +41,9 @@ pub enum TlsError {
         /// What the library said.
         message: String,
     },
+    /// There is no randomness for a key or a signature.
+    #[error("cannot make or use a signing key: the system gives no randomness")]
+    Signing,
 }
 
 /// A certificate authority.
@@ -115,23 +123,17 @@ impl Authority {
 }
 
 impl Identity {
-    /// A TLS server with this certificate. With `clients`, client certificates of that authority are asked
-    /// for, but not required.
+    /// A TLS server with this certificate. With `clients`, client certificates are asked for, but not required;
+    /// whether one is good is asked later, with [`Clients::vouch_for`].
     ///
     /// # Errors
     /// [`TlsError::Config`].
-    pub fn server_config(&self, clients: Option<&Authority>) -> Result<Arc<ServerConfig>, TlsError> {
+    pub fn server_config(&self, clients: Option<&Clients>) -> Result<Arc<ServerConfig>, TlsError> {
         let fail = |message: String| TlsError::Config { name: self.name.clone(), message };
         let builder = ServerConfig::builder();
         let builder = match clients {
             None => builder.with_no_client_auth(),
-            Some(authority) => {
-                let verifier = WebPkiClientVerifier::builder(Arc::new(roots(&[authority.pem()])?))
-                    .allow_unauthenticated()
-                    .build()
-                    .map_err(|e| fail(e.to_string()))?;
-                builder.with_client_cert_verifier(verifier)
-            }
+            Some(clients) => builder.with_client_cert_verifier(clients.verifier()),
         };
         let chain = certificates(&self.certificate).map_err(fail)?;
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|e| fail(e.to_string()))?;
@@ -190,8 +192,14 @@ mod tests {
         install_provider();
         let authority = Authority::new("lab").unwrap();
         let server = authority.server(&["registry.example".into()], &["127.0.0.1".parse().unwrap()]).unwrap();
-        server.server_config(Some(&authority)).unwrap();
-        authority.client("trainee", &["trainees"]).unwrap();
+        let clients = Clients::of(&authority).unwrap();
+        server.server_config(Some(&clients)).unwrap();
+        let trainee = authority.client("trainee", &["trainees"]).unwrap();
+        let chain = |identity: &Identity| certificates(&identity.certificate).unwrap();
+        assert!(clients.vouch_for(&chain(&trainee)));
+        assert!(!clients.vouch_for(&chain(&server)), "a server's certificate is no client's");
+        let other = Authority::new("lab").unwrap().client("trainee", &[]).unwrap();
+        assert!(!clients.vouch_for(&chain(&other)) && !clients.vouch_for(&[]));
         client_config(&[authority.pem()]).unwrap();
         assert!(client_config(&["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]).is_err());
     }

@@ -7,7 +7,10 @@ use parking_lot::Mutex;
 use pulldrill_clock::{Clock, seed};
 use serde_json::Value;
 
-use super::Status;
+use super::{
+    Status,
+    access::{Issuer, Policy},
+};
 use crate::{
     resources::{Resource, Resources},
     store::{Key, Store, StoreError, Stored},
@@ -21,6 +24,8 @@ pub struct Api {
     resources: Resources,
     options: ApiOptions,
     names: Mutex<seed::Rng>,
+    policy: Policy,
+    issuer: Issuer,
 }
 
 /// What an API does besides storing.
@@ -33,6 +38,8 @@ pub struct ApiOptions {
     pub seed: u64,
     /// Service account tokens are Secrets that a controller made, as before Kubernetes 1.24.
     pub legacy_tokens: bool,
+    /// Nobody but masters writes what a lab takes as evidence, whatever roles say.
+    pub guarded: bool,
 }
 
 /// How a write is to be done.
@@ -70,7 +77,8 @@ impl Api {
     #[must_use]
     pub fn with_options(store: Arc<Store>, clock: Clock, options: ApiOptions) -> Self {
         let names = Mutex::new(seed::rng(options.seed, "api/names"));
-        Self { store, clock, resources: Resources::default(), options, names }
+        let (policy, issuer) = (Policy::default(), Issuer::default());
+        Self { store, clock, resources: Resources::default(), options, names, policy, issuer }
     }
 
     /// The objects below.
@@ -89,6 +97,16 @@ impl Api {
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.resources
+    }
+
+    /// What the stored roles and bindings grant.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Where tokens of service accounts come from.
+    pub(crate) fn issuer(&self) -> &Issuer {
+        &self.issuer
     }
 
     pub(super) fn options(&self) -> &ApiOptions {

@@ -6,8 +6,8 @@ use pulldrill_clock::secret;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Status, User, WriteOptions, admission, core::refused, defaults, invalid::Errors, json::is_nothing,
-    kinds, legacy, names, validate,
+    Api, Status, User, WriteOptions, access, admission, core::refused, defaults, invalid::Errors,
+    json::is_nothing, kinds, legacy, names, validate,
 };
 use crate::{
     resources::Resource,
@@ -37,6 +37,7 @@ impl Api {
         self.begin_life(&resource, &mut object);
         defaults::apply(&resource, &mut object);
         admission::admit(self, who, &resource, &mut object)?;
+        access::check_escalation(self, who, &resource, None, &object)?;
         if self.options().legacy_tokens {
             legacy::strip(&resource, &mut object);
         }

@@ -29,6 +29,8 @@ mod validate;
 mod warnings;
 
 pub use access::{Access, Attributes};
+use access::{Bearer, Bound, Certified, ISSUER, Token};
+pub(crate) use access::{aggregated, first_objects};
 pub use core::{Api, ApiOptions, DeleteOptions, WriteOptions};
 pub use invalid::{Errors, FieldError};
 pub use logs::{LogLine, LogSource};

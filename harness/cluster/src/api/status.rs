@@ -151,7 +151,10 @@ impl Status {
 }
 
 fn details(name: &str, group: &str, kind: &str) -> Value {
-    let mut details = json!({"kind": kind});
+    let mut details = json!({});
+    if !kind.is_empty() {
+        details["kind"] = kind.into();
+    }
     if !name.is_empty() {
         details["name"] = name.into();
     }

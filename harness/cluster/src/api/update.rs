@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Status, User, WriteOptions, core::refused, defaults, invalid::Errors, json::is_nothing, kinds,
-    legacy, validate,
+    Api, Status, User, WriteOptions, access, core::refused, defaults, invalid::Errors, json::is_nothing,
+    kinds, legacy, validate,
 };
 use crate::{
     resources::Resource,
@@ -76,7 +76,6 @@ impl Api {
         options: &WriteOptions,
         change: impl Fn(&Stored) -> Result<Value, Status>,
     ) -> Result<Arc<Stored>, Status> {
-        let _ = who;
         let resource = self.resource(resource)?;
         loop {
             let current = self.get(&resource.store, key)?;
@@ -85,6 +84,7 @@ impl Api {
             if object == *current.value() {
                 return Ok(current);
             }
+            access::check_escalation(self, who, &resource, Some(current.value()), &object)?;
             if options.dry_run {
                 return Ok(Arc::new(Stored::unstored(object)));
             }

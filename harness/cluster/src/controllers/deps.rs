@@ -123,6 +123,11 @@ impl Deps {
         }
     }
 
+    /// A new token of a ServiceAccount, for a Secret to hold.
+    pub(crate) fn token_for_secret(&self, account: &Value, secret: &Key) -> Result<String, Status> {
+        self.api.issuer().issue_for_secret(Key::of(account), uid(account), secret, self.api.clock().now())
+    }
+
     /// Whether nothing new may be made in a namespace.
     pub(crate) fn namespace_ends(&self, namespace: &str) -> bool {
         self.get("namespaces", &Key::new("", namespace)).is_some_and(|ns| deleting(ns.value()))

@@ -4,6 +4,7 @@
 //! helpers: `children` (who owns what), `pods` (readiness and ranking), `deps` (access), `timers`.
 //! The scheduler and the kubelets are parts of their own; [`all`] includes the former, not the latter.
 
+mod aggregation;
 mod children;
 mod cronjob;
 mod daemonset;
@@ -37,11 +38,14 @@ use crate::{api::Api, dialect::Dialect, engine::Controller, scheduler::Scheduler
 #[must_use]
 pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Controller>> {
     let deps = |name| Deps::new(api, dialect, name);
-    let mut all: Vec<Box<dyn Controller>> = vec![
+    vec![
         Box::new(service_account::DefaultAccounts::new(deps("service-account-controller"))),
+        // Before anything that makes pods: in old releases they mount the token.
+        Box::new(tokens::Tokens::new(deps("tokens-controller"))),
         Box::new(service_account::RootCertificates::new(deps("root-ca-cert-publisher"))),
         Box::new(namespaces::Namespaces::new(deps("namespace-controller"))),
         Box::new(garbage::Garbage::new(deps("generic-garbage-collector"))),
+        Box::new(aggregation::Aggregation::new(deps("clusterrole-aggregation-controller"))),
         Box::new(event_expiry::EventExpiry::new(deps("event-expiry"))),
         Box::new(deployment::Deployments::new(deps("deployment-controller"))),
         Box::new(replicaset::ReplicaSets::new(deps("replicaset-controller"))),
@@ -51,12 +55,7 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Con
         Box::new(cronjob::CronJobs::new(deps("cronjob-controller"))),
         Box::new(services::Services::new(deps("endpoint-controller"))),
         Box::new(Scheduler::new(Deps::scheduler(api, dialect, "default-scheduler"), seed)),
-    ];
-    if wording::Wording::of(&dialect.id).token_secrets {
-        // Before anything that makes pods: they mount the token.
-        all.insert(1, Box::new(tokens::Tokens::new(deps("tokens-controller"))));
-    }
-    all
+    ]
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Tokens of ServiceAccounts in Secrets, as clusters made them before 1.24: pods there mount the Secret.
+//! Tokens of ServiceAccounts in Secrets: fills in those that somebody made, and, as clusters did before 1.24,
+//! gives every ServiceAccount one, which pods there mount.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use pulldrill_clock::secret;
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::Status,
     engine::{Context, Controller, Queue},
-    store::{Change, Event, Key},
+    store::{Event, Key},
 };
 
 const ACCOUNTS: &str = "serviceaccounts";
@@ -21,7 +21,7 @@ const TYPE: &str = "kubernetes.io/service-account-token";
 const ACCOUNT_NAME: &str = "kubernetes.io/service-account.name";
 const ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
 
-/// Gives every ServiceAccount a Secret with a token.
+/// Keeps the Secrets with tokens.
 pub(crate) struct Tokens {
     deps: Deps,
     timers: Timers,
@@ -36,14 +36,75 @@ impl Tokens {
     fn sync(&self, key: &Key) -> Result<(), Status> {
         let Some(account) = self.deps.get(ACCOUNTS, key) else { return self.forget(key) };
         let account = account.value();
+        if deleting(account) {
+            return Ok(());
+        }
+        for secret in self.secrets_of(key) {
+            self.complete(&secret, account)?;
+        }
+        if self.deps.wording.token_secrets { self.ensure_one(key, account) } else { Ok(()) }
+    }
+
+    /// The Secrets that are said to be an account's.
+    fn secrets_of(&self, account: &Key) -> Vec<Value> {
+        let secrets = self.deps.list("secrets", Some(&account.namespace));
+        let of_account = |secret: &&Value| {
+            secret["type"] == TYPE && secret["metadata"]["annotations"][ACCOUNT_NAME] == account.name.as_str()
+        };
+        secrets.iter().map(|secret| secret.value()).filter(of_account).cloned().collect()
+    }
+
+    /// Fills in what a Secret lacks; one of an earlier account of the same name is deleted.
+    fn complete(&self, secret: &Value, account: &Value) -> Result<(), Status> {
+        let of = text(&secret["metadata"]["annotations"][ACCOUNT_UID]);
+        if !of.is_empty() && of != uid(account) {
+            return self.deps.delete("secrets", secret);
+        }
+        let key = Key::of(secret);
+        let has = |field: &str| !text(&secret["data"][field]).is_empty();
+        if deleting(secret) || !of.is_empty() && ["ca.crt", "namespace", "token"].into_iter().all(has) {
+            return Ok(());
+        }
+        let token = if has("token") { None } else { Some(self.deps.token_for_secret(account, &key)?) };
+        let certificate = self
+            .deps
+            .get("configmaps", &Key::new("kube-system", "kube-root-ca.crt"))
+            .map(|c| text(&c.value()["data"]["ca.crt"]).to_owned())
+            .unwrap_or_default();
+        let data = [
+            ("ca.crt", Some(certificate)),
+            ("namespace", Some(namespace(account).to_owned())),
+            ("token", token),
+        ];
+        self.deps
+            .edit("secrets", &key, |secret| {
+                secret["metadata"]["annotations"][ACCOUNT_UID] = uid(account).into();
+                if !secret["data"].is_object() {
+                    secret["data"] = json!({});
+                }
+                for (field, value) in &data {
+                    if let Some(value) = value.as_ref().filter(|_| text(&secret["data"][*field]).is_empty()) {
+                        secret["data"][*field] = STANDARD.encode(value).into();
+                    }
+                }
+            })
+            .map(drop)
+    }
+
+    /// Makes an account's Secret and tells the account.
+    fn ensure_one(&self, key: &Key, account: &Value) -> Result<(), Status> {
         let has_token = items(&account["secrets"])
             .iter()
             .filter_map(|s| self.deps.get("secrets", &Key::new(&key.namespace, text(&s["name"]))))
             .any(|s| belongs(s.value(), account));
-        if has_token || deleting(account) || self.deps.namespace_ends(&key.namespace) {
+        if has_token || self.deps.namespace_ends(&key.namespace) {
             return Ok(());
         }
-        let made = self.deps.create("secrets", &key.namespace, self.token_of(account))?;
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": TYPE,
+            "metadata": {"generateName": format!("{}-token-", name(account)),
+                "annotations": {ACCOUNT_NAME: name(account), ACCOUNT_UID: uid(account)}}});
+        let made = self.deps.create("secrets", &key.namespace, secret)?;
+        self.complete(made.value(), account)?;
         let reference = json!({"name": made.meta("name")});
         self.deps.edit(ACCOUNTS, key, |account| match account["secrets"].as_array_mut() {
             Some(secrets) => secrets.push(reference.clone()),
@@ -52,28 +113,9 @@ impl Tokens {
         Ok(())
     }
 
-    fn token_of(&self, account: &Value) -> Value {
-        let certificate = self
-            .deps
-            .get("configmaps", &Key::new("kube-system", "kube-root-ca.crt"))
-            .map(|c| text(&c.value()["data"]["ca.crt"]).to_owned())
-            .unwrap_or_default();
-        json!({"apiVersion": "v1", "kind": "Secret", "type": TYPE,
-            "metadata": {"generateName": format!("{}-token-", name(account)),
-                "annotations": {ACCOUNT_NAME: name(account), ACCOUNT_UID: uid(account)}},
-            "data": {"ca.crt": STANDARD.encode(certificate), "namespace": STANDARD.encode(namespace(account)),
-                "token": STANDARD.encode(secret::token())}})
-    }
-
     /// The tokens of an account that is gone go too.
     fn forget(&self, key: &Key) -> Result<(), Status> {
-        for secret in self.deps.list("secrets", Some(&key.namespace)) {
-            let value = secret.value();
-            if value["type"] == TYPE && value["metadata"]["annotations"][ACCOUNT_NAME] == key.name.as_str() {
-                self.deps.delete("secrets", value)?;
-            }
-        }
-        Ok(())
+        self.secrets_of(key).iter().try_for_each(|secret| self.deps.delete("secrets", secret))
     }
 }
 
@@ -89,7 +131,7 @@ impl Controller for Tokens {
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
         if &*event.resource == ACCOUNTS {
             queue.add(event.key.clone());
-        } else if &*event.resource == "secrets" && event.change == Change::Deleted {
+        } else if &*event.resource == "secrets" && event.object.value()["type"] == TYPE {
             let account = text(&event.object.value()["metadata"]["annotations"][ACCOUNT_NAME]);
             if !account.is_empty() {
                 queue.add(Key::new(&event.key.namespace, account));

@@ -31,7 +31,7 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn new(name: &str, index: usize) -> Self {
         let index = u8::try_from(index % 250).unwrap_or_default();
-        let user = User { name: format!("system:node:{name}"), groups: vec!["system:nodes".to_owned()] };
+        let user = User::named(format!("system:node:{name}"), &["system:nodes"]);
         Self { name: name.to_owned(), address: Ipv4Addr::new(172, 18, 0, index + 2), index, user }
     }
 

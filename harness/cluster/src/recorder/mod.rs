@@ -101,9 +101,7 @@ impl Recorder {
         form: EventForm,
     ) -> Self {
         let user = match &host {
-            Some(node) => {
-                User { name: format!("system:node:{node}"), groups: vec!["system:nodes".to_owned()] }
-            }
+            Some(node) => User::named(format!("system:node:{node}"), &["system:nodes"]),
             None => User::controller(component),
         };
         let correlator = Correlator::new(dialect.events.spam_filter);

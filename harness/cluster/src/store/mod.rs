@@ -78,6 +78,8 @@ pub struct StoreChanged;
 struct Inner {
     revision: u64,
     resources: BTreeMap<Arc<str>, Objects>,
+    /// The revision of each resource's latest write.
+    changed: BTreeMap<Arc<str>, u64>,
     window: VecDeque<Event>,
     window_size: usize,
     /// Events up to and including this revision are no longer in the window.
@@ -102,6 +104,7 @@ impl Store {
             inner: RwLock::new(Inner {
                 revision: 1,
                 resources: BTreeMap::new(),
+                changed: BTreeMap::new(),
                 window: VecDeque::new(),
                 window_size: window_size.max(1),
                 compacted: 1,
@@ -122,6 +125,14 @@ impl Store {
     #[must_use]
     pub fn oldest(&self) -> u64 {
         self.inner.read().compacted
+    }
+
+    /// The revision of the latest write to any of these resources, zero when there was none: for whoever
+    /// keeps something that is made from them.
+    #[must_use]
+    pub fn changed(&self, resources: &[&str]) -> u64 {
+        let inner = self.inner.read();
+        resources.iter().filter_map(|r| inner.changed.get(*r)).copied().max().unwrap_or_default()
     }
 
     /// Follows the revision; for watches, which work in real time.
@@ -190,6 +201,20 @@ impl Store {
         }
         let from = inner.window.partition_point(|e| e.revision <= revision);
         Ok(inner.window.range(from..).cloned().collect())
+    }
+
+    /// What happened to some resources after `revision`, oldest first, and up to which revision that is all.
+    ///
+    /// # Errors
+    /// [`StoreError::Compacted`] when that revision is out of the window: list again.
+    pub fn events_of(&self, resources: &[&str], revision: u64) -> Result<(Vec<Event>, u64), StoreError> {
+        let inner = self.inner.read();
+        if revision < inner.compacted {
+            return Err(StoreError::Compacted(revision));
+        }
+        let from = inner.window.partition_point(|e| e.revision <= revision);
+        let events = inner.window.range(from..).filter(|e| resources.contains(&&*e.resource));
+        Ok((events.cloned().collect(), inner.revision))
     }
 
     /// Stores a new object; its `metadata.resourceVersion` is set.
@@ -293,6 +318,7 @@ impl Store {
             }
         };
         inner.revision = revision;
+        inner.changed.insert(resource.clone(), revision);
         inner.window.push_back(Event { revision, resource, key, change, object: object.clone(), previous });
         if inner.window.len() > inner.window_size
             && let Some(oldest) = inner.window.pop_front()

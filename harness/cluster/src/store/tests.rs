@@ -10,6 +10,29 @@ fn pod(name: &str) -> (Key, Value) {
 }
 
 #[test]
+fn who_follows_some_resources_sees_only_those() {
+    let store = Store::new(4);
+    let (key, object) = pod("a");
+    assert_eq!(store.changed(&["pods", "roles"]), 0);
+    let first = store.create("pods", key.clone(), object.clone()).unwrap();
+    store.create("secrets", key.clone(), object).unwrap();
+    assert_eq!(store.changed(&["roles", "pods"]), first.revision());
+    let (events, seen) = store.events_of(&["pods"], 0).unwrap_or_default();
+    assert!(events.is_empty() && seen == 0, "from before the beginning there is nothing");
+    let (events, seen) = store.events_of(&["pods"], 1).unwrap();
+    assert_eq!((events.len(), seen), (1, store.revision()));
+    store.delete("pods", &key, None).unwrap();
+    assert_eq!(store.changed(&["pods"]), store.revision());
+    let (events, _) = store.events_of(&["pods"], seen).unwrap();
+    assert_eq!(events.iter().map(|e| e.change).collect::<Vec<_>>(), [Change::Deleted]);
+    for i in 0..5 {
+        let (key, object) = pod(&i.to_string());
+        store.create("pods", key, object).unwrap();
+    }
+    assert!(matches!(store.events_of(&["pods"], seen), Err(StoreError::Compacted(_))));
+}
+
+#[test]
 fn writes_are_numbered_replayed_and_undone() {
     let store = Store::new(100);
     let start = store.revision();

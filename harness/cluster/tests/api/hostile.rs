@@ -161,8 +161,10 @@ async fn no_number_is_too_big() {
     let world = World::new().await;
     let admin = world.admin();
     let token = "/api/v1/namespaces/default/serviceaccounts/default/token";
-    let long = json!({"spec": {"expirationSeconds": i64::MAX}});
-    assert_eq!(admin.post(token, &long).await.code, 201);
+    for (seconds, code) in [(i64::MAX, 422), (i64::MIN, 422), (1 << 32, 201)] {
+        let long = json!({"spec": {"expirationSeconds": seconds}});
+        assert_eq!(admin.post(token, &long).await.code, code, "{seconds}");
+    }
     let pod = json!({"metadata": {"name": "p"}, "spec": {"nodeName": "somewhere",
         "terminationGracePeriodSeconds": i64::MAX, "containers": [{"name": "c", "image": "x"}]}});
     assert_eq!(admin.post("/api/v1/namespaces/default/pods", &pod).await.code, 201);

@@ -131,17 +131,6 @@ impl Client {
         sender.send_request(request).await.unwrap()
     }
 
-    /// The code of a request that may not even get through.
-    pub(crate) async fn try_get(&self, path: &str) -> Option<u16> {
-        let stream = TcpStream::connect(&self.address).await.ok()?;
-        let name = ServerName::try_from("127.0.0.1").ok()?;
-        let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await.ok()?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-        tokio::spawn(connection);
-        let request = Request::get(path).header("host", "127.0.0.1").body(Full::new(Bytes::new())).ok()?;
-        Some(sender.send_request(request).await.ok()?.status().as_u16())
-    }
-
     pub(crate) async fn ask(
         &self,
         method: Method,

@@ -1,16 +1,37 @@
 //! Who is who, and who may what.
+//!
+//! A request first gets a user ([`Access::authenticate`]): by certificate, by token, or none in particular,
+//! and perhaps another one whom that user acts as (`impersonation`). Then the user is asked for rights
+//! (`authorizer`): what roles grant (`rbac`), and what nobody may (`evidence`). Writers of roles answer for
+//! what they give away (`escalation`); what roles there are at first is data (`bootstrap`).
 
+mod attributes;
 mod authorizer;
+mod bootstrap;
+mod escalation;
+mod evidence;
+mod impersonation;
 mod rbac;
 mod tokens;
 
-use http::HeaderMap;
-use pulldrill_clock::{Clock, Timestamp};
+use std::sync::Arc;
 
-pub use authorizer::Attributes;
-use tokens::Tokens;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, header};
+use pulldrill_tls::Clients;
+use rustls::pki_types::CertificateDer;
+use serde_json::Value;
 
-use super::{Status, User};
+pub use attributes::Attributes;
+pub(crate) use bootstrap::first_objects;
+pub(crate) use rbac::aggregated;
+pub(super) use {
+    escalation::check as check_escalation,
+    rbac::Policy,
+    tokens::{Bearer, Bound, ISSUER, Issuer, Token},
+};
+
+use super::{Api, Status, User};
 
 /// The group that may do everything.
 pub(super) const MASTERS: &str = "system:masters";
@@ -18,55 +39,134 @@ pub(super) const MASTERS: &str = "system:masters";
 /// The group of the people who practise.
 pub(super) const TRAINEES: &str = "pulldrill:trainees";
 
+/// Where a token comes in the list of WebSocket protocols, for clients that can't set headers.
+const PROTOCOL_TOKEN: &str = "base64url.bearer.authorization.k8s.io.";
+
 /// The authentication and authorization of one cluster.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Access {
-    clock: Clock,
-    tokens: Tokens,
+    api: Arc<Api>,
+}
+
+/// What the certificate of a connection says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Certified {
+    /// There is none.
+    Nobody,
+    /// It is good.
+    User(User),
+    /// It is not.
+    Wrong,
+}
+
+impl Certified {
+    /// Judges a client's chain.
+    pub(super) fn of(chain: &[CertificateDer<'_>], clients: &Clients) -> Self {
+        match chain.first() {
+            None => Self::Nobody,
+            Some(_) if !clients.vouch_for(chain) => Self::Wrong,
+            // A good one that names nobody says nothing.
+            Some(own) => User::of_certificate(own).map_or(Self::Nobody, Self::User),
+        }
+    }
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Requester {
+    /// Whose rights count.
+    pub(super) user: User,
+    /// Who has sent it, when that is somebody else.
+    pub(super) impersonator: Option<User>,
 }
 
 impl Access {
-    /// Nobody has a token yet.
+    /// The access to an API.
     #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, tokens: Tokens::default() }
-    }
-
-    /// Makes a token for a user, good until a lab time.
-    pub fn issue(&self, user: User, expires: Timestamp) -> String {
-        self.tokens.issue(user, expires)
+    pub fn new(api: Arc<Api>) -> Self {
+        Self { api }
     }
 
     /// Who a token belongs to, while it is good.
-    pub(super) fn token_user(&self, token: &str, clock: &Clock) -> Option<User> {
-        self.tokens.user(token, clock.now())
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn bearer(&self, token: &str) -> Result<Bearer, String> {
+        self.api.issuer().bearer(token, self.api.store(), self.api.clock().now())
     }
 
     /// Finds out who makes a request: by certificate, by token, or nobody in particular.
     ///
     /// # Errors
-    /// 401 for a bad token, 403 for an impersonation that is not allowed.
-    pub(super) fn authenticate(&self, certified: Option<User>, headers: &HeaderMap) -> Result<User, Status> {
-        let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-        let bearer = header("authorization").and_then(|v| v.strip_prefix("Bearer "));
-        let user = match (certified, bearer) {
-            (Some(user), _) => user.authenticated(),
-            (None, Some(token)) => {
-                self.token_user(token.trim(), &self.clock).ok_or_else(Status::unauthorized)?.authenticated()
-            }
-            (None, None) => User::anonymous(),
+    /// 401 for a bad token or certificate, 403 for an impersonation that is not allowed, 500 for a senseless one.
+    pub(super) fn authenticate(
+        &self,
+        certified: Certified,
+        headers: &HeaderMap,
+    ) -> Result<Requester, Status> {
+        let user = match (certified, token(headers)) {
+            (Certified::User(user), _) => self.of_release(user).authenticated(),
+            (_, Some(token)) => self.token_user(&token)?.authenticated(),
+            (Certified::Wrong, None) => return Err(Status::unauthorized()),
+            (Certified::Nobody, None) => User::anonymous(),
         };
-        match header("impersonate-user") {
-            None => Ok(user),
-            Some(other) if user.is_in(MASTERS) => {
-                let groups = headers.get_all("impersonate-group").iter();
-                let groups = groups.filter_map(|g| g.to_str().ok()).map(str::to_owned).collect();
-                Ok(User { name: other.to_owned(), groups }.authenticated())
-            }
-            Some(other) => Err(authorizer::forbidden(
-                &user,
-                &Attributes { verb: "impersonate", resource: "users", name: other, ..Attributes::default() },
-            )),
-        }
+        Ok(match impersonation::impersonated(&self.api, &user, headers)? {
+            Some(other) => Requester { user: other, impersonator: Some(user) },
+            None => Requester { user, impersonator: None },
+        })
+    }
+
+    fn token_user(&self, token: &str) -> Result<User, Status> {
+        let bearer = self.bearer(token).map_err(|error| {
+            tracing::debug!(error, "a token is refused");
+            Status::unauthorized()
+        })?;
+        let for_us = bearer.audiences.iter().any(|audience| audience == ISSUER);
+        if for_us { Ok(bearer.user) } else { Err(Status::unauthorized()) }
+    }
+
+    /// A certified user as the release knows them: older ones don't tell the certificate.
+    fn of_release(&self, user: User) -> User {
+        if self.api.options().legacy_tokens { User { extra: Default::default(), ..user } } else { user }
+    }
+
+    /// Decides about a request.
+    ///
+    /// # Errors
+    /// 403.
+    pub(super) fn authorize(&self, user: &User, wanted: &Attributes<'_>) -> Result<(), Status> {
+        authorizer::authorize(&self.api, user, wanted)
+    }
+
+    /// Whether somebody may do something, and why.
+    pub(super) fn opinion(&self, user: &User, wanted: &Attributes<'_>) -> (bool, String) {
+        let opinion = authorizer::opinion(&self.api, user, wanted);
+        (opinion.allowed, opinion.reason)
+    }
+
+    /// The answer to "what may I do?".
+    pub(super) fn rules(&self, user: &User, namespace: &str) -> Value {
+        authorizer::review_rules(&self.api, user, namespace)
     }
 }
+
+/// The token in the headers of a request. An `Authorization` that is no bearer's says nothing.
+fn token(headers: &HeaderMap) -> Option<String> {
+    let value = |name| headers.get(name).map(|v: &http::HeaderValue| String::from_utf8_lossy(v.as_bytes()));
+    if let Some(authorization) = value(header::AUTHORIZATION) {
+        let mut words = authorization.trim().split(' ');
+        let scheme = words.next().unwrap_or_default();
+        let token = words.next().filter(|_| scheme.eq_ignore_ascii_case("bearer"));
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
+            return Some(token.to_owned());
+        }
+    }
+    let protocols = value(header::SEC_WEBSOCKET_PROTOCOL)?;
+    let encoded = protocols.split(',').find_map(|p| p.trim().strip_prefix(PROTOCOL_TOKEN))?;
+    let decoded = URL_SAFE_NO_PAD.decode(encoded.trim_end_matches('=')).unwrap_or_default();
+    // One that can't be read is still one, and a bad one.
+    Some(String::from_utf8(decoded).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::{Server, dispatch, slow::Impatient};
-use crate::api::User;
+use crate::api::Certified;
 
 /// How long a client may take for the TLS handshake, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,8 +64,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, server: Server) {
         }
         None => return,
     };
-    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    let user = certificate.and_then(|certificate| User::of_certificate(certificate));
+    let user = Certified::of(stream.get_ref().1.peer_certificates().unwrap_or_default(), &server.clients);
     let stop = server.stop.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (server, user) = (server.clone(), user.clone());

@@ -4,15 +4,21 @@ use http::{HeaderMap, Method, Request, request::Parts};
 use hyper::body::Incoming;
 
 use super::{
-    Reply, Server, body, discovery, list, options::Query, patch, read, reply, reviews, roots, route,
-    route::Target, subresources, watch, write,
+    Reply, Server, body, discovery, list, options::Query, patch, read, reply, request_info::RequestInfo,
+    reviews, roots, route, route::Target, subresources, watch, write,
 };
-use crate::api::{Attributes, Status, User};
+use crate::api::{Attributes, Certified, Status, User};
+
+/// Since this minor version who streams into a pod with `GET`, as WebSockets do, needs to be able to create
+/// streams as well.
+const STREAMS_CREATE: u32 = 35;
 
 /// A request, read and attributed.
 pub(super) struct Asked {
-    /// Who asks.
+    /// Whose rights count.
     pub(super) user: User,
+    /// Who has sent it, when that is somebody else.
+    pub(super) impersonator: Option<User>,
     /// The method.
     pub(super) method: Method,
     /// The path.
@@ -25,30 +31,47 @@ pub(super) struct Asked {
     pub(super) body: bytes::Bytes,
 }
 
+impl Asked {
+    /// For the log: whose request it is, and who has really sent it.
+    fn who(&self) -> String {
+        match &self.impersonator {
+            Some(sender) => format!("{} as {}", sender.name, self.user.name),
+            None => self.user.name.clone(),
+        }
+    }
+}
+
 /// Answers one request.
-pub(super) async fn handle(server: &Server, certified: Option<User>, request: Request<Incoming>) -> Reply {
+pub(super) async fn handle(server: &Server, certified: Certified, request: Request<Incoming>) -> Reply {
     let (parts, incoming) = request.into_parts();
     let line = format!("{} {}", parts.method, parts.uri);
-    let answered = match asked(server, certified, parts, incoming).await {
-        Ok(asked) => answer(server, &asked).await,
-        Err(status) => Err(status),
+    let uri = parts.uri.to_string();
+    let (who, answered) = match asked(server, certified, parts, incoming).await {
+        Ok(asked) => (asked.who(), answer(server, &asked).await),
+        // Who can't be made sense of is told so in plain text.
+        Err(status) if status.code == 500 => {
+            let message = format!("Internal Server Error: {uri:?}: {}\n", status.message);
+            (String::new(), Ok(reply::text(500, message)))
+        }
+        Err(status) => (String::new(), Err(status)),
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
-    tracing::debug!(request = line, status = reply.status().as_u16(), "answered");
+    tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");
     reply
 }
 
 async fn asked(
     server: &Server,
-    certified: Option<User>,
+    certified: Certified,
     parts: Parts,
     incoming: Incoming,
 ) -> Result<Asked, Status> {
-    let user = server.access.authenticate(certified, &parts.headers)?;
+    let requester = server.access.authenticate(certified, &parts.headers)?;
     let has_body = !matches!(parts.method, Method::GET | Method::HEAD);
     let body = if has_body { body::read(incoming).await? } else { bytes::Bytes::new() };
     Ok(Asked {
-        user,
+        user: requester.user,
+        impersonator: requester.impersonator,
         query: Query::new(parts.uri.query().unwrap_or_default()),
         path: parts.uri.path().to_owned(),
         method: parts.method,
@@ -58,29 +81,29 @@ async fn asked(
 }
 
 async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
+    let info = RequestInfo::new(&asked.method, &asked.path, &asked.query);
+    server.access.authorize(&asked.user, &info.attributes())?;
+    if info.is_stream() && asked.method == Method::GET && server.minor() >= STREAMS_CREATE {
+        server.access.authorize(&asked.user, &Attributes { verb: "create", ..info.attributes() })?;
+    }
     let target = match route::find(server.api.resources(), &asked.path) {
         Some(target) => target?,
         None => {
-            server.access.may_read_path(&asked.user, asked.method.as_str(), &asked.path)?;
             return match discovery::answer(server, asked) {
                 Some(reply) => Ok(reply),
                 None => roots::answer(server, asked),
             };
         }
     };
-    let verb = verb(asked, &target)?;
-    server.access.authorize(
-        &server.api,
-        &asked.user,
-        &Attributes {
-            verb,
-            group: &target.resource.group,
-            resource: &target.resource.plural,
-            subresource: target.subresource.as_deref().unwrap_or_default(),
-            namespace: target.namespace.as_deref().unwrap_or_default(),
-            name: target.name.as_deref().unwrap_or_default(),
-        },
-    )?;
+    let verb = verb(asked, &info, &target)?;
+    if makes_by_applying(server, asked, &info, &target) {
+        let making = Attributes { verb: "create", ..info.attributes() };
+        let (allowed, reason) = server.access.opinion(&asked.user, &making);
+        if !allowed {
+            // Real servers give nothing but the authorizer's reason here, which is often none.
+            return Err(making.refused(&reason));
+        }
+    }
     if reviews::is_virtual(&target) {
         return reviews::answer(server, asked, &target);
     }
@@ -110,19 +133,22 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     }
 }
 
-/// The verb of a request, as authorization and discovery name it.
-fn verb(asked: &Asked, target: &Target) -> Result<&'static str, Status> {
+/// Whether a patch is of the kind that makes what is not there.
+fn makes_by_applying(server: &Server, asked: &Asked, info: &RequestInfo, target: &Target) -> bool {
+    info.verb == "patch"
+        && target.subresource.is_none()
+        && patch::Kind::of(body::media_type(&asked.headers)) == Ok(patch::Kind::Apply)
+        && target.key().is_some_and(|key| server.api.store().get(&target.resource.store, &key).is_none())
+}
+
+/// The verb of a request, when it fits what the request names.
+fn verb<'a>(asked: &Asked, info: &'a RequestInfo, target: &Target) -> Result<&'a str, Status> {
     let named = target.name.is_some();
-    let watching = target.watch || asked.query.flag("watch");
-    match asked.method {
-        Method::GET | Method::HEAD if watching && target.subresource.is_none() => Ok("watch"),
-        Method::GET | Method::HEAD if named => Ok("get"),
-        Method::GET | Method::HEAD => Ok("list"),
-        Method::POST if !named || target.subresource.is_some() => Ok("create"),
-        Method::PUT if named => Ok("update"),
-        Method::PATCH if named => Ok("patch"),
-        Method::DELETE if named => Ok("delete"),
-        Method::DELETE => Ok("deletecollection"),
-        _ => Err(Status::method_not_allowed()),
+    match info.verb.as_str() {
+        "watch" if !matches!(asked.method, Method::GET | Method::HEAD) => Err(Status::method_not_allowed()),
+        "create" if named && target.subresource.is_none() => Err(Status::method_not_allowed()),
+        "update" | "patch" if !named => Err(Status::method_not_allowed()),
+        "" => Err(Status::method_not_allowed()),
+        verb => Ok(verb),
     }
 }

@@ -11,15 +11,18 @@ mod dispatch;
 mod list;
 mod log;
 mod negotiate;
+mod oidc;
 mod options;
 mod patch;
 mod read;
 mod reply;
+mod request_info;
 mod reviews;
 mod roots;
 mod route;
 mod slow;
 mod subresources;
+mod tokens;
 mod transform;
 mod watch;
 mod write;
@@ -27,6 +30,7 @@ mod write;
 use std::sync::Arc;
 
 use pulldrill_clock::Clock;
+use pulldrill_tls::Clients;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +46,8 @@ pub struct Server {
     pub api: Arc<Api>,
     /// Who is who, and who may what.
     pub access: Arc<Access>,
+    /// Whose certificates are good.
+    pub clients: Clients,
     /// What `/version` answers.
     pub version: Arc<Value>,
     /// `host:port` as discovery tells it.
@@ -55,6 +61,12 @@ pub struct Server {
 impl Server {
     fn clock(&self) -> &Clock {
         self.api.clock()
+    }
+
+    /// The minor version that the cluster says it has.
+    fn minor(&self) -> u32 {
+        let minor = self.version["minor"].as_str().unwrap_or_default();
+        minor.trim_end_matches('+').parse().unwrap_or_default()
     }
 
     /// Whether the cluster prints and behaves as before Kubernetes 1.24.

@@ -3,7 +3,7 @@
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 
-use super::{Reply, Server, discovery::cached, dispatch::Asked, negotiate, reply};
+use super::{Reply, Server, discovery::cached, dispatch::Asked, negotiate, oidc, reply};
 use crate::{api::Status, schema::Schema};
 
 /// The media types of the OpenAPI v2 document in protobuf, as new and old clients spell them.
@@ -19,6 +19,8 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
         "" => Ok(reply::json(200, &json!({"paths": paths(server)}))),
         "/version" => Ok(reply::json(200, &*server.version)),
         "/healthz" | "/livez" | "/readyz" => Ok(reply::text(200, health(asked, path))),
+        oidc::CONFIGURATION => Ok(oidc::configuration(server)),
+        oidc::KEYS => oidc::keys(server),
         "/openapi/v2" => openapi_v2(server, asked),
         "/openapi/v3" => {
             let index = Schema::embedded().openapi_v3_index(&server.api.resources().infos());
@@ -52,6 +54,8 @@ fn health(asked: &Asked, path: &str) -> String {
 
 fn paths(server: &Server) -> Vec<String> {
     let mut paths: Vec<String> = [
+        oidc::CONFIGURATION,
+        oidc::KEYS,
         "/api",
         "/api/v1",
         "/apis",

@@ -21,8 +21,6 @@ pub(super) struct Target {
     pub(super) name: Option<String>,
     /// The subresource in the path.
     pub(super) subresource: Option<String>,
-    /// Whether the path has the old form of watches.
-    pub(super) watch: bool,
 }
 
 impl Target {
@@ -35,16 +33,16 @@ impl Target {
 
 /// Finds what a path names. `None` when it is not below a group and version.
 pub(super) fn find(resources: &Resources, path: &str) -> Option<Result<Target, Status>> {
-    let segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(unescape).collect();
+    let segments = segments(path);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (group, version, mut rest) = match segments.as_slice() {
         ["api", version, rest @ ..] if !rest.is_empty() => ("", *version, rest),
         ["apis", group, version, rest @ ..] if !rest.is_empty() => (*group, *version, rest),
         _ => return None,
     };
-    let mut watch = false;
+    // The old form of watches: that it is one, the request's verb says.
     if let ["watch", more @ ..] = rest {
-        (watch, rest) = (true, more);
+        rest = more;
     }
     let (namespace, plural, name, subresource) = match rest {
         ["namespaces"] => (None, "namespaces", None, None),
@@ -71,9 +69,13 @@ pub(super) fn find(resources: &Resources, path: &str) -> Option<Result<Target, S
         namespace: namespace.map(str::to_owned),
         name: name.map(str::to_owned),
         subresource: subresource.map(str::to_owned),
-        watch,
         resource,
     }))
+}
+
+/// The segments of a path.
+pub(super) fn segments(path: &str) -> Vec<String> {
+    path.split('/').filter(|s| !s.is_empty()).map(unescape).collect()
 }
 
 /// Takes the percent signs out of a path segment.
@@ -100,7 +102,7 @@ mod tests {
         assert_eq!(target("/api/v1/namespaces/ns").key().unwrap(), Key::new("", "ns"));
         assert_eq!(target("/api/v1/namespaces/ns/finalize").subresource.as_deref(), Some("finalize"));
         assert!(target("/apis/apps/v1/deployments").namespace.is_none());
-        assert!(target("/api/v1/watch/namespaces/ns/pods").watch);
+        assert_eq!(target("/api/v1/watch/namespaces/ns/pods").namespace.as_deref(), Some("ns"));
         assert_eq!(
             target("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%2Bb").name.unwrap(),
             "system:a+b"

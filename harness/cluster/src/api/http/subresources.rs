@@ -9,8 +9,9 @@ use super::{
     log,
     options::delete_options,
     patch::{Kind, failed},
-    reply, reviews,
+    reply,
     route::Target,
+    tokens,
     write::write_options,
 };
 use crate::{
@@ -36,7 +37,7 @@ pub(super) async fn answer(server: &Server, asked: &Asked, target: &Target) -> R
         "log" => log::log(server, asked, target),
         "eviction" => eviction(server, asked, target),
         "binding" => binding(server, asked, target),
-        "token" => reviews::token(server, asked, target),
+        "token" => tokens::create(server, asked, target),
         "exec" | "attach" | "portforward" => stream(server, target),
         _ => Err(Status::no_such_path()),
     }

@@ -1,6 +1,7 @@
 //! What the API refuses to store, in its own words.
 
 mod pod;
+mod rbac;
 mod secret;
 mod workload;
 
@@ -58,6 +59,10 @@ fn content(resource: &Resource, object: &Value, errors: &mut Errors) {
         "cronjobs.batch" => workload::cron_job(object, errors),
         "services" => service(object, errors),
         "events" => event(object, errors),
+        "roles.rbac.authorization.k8s.io" => rbac::role(object, errors),
+        "clusterroles.rbac.authorization.k8s.io" => rbac::cluster_role(object, errors),
+        "rolebindings.rbac.authorization.k8s.io" => rbac::binding(object, true, errors),
+        "clusterrolebindings.rbac.authorization.k8s.io" => rbac::binding(object, false, errors),
         _ => {}
     }
 }

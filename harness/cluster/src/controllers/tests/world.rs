@@ -35,7 +35,12 @@ impl World {
     pub(super) async fn start(dialect: &str) -> Self {
         let clock = Clock::held_at(Timestamp::from_second(1_795_380_000).unwrap());
         let store = Arc::new(Store::new(100_000));
-        let options = ApiOptions { admission: true, seed: 7, legacy_tokens: dialect.starts_with("k8s-1.20") };
+        let options = ApiOptions {
+            admission: true,
+            seed: 7,
+            legacy_tokens: dialect.starts_with("k8s-1.20"),
+            ..ApiOptions::default()
+        };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), options));
         let stop = CancellationToken::new();
         let dialect = Dialect::named(dialect).unwrap();
@@ -65,7 +70,7 @@ impl World {
     }
 
     pub(super) fn user() -> User {
-        User { name: "trainee".into(), groups: vec!["system:masters".into()] }
+        User::named("trainee", &["system:masters"])
     }
 
     fn namespace_of(resource: &str) -> &'static str {
