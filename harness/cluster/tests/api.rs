@@ -7,6 +7,8 @@ mod access;
 mod discovery;
 #[path = "api/hostile.rs"]
 mod hostile;
+#[path = "api/managed.rs"]
+mod managed;
 #[path = "api/objects.rs"]
 mod objects;
 #[path = "api/watches.rs"]

@@ -4,10 +4,13 @@
 use serde_json::{Map, Value};
 
 use super::{
-    PatchError, go,
+    PatchError,
     order::{Identity, arrange},
 };
-use crate::schema::{Definition, Field, Schema, Type};
+use crate::{
+    go,
+    schema::{Definition, Field, Schema, Type},
+};
 
 const PATCH: &str = "$patch";
 const RETAIN: &str = "$retainKeys";

@@ -186,8 +186,7 @@ impl Recorder {
                 }
             };
             object["metadata"]["name"] = json!(name);
-            let options =
-                WriteOptions { field_manager: Some(self.0.component.clone()), ..WriteOptions::default() };
+            let options = WriteOptions::default();
             match self.0.api.create(&self.0.user, "events", &namespace(involved), object.clone(), &options) {
                 Ok(_) => return Some(name),
                 Err(status) if status.reason == "AlreadyExists" => {}

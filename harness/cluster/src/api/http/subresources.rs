@@ -4,14 +4,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Reply, Server, body,
-    dispatch::Asked,
-    log,
-    options::delete_options,
-    patch::{Kind, failed},
-    reply, reviews,
-    route::Target,
-    write::write_options,
+    Reply, Server, body, dispatch::Asked, log, options::delete_options, patch::Kind, reply, reviews,
+    route::Target, write::write_options,
 };
 use crate::{
     api::{
@@ -64,7 +58,7 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
     if asked.method == Method::GET {
         return Ok(reply::json(200, &scale_of(server.api.get(store, &key)?.value())));
     }
-    let options = write_options(asked, "UpdateOptions")?;
+    let options = write_options(asked, target, "UpdateOptions")?;
     let media = body::media_type(&asked.headers);
     let patch = if asked.method == Method::PATCH {
         let kind = Kind::of(media)?;
@@ -79,9 +73,7 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
     let changed = server.api.change(&asked.user, store, &key, Some("scale"), &options, |current| {
         let present = scale_of(current.value());
         let wanted = match (&patch, &replacement) {
-            (Some((kind, change)), _) => {
-                kind.apply("autoscaling/v1", "Scale", &present, change).map_err(|e| failed(&e))?
-            }
+            (Some((kind, change)), _) => kind.apply("autoscaling/v1", "Scale", &present, change)?,
             (None, Some(replacement)) => replacement.clone(),
             (None, None) => present,
         };
@@ -131,7 +123,7 @@ fn created() -> Reply {
 fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let request = body::decode(body::media_type(&asked.headers), &asked.body, "Binding")?;
-    let options = write_options(asked, "CreateOptions")?;
+    let options = write_options(asked, target, "CreateOptions")?;
     let node = text(&request["target"]["name"]).to_owned();
     let now = server.clock().shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     server.api.change(&asked.user, "pods", &key, Some("binding"), &options, |current| {

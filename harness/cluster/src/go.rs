@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// `map[a:1 b:[x y]]`.
-pub(super) fn print(value: &Value) -> String {
+pub(crate) fn print(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".into(),
         Value::String(text) => text.clone(),
@@ -17,6 +17,32 @@ pub(super) fn print(value: &Value) -> String {
             format!("map[{}]", pairs.join(" "))
         }
         other => other.to_string(),
+    }
+}
+
+/// How `%v` prints a pointer to a struct that holds the value: `&{[x]}`.
+pub(crate) fn pointer(value: &Value) -> String {
+    format!("&{{{}}}", print(value))
+}
+
+/// How `%#v` prints a scalar: strings in quotes.
+pub(crate) fn quoted(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        other => print(other),
+    }
+}
+
+/// The type into which Go decodes the value.
+pub(crate) fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
     }
 }
 
