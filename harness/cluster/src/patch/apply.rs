@@ -160,10 +160,10 @@ mod tests {
         assert_eq!(
             merged["spec"],
             json!({"containers": [
+            {"name": "b", "image": "z"},
             {"name": "a", "image": "y", "ports": [
                 {"containerPort": 80, "protocol": "TCP", "name": "web", "hostPort": 8080},
-                {"containerPort": 80, "protocol": "UDP"}]},
-            {"name": "b", "image": "z"}], "tolerations": [{"key": "b"}]})
+                {"containerPort": 80, "protocol": "UDP"}]}], "tolerations": [{"key": "b"}]})
         );
         assert_eq!(apply(Schema::embedded(), &merged, &applied).unwrap(), merged);
     }
@@ -174,7 +174,7 @@ mod tests {
             pod(&json!({"nodeName": "n", "containers": [{"name": "a"}], "nodeSelector": {"a": "b"}}));
         let applied = pod(&json!({"nodeName": null, "containers": null, "nodeSelector": null}));
         let merged = apply(Schema::embedded(), &stored, &applied).unwrap();
-        let expected = json!({"nodeName": null, "containers": [{"name": "a"}], "nodeSelector": {"a": "b"}});
+        let expected = json!({"nodeName": null, "containers": [{"name": "a"}], "nodeSelector": null});
         assert_eq!(merged["spec"], expected);
     }
 

@@ -10,19 +10,23 @@ use super::world::{Answer, Client, World};
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-/// The entries of those managers that are clients, as the recordings have them: of the time only whether it is there.
+/// The entries of those managers that are clients, as the recordings have them: of the time only whether it is there,
+/// and sorted by name, since the order in which the API shows them is that of their times.
 fn of_clients(object: &Value) -> Value {
     let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
-    entries
-        .filter(|entry| entry["manager"] != "kube-controller-manager")
-        .map(|entry| {
-            assert_eq!(entry["fieldsType"], "FieldsV1");
-            let mut entry = entry.clone();
-            entry["time"] = entry.get("time").is_some().into();
-            entry.as_object_mut().unwrap().remove("fieldsType");
-            entry
-        })
-        .collect()
+    let clients = entries.filter(|entry| entry["manager"] != "kube-controller-manager").cloned();
+    by_manager(clients.map(|mut entry| {
+        assert_eq!(entry["fieldsType"], "FieldsV1");
+        entry["time"] = entry.get("time").is_some().into();
+        entry.as_object_mut().unwrap().remove("fieldsType");
+        entry
+    }))
+}
+
+fn by_manager(entries: impl Iterator<Item = Value>) -> Value {
+    let mut entries: Vec<Value> = entries.collect();
+    entries.sort_by_key(|entry| entry["manager"].as_str().unwrap_or_default().to_owned());
+    entries.into()
 }
 
 fn sorted_causes(status: &Value) -> Value {
@@ -51,7 +55,7 @@ async fn managers_own_what_the_real_server_says() {
         assert_eq!(u64::from(answer.code), row["code"].as_u64().unwrap(), "{command}: {found}");
         let (wanted, found) = match row.get("status") {
             Some(status) => (sorted_causes(status), sorted_causes(&found)),
-            None => (row["managed"].clone(), of_clients(&found)),
+            None => (by_manager(row["managed"].as_array().unwrap().iter().cloned()), of_clients(&found)),
         };
         compared += 1;
         if wanted != found {
