@@ -33,6 +33,18 @@ pub(crate) fn quoted(value: &Value) -> String {
     }
 }
 
+/// Why a value does not decode into an object with any keys.
+pub(crate) fn not_a_map(value: &Value) -> String {
+    let found = match value {
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+        Value::Null | Value::Object(_) => "null",
+    };
+    format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
+}
+
 /// The type into which Go decodes the value.
 pub(crate) fn type_name(value: &Value) -> &'static str {
     match value {

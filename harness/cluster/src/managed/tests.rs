@@ -74,9 +74,8 @@ proptest! {
         let shared = applied(&first.object, &first.managed, &a, "two", 2);
         prop_assert!(shared.managed.entries().find(|e| e.owner.manager == "two").is_none_or(|e| e.time.is_none()));
         let after = applied(&shared.object, &shared.managed, &b, "one", 3);
-        let (of_a, of_b) = (fields_of(&a), fields_of(&b));
-        let mut only_a = of_a.clone();
-        only_a.subtract(&of_b);
+        let mut only_a = fields_of(&a);
+        only_a.subtract(&fields_of(&b));
         prop_assert_eq!(fields_of(&after.object).intersection(&only_a), only_a);
     }
 
@@ -92,10 +91,7 @@ proptest! {
         for (at, set) in sets.iter().enumerate() {
             prop_assert!(sets[at + 1..].iter().all(|other| set.intersection(other).is_empty()));
         }
-        prop_assert_eq!(ManagedFields::claimed(&managed.to_value()), match managed.is_empty() {
-            true => Claim::None,
-            false => Claim::Entries(managed.clone()),
-        });
+        prop_assert_eq!(ManagedFields::claimed(&managed.to_value()), Claim::Entries(managed));
     }
 }
 

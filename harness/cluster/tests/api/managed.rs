@@ -215,17 +215,30 @@ async fn updates_take_over_and_controllers_are_named() {
     let message = "Apply failed with 1 conflict: conflict with \"scaler\" with subresource \"scale\" using apps/v1: .spec.replicas";
     assert_eq!((refused.code, refused.message().as_str()), (409, message));
 
+    let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": 6}});
+    let path_of_scale = format!("{path}/scale");
+    let refused = apply(&admin, &path_of_scale, "fieldManager=two", &scale).await;
+    assert_eq!((refused.code, refused.message().as_str()), (409, message));
+    let forced = apply(&admin, &path_of_scale, "fieldManager=two&force=true", &scale).await;
+    assert_eq!((forced.code, &forced.json()["spec"]["replicas"]), (200, &json!(6)));
+    let mut entries = admin.get(&path).await.json()["metadata"]["managedFields"].clone();
+    let of_two = entries.as_array_mut().unwrap().iter_mut().find(|e| e["manager"] == "two").unwrap();
+    assert_eq!(
+        (&of_two["subresource"], &of_two["fieldsV1"]),
+        (&json!("scale"), &json!({"f:spec": {"f:replicas": {}}}))
+    );
+
     // What kubectl does to make appliers of managers that updated: a JSON patch of the entries.
     let live = admin.get(&path).await.json();
     let mut entries = live["metadata"]["managedFields"].clone();
-    entries.as_array_mut().unwrap().retain(|entry| entry["manager"] != "scaler");
+    entries.as_array_mut().unwrap().retain(|entry| entry["subresource"] != "scale");
     let stale = json!([{"op": "replace", "path": "/metadata/managedFields", "value": entries},
         {"op": "replace", "path": "/metadata/resourceVersion", "value": "1"}]);
     assert_eq!(admin.patch(&path, "json-patch+json", &stale).await.code, 409);
     let mut fresh = stale.clone();
     fresh[1]["value"] = live["metadata"]["resourceVersion"].clone();
     let patched = admin.patch(&path, "json-patch+json", &fresh).await.json();
-    assert!(owners(&patched).iter().all(|owner| owner != "Update scaler"), "{:?}", owners(&patched));
+    assert_eq!(owners(&patched), ["Apply one", "Update kube-controller-manager"]);
     assert_eq!(apply(&admin, &path, "fieldManager=one", &body).await.code, 200);
 
     let reset = json!({"metadata": {"managedFields": [{}]}});

@@ -109,8 +109,7 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let (code, changed) = if kind == Kind::Apply {
         check_applied(target, &change)?;
         let apply = Apply { config: &change, force: asked.query.flag("force"), subresource };
-        let (new, applied) =
-            server.api.apply(&asked.user, &resource.store, &key, &options, apply, |object| finish(object))?;
+        let (new, applied) = server.api.apply(&asked.user, &resource.store, &key, &options, apply, finish)?;
         (if new { 201 } else { 200 }, applied)
     } else {
         let change_one = |current: &Stored| {
@@ -141,7 +140,7 @@ fn check_uid(resource: &Resource, original: &Value, patched: &Value) -> Result<(
 }
 
 /// The rules about the options of patches.
-fn check_options(asked: &Asked, kind: Kind) -> Result<(), Status> {
+pub(super) fn check_options(asked: &Asked, kind: Kind) -> Result<(), Status> {
     let mut errors = Errors::default();
     if kind == Kind::Apply {
         if asked.query.text("fieldManager").is_empty() {

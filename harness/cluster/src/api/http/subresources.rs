@@ -4,14 +4,21 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Reply, Server, body, dispatch::Asked, log, options::delete_options, patch::Kind, reply, reviews,
-    route::Target, write::write_options,
+    Reply, Server, body,
+    dispatch::Asked,
+    log,
+    options::delete_options,
+    patch::{Kind, check_options},
+    reply, reviews,
+    route::Target,
+    write::write_options,
 };
 use crate::{
     api::{
-        Selector, Status,
+        Apply, Selector, Status, WriteOptions, convert,
         json::{self as fields, items, text},
     },
+    patch::apply::gvk,
     store::Stored,
 };
 
@@ -62,7 +69,12 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
     let media = body::media_type(&asked.headers);
     let patch = if asked.method == Method::PATCH {
         let kind = Kind::of(media)?;
-        Some((kind, kind.read(&asked.body, "Scale")?))
+        check_options(asked, kind)?;
+        let change = kind.read(&asked.body, "Scale")?;
+        if kind == Kind::Apply {
+            return apply_scale(server, asked, target, &options, &change);
+        }
+        Some((kind, change))
     } else {
         None
     };
@@ -79,6 +91,28 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
         };
         Ok(scaled(current, &wanted))
     })?;
+    Ok(reply::json(200, &scale_of(changed.value())))
+}
+
+/// An applied scale is the workload, applied with nothing but its replicas.
+fn apply_scale(
+    server: &Server,
+    asked: &Asked,
+    target: &Target,
+    options: &WriteOptions,
+    scale: &Value,
+) -> Result<Reply, Status> {
+    let (version, kind) = (text(&scale["apiVersion"]), text(&scale["kind"]));
+    if (version, kind) != ("autoscaling/v1", "Scale") {
+        return Err(Status::bad_request(format!("invalid object type: {}", gvk(version, kind))));
+    }
+    let key = target.key().ok_or_else(Status::no_such_path)?;
+    let resource = &target.resource;
+    let config = json!({"apiVersion": resource.api_version(&target.version), "kind": resource.kind,
+        "metadata": {"name": key.name}, "spec": {"replicas": scale["spec"]["replicas"].as_i64().unwrap_or(0)}});
+    let apply = Apply { config: &config, force: asked.query.flag("force"), subresource: Some("scale") };
+    let finish = |object| Ok(convert::incoming(resource, &target.version, object));
+    let (_, changed) = server.api.apply(&asked.user, &resource.store, &key, options, apply, finish)?;
     Ok(reply::json(200, &scale_of(changed.value())))
 }
 
