@@ -70,6 +70,12 @@ impl<'a> Change<'a> {
         self.done[at].1.as_ref()
     }
 
+    /// The comparison at a version that it was compared at.
+    fn into_own(self, api_version: &str) -> Comparison {
+        let own = self.done.into_iter().find(|(version, _)| version == api_version);
+        own.and_then(|(_, comparison)| comparison).unwrap_or_default()
+    }
+
     fn compare(&self, api_version: &str) -> Option<Comparison> {
         let (walk, shape) = shape(self.versions, api_version);
         let old = self.versions.at(api_version, self.old)?;
@@ -107,21 +113,24 @@ pub fn update(
     write: &Write,
 ) -> ManagedFields {
     let mut change = Change::new(versions, old, new, &write.ignored);
-    let Some(comparison) = change.at(&write.owner.api_version).cloned() else { return managed };
-    if comparison.is_same() {
+    if change.at(&write.owner.api_version).is_none_or(Comparison::is_same) {
         return managed;
     }
     change.take_over(&mut managed, &write.owner);
-    let mut set = comparison.set();
+    let Comparison { added: mut set, modified, removed } = change.into_own(&write.owner.api_version);
+    set.unite(&modified);
     set.subtract(unowned());
-    let before = managed.of(&write.owner);
-    if !set.is_empty() || before.is_some() {
-        let time = if set.is_empty() { before.and_then(|entry| entry.time) } else { Some(write.now) };
-        let mut fields = before.map(|entry| entry.fields.clone()).unwrap_or_default();
-        fields.subtract(&comparison.removed);
-        fields.unite(&set);
-        managed.set(write.owner.clone(), fields, time);
-    }
+    let (fields, time) = match managed.of(&write.owner) {
+        Some(before) => {
+            let time = if set.is_empty() { before.time } else { Some(write.now) };
+            let mut fields = before.fields.clone();
+            fields.subtract(&removed);
+            fields.unite(&set);
+            (fields, time)
+        }
+        None => (set, Some(write.now)),
+    };
+    managed.set(write.owner.clone(), fields, time);
     cap(&mut managed);
     managed.sort();
     managed
