@@ -4,6 +4,7 @@
 //!
 //! - [`store`]: every object, numbered, with a window of events.
 //! - [`schema`]: what the built-in types look like.
+//! - [`fields`]: sets of an object's fields; [`managed`]: who owns which.
 //! - [`patch`]: the four ways of changing an object.
 //! - [`api`]: the rules of reading and writing objects, and HTTP.
 //! - [`resources`]: the table of what is served.
@@ -20,7 +21,10 @@ mod cluster;
 pub mod controllers;
 pub mod dialect;
 pub mod engine;
+pub mod fields;
+mod go;
 pub mod kubelet;
+pub mod managed;
 pub mod network;
 pub mod patch;
 pub mod puller;

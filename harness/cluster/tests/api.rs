@@ -9,6 +9,8 @@ mod bearers;
 mod discovery;
 #[path = "api/hostile.rs"]
 mod hostile;
+#[path = "api/managed.rs"]
+mod managed;
 #[path = "api/objects.rs"]
 mod objects;
 #[path = "api/reviews.rs"]

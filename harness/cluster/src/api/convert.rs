@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::json::{items, text};
-use crate::resources::Resource;
+use crate::{resources::Resource, store::Stored};
 
 /// Fields of events in the stored form and in the form of `events.k8s.io`.
 const EVENT_FIELDS: [(&str, &str); 6] = [
@@ -35,6 +35,17 @@ pub(super) fn outgoing<'a>(resource: &Resource, version: &str, object: &'a Value
     }
     object["apiVersion"] = resource.api_version(version).into();
     Cow::Owned(object)
+}
+
+/// A stored object at a version, with everything that clients see.
+pub(super) fn shown<'a>(resource: &Resource, version: &str, object: &'a Stored) -> Cow<'a, Value> {
+    match object.whole() {
+        Cow::Borrowed(value) => outgoing(resource, version, value),
+        Cow::Owned(value) => match outgoing(resource, version, &value) {
+            Cow::Owned(converted) => Cow::Owned(converted),
+            Cow::Borrowed(_) => Cow::Owned(value),
+        },
+    }
 }
 
 /// An object at a version, as it is stored.

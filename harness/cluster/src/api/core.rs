@@ -47,8 +47,10 @@ pub struct ApiOptions {
 pub struct WriteOptions {
     /// Everything but the storing.
     pub dry_run: bool,
-    /// Who manages the fields, for example `kubectl-create`.
+    /// Who manages the fields, for example `kubectl-create`; else the part of the cluster that the user is.
     pub field_manager: Option<String>,
+    /// The version in which the writer speaks of the object; else the one in which it is stored.
+    pub api_version: Option<String>,
 }
 
 /// How a deletion is to be done.

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, admission, core::refused, defaults, invalid::Errors,
-    json::is_nothing, kinds, legacy, names, validate,
+    json::is_nothing, kinds, legacy, managing, names, validate,
 };
 use crate::{
+    managed::ManagedFields,
     resources::Resource,
-    store::{Key, Stored},
+    store::{Body, Key, Stored},
 };
 
 impl Api {
@@ -29,29 +30,49 @@ impl Api {
         options: &WriteOptions,
     ) -> Result<Arc<Stored>, Status> {
         let resource = self.resource(resource)?;
-        self.name(&resource, namespace, &mut object)?;
+        let claim = managing::claim(&mut object);
+        let writer = self.writer(who, &resource, None, options);
+        let owned = |object: &Value| self.created(&resource, object, claim, &writer);
+        self.create_owned(who, &resource, namespace, object, options, owned)
+    }
+
+    /// Creates an object whose fields belong to those whom `owned` names, asked before admission adds its own.
+    pub(super) fn create_owned(
+        &self,
+        who: &User,
+        resource: &Resource,
+        namespace: &str,
+        mut object: Value,
+        options: &WriteOptions,
+        owned: impl FnOnce(&Value) -> ManagedFields,
+    ) -> Result<Arc<Stored>, Status> {
+        self.name(resource, namespace, &mut object)?;
         if self.options().admission && resource.namespaced {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            admission::namespace_open(self, &resource, namespace, name)?;
+            admission::namespace_open(self, resource, namespace, name)?;
         }
-        self.begin_life(&resource, &mut object);
-        defaults::apply(&resource, &mut object);
-        admission::admit(self, who, &resource, &mut object)?;
-        access::check_escalation(self, who, &resource, None, &object)?;
+        self.begin_life(resource, &mut object);
+        defaults::apply(resource, &mut object);
+        let managed = owned(&object);
+        defaults::generate(resource, &mut object);
+        admission::admit(self, who, resource, &mut object)?;
+        access::check_escalation(self, who, resource, None, &object)?;
         if self.options().legacy_tokens {
-            legacy::strip(&resource, &mut object);
+            legacy::strip(resource, &mut object);
         }
         let mut errors = Errors::default();
-        validate::new_object(&resource, &object, &mut errors);
-        self.refuse_invalid(&resource, &object, errors)?;
+        validate::new_object(resource, &object, &mut errors);
+        self.refuse_invalid(resource, &object, errors)?;
         let key = Key::of(&object);
         if options.dry_run {
             if self.store().get(&resource.store, &key).is_some() {
-                return Err(Status::exists(&resource, &key.name));
+                return Err(Status::exists(resource, &key.name));
             }
-            return Ok(Arc::new(Stored::unstored(object)));
+            return Ok(Arc::new(Stored::unstored(Body { value: object, managed })));
         }
-        self.store().create(&resource.store, key, object).map_err(|e| refused(&resource, e))
+        self.store()
+            .create(&resource.store, key, Body { value: object, managed })
+            .map_err(|e| refused(resource, e))
     }
 
     /// Fills in what the path says, and a generated name.

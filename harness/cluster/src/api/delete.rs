@@ -41,14 +41,14 @@ impl Api {
             check_preconditions(&resource, &current, options)?;
             let object = self.marked(&resource, current.value(), options);
             if options.dry_run {
-                return Ok(Arc::new(Stored::unstored(object)));
+                return Ok(Arc::new(Stored::unstored(current.with(object))));
             }
             let written = if is_over(&object) {
                 self.store().delete(&resource.store, key, Some(current.revision()))
             } else if object == *current.value() {
                 return Ok(current);
             } else {
-                self.store().update(&resource.store, key, Some(current.revision()), object)
+                self.store().update(&resource.store, key, Some(current.revision()), current.with(object))
             };
             match written {
                 Err(StoreError::Conflict { .. }) => {}

@@ -7,6 +7,7 @@
 
 mod access;
 mod admission;
+mod apply;
 mod convert;
 mod core;
 mod create;
@@ -18,6 +19,7 @@ mod json;
 mod kinds;
 mod legacy;
 mod logs;
+mod managing;
 mod names;
 mod print;
 mod quantity;
@@ -31,6 +33,7 @@ mod warnings;
 pub use access::{Access, Attributes};
 use access::{Bearer, Bound, Certified, ISSUER, Token};
 pub(crate) use access::{aggregated, first_objects};
+pub use apply::Apply;
 pub use core::{Api, ApiOptions, DeleteOptions, WriteOptions};
 pub use invalid::{Errors, FieldError};
 pub use logs::{LogLine, LogSource};

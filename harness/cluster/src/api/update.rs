@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, core::refused, defaults, invalid::Errors, json::is_nothing,
-    kinds, legacy, validate,
+    kinds, legacy, managing, validate,
 };
 use crate::{
     resources::Resource,
-    store::{Key, StoreError, Stored},
+    store::{Body, Key, StoreError, Stored},
 };
 
 /// Metadata that belongs to the server.
@@ -77,18 +77,37 @@ impl Api {
         change: impl Fn(&Stored) -> Result<Value, Status>,
     ) -> Result<Arc<Stored>, Status> {
         let resource = self.resource(resource)?;
+        let writer = self.writer(who, &resource, subresource, options);
+        self.write(who, &resource, key, options, |current| {
+            let mut wanted = change(current)?;
+            let claim = managing::claim(&mut wanted);
+            let object = self.prepare(&resource, subresource, current.value(), wanted)?;
+            let managed = self.updated(&resource, subresource, current, &object, claim, &writer);
+            Ok(Body { value: object, managed })
+        })
+    }
+
+    /// Writes what `make` makes of the present version, again after somebody else wrote; nothing if that is the
+    /// same.
+    pub(super) fn write(
+        &self,
+        who: &User,
+        resource: &Resource,
+        key: &Key,
+        options: &WriteOptions,
+        make: impl Fn(&Stored) -> Result<Body, Status>,
+    ) -> Result<Arc<Stored>, Status> {
         loop {
             let current = self.get(&resource.store, key)?;
-            let wanted = change(&current)?;
-            let object = self.prepare(&resource, subresource, current.value(), wanted)?;
-            if object == *current.value() {
+            let object = make(&current)?;
+            if object.value == *current.value() && object.managed.same_but_times(current.managed()) {
                 return Ok(current);
             }
-            access::check_escalation(self, who, &resource, Some(current.value()), &object)?;
+            access::check_escalation(self, who, resource, Some(current.value()), &object.value)?;
             if options.dry_run {
                 return Ok(Arc::new(Stored::unstored(object)));
             }
-            let written = if is_over(&object) {
+            let written = if is_over(&object.value) {
                 self.store()
                     .update(&resource.store, key, Some(current.revision()), object)
                     .and_then(|last| self.store().delete(&resource.store, key, Some(last.revision())))
@@ -97,13 +116,13 @@ impl Api {
             };
             match written {
                 Err(StoreError::Conflict { .. }) => {}
-                other => return other.map_err(|e| refused(&resource, e)),
+                other => return other.map_err(|e| refused(resource, e)),
             }
         }
     }
 
     /// The new version as it would be stored.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         resource: &Resource,
         subresource: Option<&str>,
@@ -127,6 +146,7 @@ impl Api {
         }
         if matches!(subresource, None | Some("ephemeralcontainers")) {
             defaults::apply(resource, &mut object);
+            defaults::generate(resource, &mut object);
             if self.options().legacy_tokens {
                 legacy::strip(resource, &mut object);
             }
@@ -204,7 +224,14 @@ fn main_fields(resource: &Resource, old: &Value, mut new: Value) -> Value {
 fn subresource_fields(subresource: &str, old: &Value, new: &Value) -> Value {
     let mut object = old.clone();
     match subresource {
-        "status" | "approval" => object["status"] = new["status"].clone(),
+        "status" | "approval" => {
+            object["status"] = new["status"].clone();
+            // Controllers write annotations along with the status.
+            match new["metadata"].get("annotations").filter(|annotations| !is_nothing(annotations)) {
+                Some(annotations) => object["metadata"]["annotations"] = annotations.clone(),
+                None => drop(object["metadata"].as_object_mut().map(|meta| meta.remove("annotations"))),
+            }
+        }
         "scale" => object["spec"]["replicas"] = new["spec"]["replicas"].clone(),
         "finalize" => object["spec"]["finalizers"] = new["spec"]["finalizers"].clone(),
         "binding" => {

@@ -1,179 +1,142 @@
-//! Server-side apply without ownership: the applied object is merged into the stored one by the schema's list
-//! types. Nobody owns a field here, so there are no conflicts, and what a later apply leaves out stays.
+//! Server-side apply, the merging half: the applied object is merged into the stored one by the schema's list
+//! types. What a manager no longer applies stays here: see [`crate::managed`].
 
-use std::fmt::Write;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use super::PatchError;
-use crate::schema::{Definition, Field, Schema, Type};
+use crate::{
+    fields::{self, Element, Shape, Walk},
+    schema::Schema,
+};
 
-/// Merges the applied object into the stored one; `original` is null when there is none yet.
+/// Merges the applied object into the stored one; `original` is null when there is none yet. A null in the
+/// applied object takes a single value away.
 ///
 /// # Errors
-/// When the applied object has a field that its kind has not, or names a list element twice.
+/// When the applied object is not one of its kind, or names a list element twice.
 pub fn apply(schema: &Schema, original: &Value, applied: &Value) -> Result<Value, PatchError> {
     let text = |field: &str| applied.get(field).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     if api_version.is_empty() || kind.is_empty() {
-        return Err(PatchError::Malformed(format!("invalid object type: {api_version}, Kind={kind}")));
+        return Err(PatchError::Malformed(format!("invalid object type: {}", gvk(api_version, kind))));
     }
-    let Some(definition) = schema.kind(api_version, kind) else {
-        return Err(PatchError::Unsupported("application/json-patch+json, application/merge-patch+json"));
-    };
-    let Value::Object(fields) = applied else {
+    if !applied.is_object() {
         return Err(PatchError::Malformed("error decoding YAML: the body is not an object".into()));
+    }
+    let walk = Walk(schema);
+    if let Some(definition) = schema.kind(api_version, kind) {
+        let errors = fields::check(walk, definition, applied);
+        if !errors.is_empty() {
+            return Err(PatchError::Failed(refusal(applied, &errors)));
+        }
+    }
+    Ok(Merge(walk).values(walk.root(api_version, kind), Some(original), Some(applied)).unwrap_or_default())
+}
+
+/// A kind with its group and version, as Go prints it: `apps/v1, Kind=Deployment`.
+pub(crate) fn gvk(api_version: &str, kind: &str) -> String {
+    let slash = if api_version.contains('/') { "" } else { "/" };
+    format!("{slash}{api_version}, Kind={kind}")
+}
+
+fn refusal(applied: &Value, errors: &[String]) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let meta = |field: &str| text(&applied["metadata"][field]);
+    let kind = gvk(&text(&applied["apiVersion"]), &text(&applied["kind"]));
+    let all = match errors {
+        [one] => one.clone(),
+        many => format!("errors:\n  {}", many.join("\n  ")),
     };
-    let original = original.as_object().cloned().unwrap_or_default();
-    Apply { schema }.objects(definition, original, fields, "").map(Value::Object).map_err(|problem| {
-        let meta = |field: &str| applied["metadata"][field].as_str().unwrap_or_default();
-        let name = format!("{}/{}; {api_version}, Kind={kind}", meta("namespace"), meta("name"));
-        PatchError::Failed(format!("failed to create typed patch object ({name}): {problem}"))
-    })
+    format!("failed to create typed patch object ({}/{}; {kind}): {all}", meta("namespace"), meta("name"))
 }
 
-struct Apply<'a> {
-    schema: &'a Schema,
-}
+struct Merge<'a>(Walk<'a>);
 
-impl Apply<'_> {
+impl Merge<'_> {
+    fn values(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Option<Value> {
+        let (Some(before), Some(after)) = (old, new) else { return new.or(old).cloned() };
+        match (shape.settled([old, new]), before, after) {
+            (Shape::Leaf, _, after) => Some(after.clone()),
+            (Shape::Keyed(..) | Shape::Set, Value::Array(old), Value::Array(new)) => {
+                Some(self.lists(shape, old, new).into())
+            }
+            (
+                shape @ (Shape::Object(_) | Shape::Map(_) | Shape::Untyped),
+                Value::Object(old),
+                Value::Object(new),
+            ) => Some(self.objects(shape, old, new).into()),
+            // One of the two is null.
+            (_, Value::Null, after) => Some(after.clone()),
+            (_, before, _) => Some(before.clone()),
+        }
+    }
+
     fn objects(
         &self,
-        definition: &Definition,
-        mut object: Map<String, Value>,
-        applied: &Map<String, Value>,
-        path: &str,
-    ) -> Result<Map<String, Value>, String> {
-        // A null stands for nothing applied, such as a creationTimestamp that a client writes along.
-        for (name, value) in applied.iter().filter(|(_, value)| !value.is_null()) {
-            let path = format!("{path}.{name}");
-            let merged = match self.schema.field(definition, name) {
-                Some(field) => self.field(field, object.remove(name), value, &path)?,
-                None if definition.is_kind && (name == "apiVersion" || name == "kind") => value.clone(),
-                None => return Err(format!("{path}: field not declared in schema")),
-            };
-            object.insert(name.clone(), merged);
-        }
-        Ok(object)
-    }
-
-    fn field(
-        &self,
-        field: &Field,
-        current: Option<Value>,
-        applied: &Value,
-        path: &str,
-    ) -> Result<Value, String> {
-        let atomic = field.list_type.as_deref() == Some("atomic");
-        match (&field.ty, applied) {
-            (Type::Reference(_), Value::Object(fields)) => match self.schema.target(&field.ty) {
-                Some(target) if target.items.is_none() => {
-                    let current = match current {
-                        Some(Value::Object(current)) if !(atomic || target.atomic) => current,
-                        _ => Map::new(),
-                    };
-                    self.objects(target, current, fields, path).map(Value::Object)
-                }
-                _ => Ok(applied.clone()),
-            },
-            (Type::Map(_), Value::Object(entries)) if !atomic => {
-                let mut merged = match current {
-                    Some(Value::Object(current)) => current,
-                    _ => Map::new(),
-                };
-                merged.extend(entries.iter().map(|(key, value)| (key.clone(), value.clone())));
-                Ok(Value::Object(merged))
-            }
-            (Type::List(element), Value::Array(items)) => {
-                let current = match (current, field.list_type.as_deref()) {
-                    (Some(Value::Array(current)), Some("map" | "set")) => current,
-                    _ => Vec::new(),
-                };
-                let target = self.schema.target(element);
-                match field.list_type.as_deref() {
-                    Some("map") => self.elements(field, target, current, items, path).map(Value::Array),
-                    _ => self.values(target, current, items, path).map(Value::Array),
-                }
-            }
-            _ => Ok(applied.clone()),
-        }
-    }
-
-    /// The elements of an associative list, told apart by the list's keys.
-    fn elements(
-        &self,
-        field: &Field,
-        target: Option<&Definition>,
-        mut merged: Vec<Value>,
-        applied: &[Value],
-        path: &str,
-    ) -> Result<Vec<Value>, String> {
-        let mut seen = Vec::new();
-        for item in applied {
-            let id = self.identity(field, target, item);
-            let shown = shown(field, &id);
-            if seen.contains(&id) {
-                return Err(format!("{path}: duplicate entries for key {shown}"));
-            }
-            let at = merged.iter().position(|other| self.identity(field, target, other) == id);
-            let old = at.and_then(|at| merged[at].as_object().cloned()).unwrap_or_default();
-            let new = match (target, item) {
-                (Some(target), Value::Object(fields)) => {
-                    Value::Object(self.objects(target, old, fields, &format!("{path}{shown}"))?)
-                }
-                _ => item.clone(),
-            };
-            match at {
-                Some(at) => merged[at] = new,
-                None => merged.push(new),
-            }
-            seen.push(id);
-        }
-        Ok(merged)
-    }
-
-    /// The elements of a set or of a list that is replaced as a whole.
-    fn values(
-        &self,
-        target: Option<&Definition>,
-        mut merged: Vec<Value>,
-        applied: &[Value],
-        path: &str,
-    ) -> Result<Vec<Value>, String> {
-        let set = !merged.is_empty();
-        for (index, item) in applied.iter().enumerate() {
-            let new = match (target.filter(|target| target.items.is_none()), item) {
-                (Some(target), Value::Object(fields)) => {
-                    Value::Object(self.objects(target, Map::new(), fields, &format!("{path}[{index}]"))?)
-                }
-                _ => item.clone(),
-            };
-            if !set || !merged.contains(&new) {
-                merged.push(new);
+        shape: Shape<'_>,
+        old: &Map<String, Value>,
+        new: &Map<String, Value>,
+    ) -> Map<String, Value> {
+        let mut merged = old.clone();
+        for (name, value) in new {
+            if let Some(value) = self.values(self.0.entry(shape, name), old.get(name), Some(value)) {
+                merged.insert(name.clone(), value);
             }
         }
-        Ok(merged)
+        merged
     }
 
-    fn identity(&self, field: &Field, target: Option<&Definition>, item: &Value) -> Vec<Value> {
-        let default = |key: &str| {
-            let field = target.and_then(|target| self.schema.field(target, key));
-            field.and_then(|field| field.default.clone()).map_or(Value::Null, Value::String)
-        };
-        let keys = field.list_keys.iter();
-        keys.map(|key| item.get(key).cloned().unwrap_or_else(|| default(key))).collect()
+    /// Elements that both lists have come in the order of the new one; between them stay those that only one
+    /// list has.
+    fn lists(&self, shape: Shape<'_>, old: &[Value], new: &[Value]) -> Vec<Value> {
+        let named = |list: &[Value]| list.iter().map(|item| self.0.item(shape, item)).collect::<Vec<_>>();
+        let (before, after) = (named(old), named(new));
+        let had: HashMap<&Element, &Value> = before.iter().zip(old).rev().collect();
+        let has: HashSet<&Element> = after.iter().collect();
+        let merged =
+            |at: usize| self.values(self.0.items(shape), had.get(&after[at]).copied(), Some(&new[at]));
+        let mut shared = after.iter().filter(|element| had.contains_key(element)).peekable();
+        let mut done = HashSet::new();
+        let mut out = Vec::new();
+        let (mut left, mut right) = (0, 0);
+        while left < before.len() || right < after.len() {
+            if let (Some(l), Some(r)) = (before.get(left), after.get(right)) {
+                if l == r {
+                    done.insert(r);
+                    out.extend(merged(right));
+                    (left, right) = (left + 1, right + 1);
+                    shared.next();
+                    continue;
+                }
+                if has.contains(l) && shared.peek().is_some_and(|next| *next != l) {
+                    // It comes later, where the new list has it.
+                    left += 1;
+                    continue;
+                }
+            }
+            if let Some(l) = before.get(left) {
+                if !has.contains(l) {
+                    out.push(old[left].clone());
+                    left += 1;
+                    continue;
+                }
+                if done.contains(l) {
+                    left += 1;
+                }
+            }
+            if let Some(r) = after.get(right) {
+                done.insert(r);
+                out.extend(merged(right));
+                right += 1;
+                if shared.peek() == Some(&r) {
+                    shared.next();
+                }
+            }
+        }
+        out
     }
-}
-
-/// `[name="c"]`.
-fn shown(field: &Field, id: &[Value]) -> String {
-    let mut text = String::from("[");
-    for (index, (key, value)) in field.list_keys.iter().zip(id).enumerate() {
-        let comma = if index == 0 { "" } else { "," };
-        let _ = write!(text, "{comma}{key}={value}");
-    }
-    text.push(']');
-    text
 }
 
 #[cfg(test)]
@@ -197,27 +160,54 @@ mod tests {
         assert_eq!(
             merged["spec"],
             json!({"containers": [
+            {"name": "b", "image": "z"},
             {"name": "a", "image": "y", "ports": [
                 {"containerPort": 80, "protocol": "TCP", "name": "web", "hostPort": 8080},
-                {"containerPort": 80, "protocol": "UDP"}]},
-            {"name": "b", "image": "z"}], "tolerations": [{"key": "b"}]})
+                {"containerPort": 80, "protocol": "UDP"}]}], "tolerations": [{"key": "b"}]})
         );
         assert_eq!(apply(Schema::embedded(), &merged, &applied).unwrap(), merged);
     }
 
     #[test]
-    fn nulls_apply_nothing() {
-        let stored = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "creationTimestamp": "2026-01-01T00:00:00Z"}});
-        let applied =
-            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "creationTimestamp": null}});
-        assert_eq!(apply(Schema::embedded(), &stored, &applied).unwrap(), stored);
+    fn nulls_take_single_values_away() {
+        let stored =
+            pod(&json!({"nodeName": "n", "containers": [{"name": "a"}], "nodeSelector": {"a": "b"}}));
+        let applied = pod(&json!({"nodeName": null, "containers": null, "nodeSelector": null}));
+        let merged = apply(Schema::embedded(), &stored, &applied).unwrap();
+        let expected = json!({"nodeName": null, "containers": [{"name": "a"}], "nodeSelector": null});
+        assert_eq!(merged["spec"], expected);
+    }
+
+    #[test]
+    fn the_new_order_is_kept_among_the_old_elements() {
+        let list = |names: &str| {
+            let items: Vec<Value> = names.chars().map(|name| json!({"name": name.to_string()})).collect();
+            pod(&json!({"containers": items}))
+        };
+        for (old, new, expected) in [
+            ("abc", "b", "abc"),
+            ("abc", "cb", "acb"),
+            ("abc", "xb", "axbc"),
+            ("ab", "ba", "ba"),
+            ("", "ab", "ab"),
+            ("abcd", "dxa", "bcdxa"),
+        ] {
+            let merged = apply(Schema::embedded(), &list(old), &list(new)).unwrap();
+            let names: String = merged["spec"]["containers"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|c| c["name"].as_str().unwrap())
+                .collect();
+            assert_eq!(names, expected, "{old} {new}");
+        }
     }
 
     #[test]
     fn errors_name_the_place() {
         let message =
             |applied: &Value| apply(Schema::embedded(), &Value::Null, applied).unwrap_err().to_string();
-        let prefix = "failed to create typed patch object (ns/a; v1, Kind=Pod): ";
+        let prefix = "failed to create typed patch object (ns/a; /v1, Kind=Pod): ";
         assert_eq!(
             message(&pod(&json!({"containers": [{"name": "c", "bogus": 1}]}))),
             format!("{prefix}.spec.containers[name=\"c\"].bogus: field not declared in schema")
@@ -227,6 +217,6 @@ mod tests {
             format!("{prefix}.spec.containers: duplicate entries for key [name=\"c\"]")
         );
         let error = apply(Schema::embedded(), &Value::Null, &json!({})).unwrap_err();
-        assert_eq!((error.code(), error.to_string().as_str()), (400, "invalid object type: , Kind="));
+        assert_eq!((error.code(), error.to_string().as_str()), (400, "invalid object type: /, Kind="));
     }
 }

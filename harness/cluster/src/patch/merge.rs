@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::PatchError;
+use crate::go;
 
 /// Merges the patch into the object.
 ///
@@ -10,7 +11,7 @@ use super::PatchError;
 /// When the patch is no object: an API object can't be replaced by something else.
 pub fn merge(original: &Value, patch: &Value) -> Result<Value, PatchError> {
     if !patch.is_object() {
-        return Err(PatchError::Malformed("error decoding patch: the patch is not a JSON object".into()));
+        return Err(PatchError::Malformed(format!("error decoding patch: {}", go::not_a_map(patch))));
     }
     let mut object = original.clone();
     json_patch::merge(&mut object, patch);
@@ -29,6 +30,8 @@ mod tests {
         let patch = json!({"secrets": [{"name": "b"}], "metadata": {"labels": {"x": null}}});
         let merged = merge(&account, &patch).unwrap();
         assert_eq!(merged, json!({"secrets": [{"name": "b"}], "metadata": {"labels": {"y": "2"}}}));
-        assert_eq!(merge(&account, &json!([])).unwrap_err().code(), 400);
+        let error = merge(&account, &json!([])).unwrap_err();
+        let text = "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}";
+        assert_eq!((error.code(), error.to_string().as_str()), (400, text));
     }
 }

@@ -3,8 +3,7 @@
 
 use thiserror::Error;
 
-mod apply;
-mod go;
+pub(crate) mod apply;
 mod json;
 mod merge;
 mod order;
@@ -27,6 +26,9 @@ pub enum PatchError {
     /// The patch breaks the rules of its kind, which Kubernetes reports as a failure of its own.
     #[error("{0}")]
     Failed(String),
+    /// The patch is too much.
+    #[error("{0}")]
+    TooLarge(String),
     /// This kind of patch needs to know the object's type.
     #[error("the body of the request was in an unknown format - accepted media types include: {0}")]
     Unsupported(&'static str),
@@ -39,6 +41,7 @@ impl PatchError {
         match self {
             Self::Malformed(_) => 400,
             Self::Rejected => 422,
+            Self::TooLarge(_) => 413,
             Self::Failed(_) => 500,
             Self::Unsupported(_) => 415,
         }
@@ -50,6 +53,7 @@ impl PatchError {
         match self {
             Self::Malformed(_) => "BadRequest",
             Self::Rejected => "Invalid",
+            Self::TooLarge(_) => "RequestEntityTooLarge",
             Self::Failed(_) => "",
             Self::Unsupported(_) => "UnsupportedMediaType",
         }

@@ -4,10 +4,13 @@
 use serde_json::{Map, Value};
 
 use super::{
-    PatchError, go,
+    PatchError,
     order::{Identity, arrange},
 };
-use crate::schema::{Definition, Field, Schema, Type};
+use crate::{
+    go,
+    schema::{Definition, Field, Schema, Type},
+};
 
 const PATCH: &str = "$patch";
 const RETAIN: &str = "$retainKeys";
@@ -26,10 +29,12 @@ pub fn strategic(
     patch: &Value,
 ) -> Result<Value, PatchError> {
     let Some(definition) = schema.kind(api_version, kind) else {
-        return Err(PatchError::Unsupported("application/json-patch+json, application/merge-patch+json"));
+        return Err(PatchError::Unsupported(
+            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+        ));
     };
     let (Value::Object(original), Value::Object(patch)) = (original, patch) else {
-        return Err(PatchError::Malformed("error decoding patch: the patch is not a JSON object".into()));
+        return Err(PatchError::Malformed(go::not_a_map(patch)));
     };
     Merge { schema }.objects(Some(definition), original.clone(), patch).map(Value::Object)
 }

@@ -184,8 +184,8 @@ impl Recorder {
                 }
             };
             object["metadata"]["name"] = json!(name);
-            let options =
-                WriteOptions { field_manager: Some(self.0.component.clone()), ..WriteOptions::default() };
+            let spoken = (self.0.form == EventForm::Modern).then(|| "events.k8s.io/v1".to_owned());
+            let options = WriteOptions { api_version: spoken, ..WriteOptions::default() };
             match self.0.api.create(&self.0.user, "events", &namespace(involved), object.clone(), &options) {
                 Ok(_) => return Some(name),
                 Err(status) if status.reason == "AlreadyExists" => {}

@@ -20,6 +20,7 @@ mod unknown;
 
 pub use openapi::OpenApi;
 pub use protobuf::DecodeError;
+pub(crate) use scalars::is_zero;
 pub use table::{Definition, Field, Schema, TableError};
 pub use types::{Scalar, Type};
 

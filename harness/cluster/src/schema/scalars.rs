@@ -14,7 +14,7 @@ pub(super) fn time(seconds: i64, nanos: i32, micros: bool) -> Value {
 }
 
 /// Whether Go's encoder would leave the value out of an object.
-pub(super) fn is_zero(value: &Value) -> bool {
+pub(crate) fn is_zero(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(yes) => !yes,

@@ -168,9 +168,13 @@ impl Schema {
     /// The field with that JSON name, also of the parts that lie in the object itself.
     #[must_use]
     pub fn field<'a>(&'a self, definition: &'a Definition, name: &str) -> Option<&'a Field> {
-        let own = definition.fields.iter().find(|field| field.name == name && !name.is_empty());
-        own.or_else(|| {
-            let inlined = definition.fields.iter().filter(|field| field.name.is_empty());
+        if name.is_empty() {
+            return None;
+        }
+        // Sorted by name; those without one come first.
+        let own = definition.fields.binary_search_by(|field| field.name.as_str().cmp(name));
+        own.ok().map(|at| &definition.fields[at]).or_else(|| {
+            let inlined = definition.fields.iter().take_while(|field| field.name.is_empty());
             inlined.filter_map(|field| self.target(&field.ty)).find_map(|part| self.field(part, name))
         })
     }

@@ -7,6 +7,7 @@
 mod events;
 mod object;
 mod shift;
+mod whole;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,13 +16,13 @@ use std::{
 
 use parking_lot::RwLock;
 use pulldrill_clock::{SignedDuration, mailbox};
-use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::watch;
 
 pub use events::{Change, Event};
-pub use object::{Key, Stored};
+pub use object::{Body, Key, Stored};
 pub use shift::shift_times;
+pub use whole::Whole;
 
 /// The objects of one resource, in the order in which lists show them (namespace, then name).
 type Objects = BTreeMap<Key, Arc<Stored>>;
@@ -221,10 +222,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Exists`].
-    pub fn create(&self, resource: &str, key: Key, object: Value) -> Result<Arc<Stored>, StoreError> {
+    pub fn create(
+        &self,
+        resource: &str,
+        key: Key,
+        object: impl Into<Body>,
+    ) -> Result<Arc<Stored>, StoreError> {
         self.write(resource, key, |current| match current {
             Some(_) => Err(Refusal::Exists),
-            None => Ok(Some(object)),
+            None => Ok(Some(object.into())),
         })
     }
 
@@ -237,11 +243,11 @@ impl Store {
         resource: &str,
         key: &Key,
         expected: Option<u64>,
-        object: Value,
+        object: impl Into<Body>,
     ) -> Result<Arc<Stored>, StoreError> {
         self.write(resource, key.clone(), |current| {
             check(current, expected)?;
-            Ok(Some(object))
+            Ok(Some(object.into()))
         })
     }
 
@@ -269,9 +275,10 @@ impl Store {
         inner.aged = Some(Aged { at: revision, from: inner.compacted });
         for object in inner.resources.values_mut().flat_map(BTreeMap::values_mut) {
             revision += 1;
-            let mut value = object.value().clone();
-            shift_times(&mut value, by);
-            *object = Arc::new(Stored::new(value, revision));
+            let mut body = object.with(object.value().clone());
+            shift_times(&mut body.value, by);
+            body.managed.shift_times(by);
+            *object = Arc::new(Stored::new(body, revision));
         }
         inner.revision = revision + 1;
         inner.compacted = inner.revision;
@@ -294,7 +301,7 @@ impl Store {
         &self,
         resource: &str,
         key: Key,
-        decide: impl FnOnce(Option<&Arc<Stored>>) -> Result<Option<Value>, Refusal>,
+        decide: impl FnOnce(Option<&Arc<Stored>>) -> Result<Option<Body>, Refusal>,
     ) -> Result<Arc<Stored>, StoreError> {
         let mut inner = self.inner.write();
         let resource: Arc<str> = match inner.resources.get_key_value(resource) {
@@ -306,14 +313,14 @@ impl Store {
         let previous = objects.get(&key).cloned();
         let decision = decide(previous.as_ref()).map_err(|r| r.explain(&resource, &key))?;
         let (change, object) = match decision {
-            Some(value) => {
-                let object = Arc::new(Stored::new(value, revision));
+            Some(body) => {
+                let object = Arc::new(Stored::new(body, revision));
                 objects.insert(key.clone(), object.clone());
                 (if previous.is_some() { Change::Modified } else { Change::Added }, object)
             }
             None => {
                 objects.remove(&key);
-                let last = previous.as_ref().map(|p| p.value().clone()).unwrap_or_default();
+                let last = previous.as_ref().map(|p| p.with(p.value().clone())).unwrap_or_default();
                 (Change::Deleted, Arc::new(Stored::new(last, revision)))
             }
         };

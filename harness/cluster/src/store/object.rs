@@ -1,9 +1,12 @@
 //! One stored version of an object, and the key it is stored under.
 
-use std::{fmt, sync::OnceLock};
+use std::{borrow::Cow, fmt, sync::OnceLock};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+
+use super::Whole;
+use crate::managed::ManagedFields;
 
 /// Namespace (empty for cluster-scoped objects) and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,36 +42,77 @@ impl fmt::Display for Key {
     }
 }
 
+/// What is written: an object, and who owns its fields.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Body {
+    /// The object, without `metadata.managedFields`.
+    pub value: Value,
+    /// What belongs there.
+    pub managed: ManagedFields,
+}
+
+impl From<Value> for Body {
+    fn from(value: Value) -> Self {
+        Self { value, managed: ManagedFields::default() }
+    }
+}
+
 /// One version of an object: immutable, encoded at most once.
 #[derive(Debug)]
 pub struct Stored {
     value: Value,
+    managed: ManagedFields,
     revision: u64,
     bytes: OnceLock<Bytes>,
 }
 
 impl Stored {
     /// Stamps `metadata.resourceVersion` into the object.
-    pub(super) fn new(mut value: Value, revision: u64) -> Self {
+    pub(super) fn new(body: Body, revision: u64) -> Self {
+        let Body { mut value, managed } = body;
         if let Some(meta) = value
             .as_object_mut()
             .and_then(|o| o.entry("metadata").or_insert_with(|| json!({})).as_object_mut())
         {
             meta.insert("resourceVersion".into(), revision.to_string().into());
         }
-        Self { value, revision, bytes: OnceLock::new() }
+        Self { value, managed, revision, bytes: OnceLock::new() }
     }
 
     /// An object that is not stored: the answer to a dry run.
     #[must_use]
-    pub fn unstored(value: Value) -> Self {
-        Self { value, revision: 0, bytes: OnceLock::new() }
+    pub fn unstored(body: impl Into<Body>) -> Self {
+        let Body { value, managed } = body.into();
+        Self { value, managed, revision: 0, bytes: OnceLock::new() }
     }
 
-    /// The object, with `apiVersion` and `kind`.
+    /// The object, with `apiVersion` and `kind`, but without `metadata.managedFields`.
     #[must_use]
     pub fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// Who owns its fields.
+    #[must_use]
+    pub fn managed(&self) -> &ManagedFields {
+        &self.managed
+    }
+
+    /// The object with everything that clients see.
+    #[must_use]
+    pub fn whole(&self) -> Cow<'_, Value> {
+        if self.managed.is_empty() {
+            return Cow::Borrowed(&self.value);
+        }
+        let mut value = self.value.clone();
+        value["metadata"]["managedFields"] = self.managed.to_value();
+        Cow::Owned(value)
+    }
+
+    /// The same owners of another version of the object.
+    #[must_use]
+    pub fn with(&self, value: Value) -> Body {
+        Body { value, managed: self.managed.clone() }
     }
 
     /// Its revision, the number in `metadata.resourceVersion`.
@@ -80,7 +124,7 @@ impl Stored {
     /// Its JSON encoding, made on first use.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
-        self.bytes.get_or_init(|| Bytes::from(self.value.to_string())).clone()
+        self.bytes.get_or_init(|| Bytes::from(Whole(&self.value, &self.managed).to_string())).clone()
     }
 
     /// Namespace and name.

@@ -1,6 +1,6 @@
 //! Numbering, replay, the bounded window, and what an advance moves.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -21,12 +21,25 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "cronjobs.batch" => workload::cron_job(object),
         "horizontalpodautoscalers.autoscaling" => autoscaler(object),
         "secrets" => secret(object),
-        "namespaces" => namespace(object),
+        "namespaces" => namespace_label(object),
         "nodes" => default(object, "spec", json!({})),
         "services" => service(object),
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {
             role_binding(object);
         }
+        _ => {}
+    }
+}
+
+/// Fills in what the server makes up for a new object, which is nobody's: unlike a default, no manager owns it.
+pub(super) fn generate(resource: &Resource, object: &mut Value) {
+    match resource.store.as_str() {
+        "jobs.batch" => workload::job_selector(object),
+        "namespaces" => {
+            default(object, "spec", json!({}));
+            default(&mut object["spec"], "finalizers", json!(["kubernetes"]));
+        }
+        "services" => service_families(object),
         _ => {}
     }
 }
@@ -51,12 +64,10 @@ fn secret(object: &mut Value) {
     }
 }
 
-fn namespace(object: &mut Value) {
+fn namespace_label(object: &mut Value) {
     let name = object["metadata"]["name"].clone();
     default(&mut object["metadata"], "labels", json!({}));
     object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
-    default(object, "spec", json!({}));
-    default(&mut object["spec"], "finalizers", json!(["kubernetes"]));
 }
 
 fn service(object: &mut Value) {
@@ -65,14 +76,20 @@ fn service(object: &mut Value) {
     default_text(spec, "type", "ClusterIP");
     default_text(spec, "sessionAffinity", "None");
     if spec["type"] != "ExternalName" {
-        default(spec, "ipFamilies", json!(["IPv4"]));
-        default_text(spec, "ipFamilyPolicy", "SingleStack");
         default_text(spec, "internalTrafficPolicy", "Cluster");
     }
     for port in items_mut(spec, "ports") {
         default_text(port, "protocol", "TCP");
         let number = port["port"].clone();
         default(port, "targetPort", number);
+    }
+}
+
+fn service_families(object: &mut Value) {
+    let spec = &mut object["spec"];
+    if spec["type"] != "ExternalName" {
+        default(spec, "ipFamilies", json!(["IPv4"]));
+        default_text(spec, "ipFamilyPolicy", "SingleStack");
     }
 }
 

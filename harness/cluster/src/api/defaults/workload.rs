@@ -76,9 +76,13 @@ pub(super) fn daemon_set(object: &mut Value) {
 }
 
 pub(super) fn job(object: &mut Value) {
+    job_spec(&mut object["spec"]);
+}
+
+/// A job finds its pods by its own uid, unless it says how.
+pub(super) fn job_selector(object: &mut Value) {
     let (uid, name) = (object["metadata"]["uid"].clone(), object["metadata"]["name"].clone());
     let spec = &mut object["spec"];
-    job_spec(spec);
     if spec["manualSelector"] == true || text(&uid).is_empty() || spec["selector"].is_object() {
         return;
     }

@@ -1,9 +1,9 @@
 //! Reading many objects: selectors, revisions, pages.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     api::{Errors, FieldSelector, Selector, Status, convert},
-    store::{Key, StoreError, Stored},
+    managed::ManagedFields,
+    store::{Key, StoreError, Stored, Whole},
 };
 
 /// Which objects a list or a watch is about.
@@ -80,24 +81,24 @@ pub(super) fn list(server: &Server, asked: &Asked, target: &Target) -> Result<Re
 }
 
 fn write(writer: &Writer<'_>, target: &Target, meta: &Value, objects: &[Arc<Stored>]) -> Reply {
-    let resource = &target.resource;
-    let converted: Vec<_> =
-        objects.iter().map(|o| convert::outgoing(resource, &target.version, o.value())).collect();
+    let (resource, version) = (&target.resource, target.version.as_str());
+    let shown = || objects.iter().map(|o| convert::shown(resource, version, o)).collect::<Vec<_>>();
     match writer.form {
-        Form::Table(version) => {
-            reply::json(200, &writer.table(version, meta, converted.iter().map(|o| &**o), true))
-        }
-        Form::Metadata(version) => {
-            let items: Vec<Value> = converted.iter().map(|o| transform::metadata(version, o)).collect();
+        Form::Table(form) => reply::json(200, &writer.table(form, meta, shown().iter().map(|o| &**o), true)),
+        Form::Metadata(form) => {
+            let items: Vec<Value> = shown().iter().map(|o| transform::metadata(form, o)).collect();
             let kind = "PartialObjectMetadataList";
-            reply::json(200, &json!({"kind": kind, "apiVersion": version, "metadata": meta, "items": items}))
+            reply::json(200, &json!({"kind": kind, "apiVersion": form, "metadata": meta, "items": items}))
         }
         Form::Object => {
             let list = List {
                 kind: format!("{}List", resource.kind),
-                api_version: resource.api_version(&target.version),
+                api_version: resource.api_version(version),
                 metadata: meta,
-                items: converted.iter().map(|o| Item(o)).collect(),
+                items: objects
+                    .iter()
+                    .map(|o| Item(convert::outgoing(resource, version, o.value()), o.managed()))
+                    .collect(),
             };
             reply::json(200, &list)
         }
@@ -115,17 +116,11 @@ struct List<'a> {
 }
 
 /// An object in a list: without what the list says for all.
-struct Item<'a>(&'a Value);
+struct Item<'a>(Cow<'a, Value>, &'a ManagedFields);
 
 impl Serialize for Item<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in self.0.as_object().into_iter().flatten() {
-            if key != "kind" && key != "apiVersion" {
-                map.serialize_entry(key, value)?;
-            }
-        }
-        map.end()
+        Whole(&self.0, self.1).write(serializer, &["kind", "apiVersion"])
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changing objects with patches.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Reply, Server, body,
@@ -13,9 +13,11 @@ use super::{
     write::{check, write_options},
 };
 use crate::{
-    api::{Errors, Status, convert, json::text, warnings},
-    patch::{self, PatchError},
+    api::{Apply, Errors, Status, convert, json::text, warnings},
+    patch::{self, PatchError, apply::gvk},
+    resources::Resource,
     schema::Schema,
+    store::Stored,
 };
 
 /// The kinds of patches.
@@ -38,7 +40,7 @@ impl Kind {
             "application/merge-patch+json" => Ok(Self::Merge),
             "application/strategic-merge-patch+json" => Ok(Self::Strategic),
             "application/apply-patch+yaml" => Ok(Self::Apply),
-            _ => Err(body::unsupported()),
+            _ => Err(unsupported()),
         }
     }
 
@@ -48,7 +50,8 @@ impl Kind {
     /// 400.
     pub(super) fn read(self, content: &[u8], expected: &str) -> Result<Value, Status> {
         match self {
-            Self::Apply => body::yaml(content, expected),
+            Self::Apply => body::yaml(content, expected)
+                .map_err(|error| Status::bad_request(format!("error decoding YAML: {}", error.message))),
             _ => serde_json::from_slice(content)
                 .map_err(|error| Status::bad_request(format!("error decoding patch: {error}"))),
         }
@@ -75,24 +78,22 @@ impl Kind {
     }
 }
 
-/// The answer for a patch that can't be applied.
-pub(super) fn failed(error: &PatchError) -> Status {
-    let mut status = Status::new(error.code(), error.reason(), error.to_string());
-    if *error == PatchError::Rejected {
-        status.details = serde_json::json!({});
-    }
+/// 415, in the words of the router, which looks at the type before anything else does.
+fn unsupported() -> Status {
+    let mut status = Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+    status.details = json!({});
     status
 }
 
 /// `PATCH` of an object (or of its status).
 pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
-    let form = negotiate::form(&asked.headers)?;
-    let options = write_options(asked, "PatchOptions")?;
-    let validation = FieldValidation::of(&asked.query, "PatchOptions")?;
     let kind = Kind::of(body::media_type(&asked.headers))?;
+    let form = negotiate::form(&asked.headers)?;
+    check_options(asked, kind)?;
+    let options = write_options(asked, target, "PatchOptions")?;
+    let validation = FieldValidation::of(&asked.query, "PatchOptions")?;
     let resource = &target.resource;
     let change = kind.read(&asked.body, &resource.kind)?;
-    check_options(asked, kind, &change)?;
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let api_version = resource.api_version(&target.version);
     let warned = parking_lot::Mutex::new(Vec::new());
@@ -104,26 +105,21 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
         *warned.lock() = found;
         Ok(convert::incoming(resource, &target.version, patched))
     };
-    let absent = server.api.store().get(&resource.store, &key).is_none();
-    let (code, changed) = if kind == Kind::Apply && absent && target.subresource.is_none() {
-        let mut object = finish(change.clone())?;
-        object["metadata"]["name"] = key.name.as_str().into();
-        (201, server.api.create(&asked.user, &resource.store, &key.namespace, object, &options)?)
+    let subresource = target.subresource.as_deref();
+    let (code, changed) = if kind == Kind::Apply {
+        check_applied(target, &change)?;
+        let apply = Apply { config: &change, force: asked.query.flag("force"), subresource };
+        let (new, applied) = server.api.apply(&asked.user, &resource.store, &key, &options, apply, finish)?;
+        (if new { 201 } else { 200 }, applied)
     } else {
-        let changed = server.api.change(
-            &asked.user,
-            &resource.store,
-            &key,
-            target.subresource.as_deref(),
-            &options,
-            |current| {
-                let original = convert::outgoing(resource, &target.version, current.value());
-                let patched =
-                    kind.apply(&api_version, &resource.kind, &original, &change).map_err(|e| failed(&e))?;
-                finish(patched)
-            },
-        )?;
-        (200, changed)
+        let change_one = |current: &Stored| {
+            let original = convert::shown(resource, &target.version, current);
+            let patched = kind.apply(&api_version, &resource.kind, &original, &change)?;
+            check_uid(resource, &original, &patched)?;
+            finish(patched)
+        };
+        let api = &server.api;
+        (200, api.change(&asked.user, &resource.store, &key, subresource, &options, change_one)?)
     };
     let writer = Writer::new(server, target, form, &asked.query);
     let mut reply = reply::bytes(code, "application/json", writer.bytes(&changed));
@@ -131,8 +127,20 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     Ok(reply)
 }
 
+/// A patch can't make another object of an object; a `PUT` of another one is a conflict instead.
+fn check_uid(resource: &Resource, original: &Value, patched: &Value) -> Result<(), Status> {
+    let (had, has) = (&original["metadata"]["uid"], &patched["metadata"]["uid"]);
+    if has.is_null() || had == has {
+        return Ok(());
+    }
+    let mut errors = Errors::default();
+    errors.invalid("metadata.uid", has, "field is immutable");
+    let name = text(&original["metadata"]["name"]);
+    Err(Status::invalid(resource, name, &errors.into_vec()))
+}
+
 /// The rules about the options of patches.
-fn check_options(asked: &Asked, kind: Kind, change: &Value) -> Result<(), Status> {
+pub(super) fn check_options(asked: &Asked, kind: Kind) -> Result<(), Status> {
     let mut errors = Errors::default();
     if kind == Kind::Apply {
         if asked.query.text("fieldManager").is_empty() {
@@ -142,17 +150,27 @@ fn check_options(asked: &Asked, kind: Kind, change: &Value) -> Result<(), Status
         errors.forbidden("force", "may not be specified for non-apply patch");
     }
     let errors = errors.into_vec();
-    if !errors.is_empty() {
-        return Err(Status::invalid_kind("meta.k8s.io", "PatchOptions", "", &errors));
+    if errors.is_empty() {
+        return Ok(());
     }
-    if kind == Kind::Apply {
-        let (version, found) = (text(&change["apiVersion"]), text(&change["kind"]));
-        if version.is_empty() || found.is_empty() {
-            return Err(Status::bad_request(format!("invalid object type: /{version}, Kind={found}")));
-        }
-        if !change["metadata"]["managedFields"].is_null() {
-            return Err(Status::bad_request("metadata.managedFields must be nil"));
-        }
+    Err(Status::invalid_kind("meta.k8s.io", "PatchOptions", "", &errors))
+}
+
+/// What can be said about an applied object before it meets the live one.
+fn check_applied(target: &Target, applied: &Value) -> Result<(), Status> {
+    let (version, found) = (text(&applied["apiVersion"]), text(&applied["kind"]));
+    let resource = &target.resource;
+    if found != resource.kind || version != resource.api_version(&target.version) {
+        return Err(Status::bad_request(format!("invalid object type: {}", gvk(version, found))));
+    }
+    let namespace = text(&applied["metadata"]["namespace"]);
+    if !namespace.is_empty() && target.namespace.as_deref() != Some(namespace) {
+        return Err(Status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if !applied["metadata"]["managedFields"].is_null() {
+        return Err(Status::bad_request("metadata.managedFields must be nil"));
     }
     Ok(())
 }

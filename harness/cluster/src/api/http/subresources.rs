@@ -8,7 +8,7 @@ use super::{
     dispatch::Asked,
     log,
     options::delete_options,
-    patch::{Kind, failed},
+    patch::{Kind, check_options},
     reply,
     route::Target,
     tokens,
@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     api::{
-        Selector, Status,
+        Apply, Selector, Status, WriteOptions, convert,
         json::{self as fields, items, text},
     },
+    patch::apply::gvk,
     store::Stored,
 };
 
@@ -65,11 +66,16 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
     if asked.method == Method::GET {
         return Ok(reply::json(200, &scale_of(server.api.get(store, &key)?.value())));
     }
-    let options = write_options(asked, "UpdateOptions")?;
+    let options = write_options(asked, target, "UpdateOptions")?;
     let media = body::media_type(&asked.headers);
     let patch = if asked.method == Method::PATCH {
         let kind = Kind::of(media)?;
-        Some((kind, kind.read(&asked.body, "Scale")?))
+        check_options(asked, kind)?;
+        let change = kind.read(&asked.body, "Scale")?;
+        if kind == Kind::Apply {
+            return apply_scale(server, asked, target, &options, &change);
+        }
+        Some((kind, change))
     } else {
         None
     };
@@ -80,14 +86,34 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
     let changed = server.api.change(&asked.user, store, &key, Some("scale"), &options, |current| {
         let present = scale_of(current.value());
         let wanted = match (&patch, &replacement) {
-            (Some((kind, change)), _) => {
-                kind.apply("autoscaling/v1", "Scale", &present, change).map_err(|e| failed(&e))?
-            }
+            (Some((kind, change)), _) => kind.apply("autoscaling/v1", "Scale", &present, change)?,
             (None, Some(replacement)) => replacement.clone(),
             (None, None) => present,
         };
         Ok(scaled(current, &wanted))
     })?;
+    Ok(reply::json(200, &scale_of(changed.value())))
+}
+
+/// An applied scale is the workload, applied with nothing but its replicas.
+fn apply_scale(
+    server: &Server,
+    asked: &Asked,
+    target: &Target,
+    options: &WriteOptions,
+    scale: &Value,
+) -> Result<Reply, Status> {
+    let (version, kind) = (text(&scale["apiVersion"]), text(&scale["kind"]));
+    if (version, kind) != ("autoscaling/v1", "Scale") {
+        return Err(Status::bad_request(format!("invalid object type: {}", gvk(version, kind))));
+    }
+    let key = target.key().ok_or_else(Status::no_such_path)?;
+    let resource = &target.resource;
+    let config = json!({"apiVersion": resource.api_version(&target.version), "kind": resource.kind,
+        "metadata": {"name": key.name}, "spec": {"replicas": scale["spec"]["replicas"].as_i64().unwrap_or(0)}});
+    let apply = Apply { config: &config, force: asked.query.flag("force"), subresource: Some("scale") };
+    let finish = |object| Ok(convert::incoming(resource, &target.version, object));
+    let (_, changed) = server.api.apply(&asked.user, &resource.store, &key, options, apply, finish)?;
     Ok(reply::json(200, &scale_of(changed.value())))
 }
 
@@ -132,7 +158,7 @@ fn created() -> Reply {
 fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let request = body::decode(body::media_type(&asked.headers), &asked.body, "Binding")?;
-    let options = write_options(asked, "CreateOptions")?;
+    let options = write_options(asked, target, "CreateOptions")?;
     let node = text(&request["target"]["name"]).to_owned();
     let now = server.clock().shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     server.api.change(&asked.user, "pods", &key, Some("binding"), &options, |current| {

@@ -40,8 +40,8 @@ impl<'a> Writer<'a> {
     }
 
     /// One object.
-    pub(super) fn object(&self, object: &Value) -> Value {
-        let object = convert::outgoing(&self.target.resource, &self.target.version, object);
+    pub(super) fn object(&self, object: &Stored) -> Value {
+        let object = convert::shown(&self.target.resource, &self.target.version, object);
         match self.form {
             Form::Object => object.into_owned(),
             Form::Metadata(version) => metadata(version, &object),
@@ -58,7 +58,7 @@ impl<'a> Writer<'a> {
         if self.form == Form::Object && same {
             return object.bytes();
         }
-        self.object(object.value()).to_string().into()
+        self.object(object).to_string().into()
     }
 
     /// A table of objects that have the right version already.

@@ -191,8 +191,8 @@ impl Watch {
             (Change::Deleted, _, true) => self.object("DELETED", &event.object, piece),
             (Change::Modified, true, false) => {
                 let Some(previous) = &event.previous else { return };
-                let mut last = previous.value().clone();
-                last["metadata"]["resourceVersion"] = event.revision.to_string().into();
+                let mut last = previous.with(previous.value().clone());
+                last.value["metadata"]["resourceVersion"] = event.revision.to_string().into();
                 self.object("DELETED", &Stored::unstored(last), piece);
             }
             _ => {}
@@ -203,7 +203,7 @@ impl Watch {
         let writer = Writer::new(&self.server, &self.target, self.form, &self.query);
         let content = match self.form {
             Form::Table(_) if self.columns_told => {
-                let mut table = writer.object(object.value());
+                let mut table = writer.object(object);
                 table["columnDefinitions"] = Value::Null;
                 table.to_string().into()
             }

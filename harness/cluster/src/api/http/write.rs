@@ -1,5 +1,6 @@
 //! Creating, replacing and deleting over HTTP.
 
+use http::header;
 use serde_json::{Value, json};
 
 use super::{
@@ -13,14 +14,43 @@ use super::{
     transform::Writer,
 };
 use crate::{
-    api::{DeleteOptions, Status, WriteOptions, convert, json as access, warnings},
+    api::{DeleteOptions, Errors, Status, WriteOptions, convert, json as access, warnings},
     schema::Schema,
 };
 
-/// What the query of a write says.
-pub(super) fn write_options(asked: &Asked, kind: &str) -> Result<WriteOptions, Status> {
-    let field_manager = asked.query.get("fieldManager").map(str::to_owned);
-    Ok(WriteOptions { dry_run: asked.query.dry_run(kind)?, field_manager })
+/// How many bytes the name of a field manager may have.
+const LONGEST_MANAGER: usize = 128;
+
+/// What the query of a write says, and who the writer is: its field manager, else the program that it is.
+pub(super) fn write_options(asked: &Asked, target: &Target, kind: &str) -> Result<WriteOptions, Status> {
+    let manager = asked.query.text("fieldManager");
+    check_manager(manager, kind)?;
+    let manager = if manager.is_empty() { program(asked) } else { manager.to_owned() };
+    Ok(WriteOptions {
+        dry_run: asked.query.dry_run(kind)?,
+        field_manager: Some(manager),
+        api_version: Some(target.resource.api_version(&target.version)),
+    })
+}
+
+/// What comes before the first slash of the user agent.
+fn program(asked: &Asked) -> String {
+    let agent = asked.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let program = agent.split('/').next().unwrap_or_default();
+    program.chars().filter(|c| !c.is_control()).take(LONGEST_MANAGER).collect()
+}
+
+fn check_manager(manager: &str, kind: &str) -> Result<(), Status> {
+    let mut errors = Errors::default();
+    if manager.len() > LONGEST_MANAGER {
+        errors.too_long("fieldManager", &format!("may not be more than {LONGEST_MANAGER} bytes"));
+    }
+    for (at, c) in manager.char_indices().filter(|(_, c)| c.is_control()) {
+        let why = format!("invalid character U+{:04X} (at position {at})", u32::from(c));
+        errors.invalid("fieldManager", &manager.into(), &why);
+    }
+    let errors = errors.into_vec();
+    if errors.is_empty() { Ok(()) } else { Err(Status::invalid_kind("meta.k8s.io", kind, "", &errors)) }
 }
 
 /// Reads an object of the target's kind from the body; warnings are added.
@@ -85,7 +115,7 @@ pub(super) fn cannot_be_handled(target: &Target, found: &str, why: &str) -> Stat
 /// `POST` to a collection.
 pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let form = negotiate::form(&asked.headers)?;
-    let options = write_options(asked, "CreateOptions")?;
+    let options = write_options(asked, target, "CreateOptions")?;
     let mut warnings = Vec::new();
     let object = read(asked, target, "CreateOptions", &mut warnings)?;
     let resource = &target.resource;
@@ -106,7 +136,7 @@ pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<
 /// `PUT` of an object (or of its status).
 pub(super) fn update(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let form = negotiate::form(&asked.headers)?;
-    let options = write_options(asked, "UpdateOptions")?;
+    let options = write_options(asked, target, "UpdateOptions")?;
     let mut warnings = Vec::new();
     let object = read(asked, target, "UpdateOptions", &mut warnings)?;
     let key = target.key().ok_or_else(Status::no_such_path)?;
@@ -172,7 +202,7 @@ pub(super) fn delete_collection(server: &Server, asked: &Asked, target: &Target)
     let mut gone = Vec::new();
     for object in objects.iter().filter(|o| filter.matches(o.value())) {
         match server.api.delete(&asked.user, &resource.store, &object.key(), &options) {
-            Ok(last) => gone.push(convert::outgoing(resource, &target.version, last.value()).into_owned()),
+            Ok(last) => gone.push(convert::shown(resource, &target.version, &last).into_owned()),
             Err(status) if status.code == 404 => {}
             Err(status) => return Err(status),
         }

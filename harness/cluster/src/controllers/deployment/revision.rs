@@ -178,7 +178,8 @@ impl Rollout<'_> {
         if revision.is_empty() || annotation(&self.deployment, REVISION) == revision {
             return Ok(());
         }
-        let written = self.deps.edit(RESOURCE, &self.key, |deployment| {
+        // With the status, as the real controller does: it owns both under one entry.
+        let written = self.deps.edit_sub(RESOURCE, &self.key, "status", |deployment| {
             annotate(deployment, REVISION, revision);
         })?;
         self.deployment = written.value().clone();

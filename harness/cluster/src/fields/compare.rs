@@ -1,0 +1,166 @@
+//! Which fields differ between two versions of an object. The order of a list's elements is no difference.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{
+    element,
+    set::{Element, FieldSet, Node},
+    shape::{Shape, Walk},
+};
+use crate::schema::is_zero;
+
+/// What differs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Fields that only the new version has.
+    pub added: FieldSet,
+    /// Fields that have another value in it.
+    pub modified: FieldSet,
+    /// Fields that it no longer has.
+    pub removed: FieldSet,
+}
+
+impl Comparison {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
+    }
+
+    /// The comparison without these fields and what is below them.
+    #[must_use]
+    pub fn without(mut self, ignored: &FieldSet) -> Self {
+        for set in [&mut self.added, &mut self.modified, &mut self.removed] {
+            set.subtract_all(ignored);
+        }
+        self
+    }
+
+    /// The fields that the new version sets: the added and the modified ones.
+    #[must_use]
+    pub fn set(&self) -> FieldSet {
+        let mut all = self.added.clone();
+        all.unite(&self.modified);
+        all
+    }
+}
+
+/// Compares two versions of an object.
+pub(crate) fn compare(walk: Walk<'_>, shape: Shape<'_>, old: &Value, new: &Value) -> Comparison {
+    let Diff { added, modified, removed } = Compare(walk).values(shape, Some(old), Some(new));
+    Comparison { added: added.below, modified: modified.below, removed: removed.below }
+}
+
+#[derive(Default)]
+struct Diff {
+    added: Node,
+    modified: Node,
+    removed: Node,
+}
+
+impl Diff {
+    /// A value that has no parts.
+    fn leaf(old: Option<&Value>, new: Option<&Value>) -> Self {
+        let mut diff = Self::default();
+        match (old, new) {
+            (None, Some(_)) => diff.added.member = true,
+            (Some(_), None) => diff.removed.member = true,
+            (old, new) => diff.modified.member = old != new,
+        }
+        diff
+    }
+
+    fn put(&mut self, element: impl Fn() -> Element, part: Self) {
+        self.added.below.put(&element, part.added);
+        self.modified.below.put(&element, part.modified);
+        self.removed.below.put(&element, part.removed);
+    }
+}
+
+struct Compare<'a>(Walk<'a>);
+
+impl Compare<'_> {
+    fn values(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
+        if old == new {
+            return Diff::default();
+        }
+        let shape = shape.settled([old, new]);
+        let empty = |value: Option<&Value>| value.is_none_or(|v| v.is_null() || is_empty(v));
+        if matches!(shape, Shape::Leaf) || (empty(old) && empty(new)) {
+            return Diff::leaf(old, new);
+        }
+        let mut diff = if matches!(shape, Shape::Keyed(..) | Shape::Set) {
+            self.lists(shape, old, new)
+        } else {
+            self.objects(shape, old, new)
+        };
+        diff.added.member = old.is_none();
+        diff.removed.member = new.is_none();
+        diff
+    }
+
+    fn objects(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
+        let none = Map::new();
+        let both = old.is_some() && new.is_some();
+        let old = old.and_then(Value::as_object).unwrap_or(&none);
+        let new = new.and_then(Value::as_object).unwrap_or(&none);
+        let mut diff = Diff::default();
+        for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
+            let (was, is) = (old.get(name), new.get(name));
+            if was == is {
+                continue;
+            }
+            let part = match shape {
+                Shape::Object(definition) if both => match self.0.0.field(definition, name) {
+                    Some(field) if field.keep_zero => self.never_absent(self.0.of_field(field), was, is),
+                    field => self.values(field.map_or(Shape::Leaf, |f| self.0.of_field(f)), was, is),
+                },
+                _ => self.values(self.0.entry(shape, name), was, is),
+            };
+            diff.put(|| element::field(name), part);
+        }
+        diff
+    }
+
+    /// A field that Go always writes: where it is absent, it has its zero value.
+    fn never_absent(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
+        static NOTHING: Value = Value::Null;
+        match (old, new) {
+            (None, Some(value)) | (Some(value), None) if is_zero(value) => Diff::default(),
+            _ => self.values(shape, Some(old.unwrap_or(&NOTHING)), Some(new.unwrap_or(&NOTHING))),
+        }
+    }
+
+    fn lists(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
+        let (old, new) = (self.indexed(shape, old), self.indexed(shape, new));
+        let mut diff = Diff::default();
+        let none = Vec::new();
+        for element in old.keys().chain(new.keys().filter(|element| !old.contains_key(*element))) {
+            let (was, is) = (old.get(element).unwrap_or(&none), new.get(element).unwrap_or(&none));
+            let part = match (was.as_slice(), is.as_slice()) {
+                ([], [is]) => self.values(self.0.items(shape), None, Some(is)),
+                ([was], []) => self.values(self.0.items(shape), Some(was), None),
+                ([was], [is]) => self.values(self.0.items(shape), Some(was), Some(is)),
+                // Elements of the same name are one thing.
+                (was, is) if was == is => continue,
+                (was, is) => Diff::leaf(was.first().copied(), is.first().copied()),
+            };
+            diff.put(|| element.clone(), part);
+        }
+        diff
+    }
+
+    fn indexed<'v>(&self, shape: Shape<'_>, list: Option<&'v Value>) -> BTreeMap<Element, Vec<&'v Value>> {
+        let mut all: BTreeMap<Element, Vec<&Value>> = BTreeMap::new();
+        for item in list.and_then(Value::as_array).into_iter().flatten() {
+            all.entry(self.0.item(shape, item)).or_default().push(item);
+        }
+        all
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+}

@@ -1,0 +1,74 @@
+//! The steps of a path: how they are written in sets and in messages, and how a list's elements are told apart.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+use super::set::Element;
+use crate::schema::{Definition, Schema};
+
+/// A field of an object, or a key of a map.
+pub(super) fn field(name: &str) -> Element {
+    format!("f:{name}").into()
+}
+
+/// An element of a set.
+pub(super) fn value(value: &Value) -> Element {
+    format!("v:{value}").into()
+}
+
+/// An element of an associative list.
+pub(super) fn key_element(
+    schema: &Schema,
+    keys: &[String],
+    of: Option<&Definition>,
+    item: &Value,
+) -> Element {
+    let default = |key: &str| {
+        let field = of.and_then(|definition| schema.field(definition, key));
+        field.and_then(|field| field.default.clone()).map_or(Value::Null, Value::String)
+    };
+    let own = |key: &String| item.get(key).cloned().unwrap_or_else(|| default(key));
+    let key: Map<String, Value> = keys.iter().map(|key| (key.clone(), own(key))).collect();
+    format!("k:{}", Value::Object(key)).into()
+}
+
+/// The form in which this program writes an element that somebody else wrote. Nothing if it is none.
+pub(super) fn canonical(text: &str) -> Option<Element> {
+    let (kind, rest) = text.split_once(':')?;
+    match kind {
+        "f" => Some(text.into()),
+        "i" => rest.parse::<u32>().ok().map(|_| text.into()),
+        "k" => match serde_json::from_str(rest).ok()? {
+            Value::Object(key) => Some(format!("k:{}", Value::Object(key)).into()),
+            _ => None,
+        },
+        "v" => serde_json::from_str::<Value>(rest).ok().map(|found| value(&found)),
+        _ => None,
+    }
+}
+
+/// A path as messages show it: `.spec.containers[name="c"].image`.
+pub(crate) fn shown(path: &[&str]) -> String {
+    let mut text = String::new();
+    for element in path {
+        let (kind, rest) = element.split_once(':').unwrap_or(("f", element));
+        match kind {
+            "k" => {
+                let key: Map<String, Value> = serde_json::from_str(rest).unwrap_or_default();
+                let parts: Vec<String> = key.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let _ = write!(text, "[{}]", parts.join(","));
+            }
+            "v" => {
+                let _ = write!(text, "[={rest}]");
+            }
+            "i" => {
+                let _ = write!(text, "[{rest}]");
+            }
+            _ => {
+                let _ = write!(text, ".{rest}");
+            }
+        }
+    }
+    text
+}

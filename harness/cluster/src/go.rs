@@ -1,0 +1,70 @@
+//! How Go prints decoded JSON, which some error texts contain.
+
+use serde_json::Value;
+
+/// `map[a:1 b:[x y]]`.
+pub(crate) fn print(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(print).collect::<Vec<_>>().join(" "))
+        }
+        Value::Object(fields) => {
+            let mut pairs: Vec<String> =
+                fields.iter().map(|(key, value)| format!("{key}:{}", print(value))).collect();
+            pairs.sort();
+            format!("map[{}]", pairs.join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// How `%v` prints a pointer to a struct that holds the value: `&{[x]}`.
+pub(crate) fn pointer(value: &Value) -> String {
+    format!("&{{{}}}", print(value))
+}
+
+/// How `%#v` prints a scalar: strings in quotes.
+pub(crate) fn quoted(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        other => print(other),
+    }
+}
+
+/// Why a value does not decode into an object with any keys.
+pub(crate) fn not_a_map(value: &Value) -> String {
+    let found = match value {
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "bool",
+        Value::Null | Value::Object(_) => "null",
+    };
+    format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
+}
+
+/// The type into which Go decodes the value.
+pub(crate) fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn objects_print_as_go_maps() {
+        let value = json!({"b": [1, "x", null], "a": {"c": true}});
+        assert_eq!(super::print(&value), "map[a:map[c:true] b:[1 x <nil>]]");
+    }
+}
