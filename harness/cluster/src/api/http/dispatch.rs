@@ -1,11 +1,11 @@
 //! From a request to its handler: who asks, whether they may, and what the path is about.
 
-use http::{HeaderMap, Method, Request, request::Parts};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
     Reply, Server, body, discovery, list, options::Query, patch, read, reply, reviews, roots, route,
-    route::Target, subresources, watch, write,
+    route::Target, slow::Patient, subresources, watch, write,
 };
 use crate::api::{Attributes, Status, User};
 
@@ -23,14 +23,23 @@ pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     /// The whole body.
     pub(super) body: bytes::Bytes,
+    /// The connection, for who takes it over.
+    pub(super) upgrade: Option<OnUpgrade>,
+    /// What makes the connection wait for a client that does not read.
+    pub(super) patient: Option<Patient>,
 }
 
 /// Answers one request.
-pub(super) async fn handle(server: &Server, certified: Option<User>, request: Request<Incoming>) -> Reply {
+pub(super) async fn handle(
+    server: &Server,
+    certified: Option<User>,
+    mut request: Request<Incoming>,
+) -> Reply {
+    let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
     let (parts, incoming) = request.into_parts();
     let line = format!("{} {}", parts.method, parts.uri);
     let answered = match asked(server, certified, parts, incoming).await {
-        Ok(asked) => answer(server, &asked).await,
+        Ok(asked) => answer(server, &Asked { upgrade, ..asked }).await,
         Err(status) => Err(status),
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
@@ -52,8 +61,10 @@ async fn asked(
         query: Query::new(parts.uri.query().unwrap_or_default()),
         path: parts.uri.path().to_owned(),
         method: parts.method,
+        patient: parts.extensions.get::<Patient>().cloned(),
         headers: parts.headers,
         body,
+        upgrade: None,
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod body;
 mod connection;
+mod containers;
 mod discovery;
 mod dispatch;
 mod list;
@@ -19,6 +20,7 @@ mod reviews;
 mod roots;
 mod route;
 mod slow;
+mod stream;
 mod subresources;
 mod transform;
 mod watch;
@@ -28,12 +30,13 @@ use std::sync::Arc;
 
 use pulldrill_clock::Clock;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use connection::serve;
 use reply::Reply;
 
 use super::{Access, Api, LogSource};
+use crate::streams::Containers;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -48,6 +51,10 @@ pub struct Server {
     pub address: Arc<str>,
     /// Where the output of containers comes from.
     pub logs: Arc<dyn LogSource>,
+    /// How clients reach into containers.
+    pub containers: Arc<dyn Containers>,
+    /// The connections that streams have taken over.
+    pub sessions: TaskTracker,
     /// Ends connections and watches.
     pub stop: CancellationToken,
 }
@@ -55,6 +62,11 @@ pub struct Server {
 impl Server {
     fn clock(&self) -> &Clock {
         self.api.clock()
+    }
+
+    /// The minor version that the cluster says it has.
+    fn minor(&self) -> u32 {
+        self.version["minor"].as_str().and_then(|minor| minor.parse().ok()).unwrap_or(0)
     }
 
     /// Whether the cluster prints and behaves as before Kubernetes 1.24.
