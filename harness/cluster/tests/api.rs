@@ -7,8 +7,14 @@ mod access;
 mod discovery;
 #[path = "api/hostile.rs"]
 mod hostile;
+#[path = "api/kubectls.rs"]
+mod kubectls;
 #[path = "api/objects.rs"]
 mod objects;
+#[path = "../../../tests/support/programs.rs"]
+mod programs;
+#[path = "api/streams.rs"]
+mod streams;
 #[path = "api/watches.rs"]
 mod watches;
 #[path = "api/world.rs"]

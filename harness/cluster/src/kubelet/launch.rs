@@ -16,7 +16,7 @@ use crate::{
     puller::{Image, words},
     runtime::{
         container::{KILLED, Spec},
-        images::HTTP,
+        images::{self, HTTP},
     },
     store::Key,
 };
@@ -83,7 +83,9 @@ impl Kubelet {
         let directory = container["workingDir"].as_str().unwrap_or(&image.directory);
         let hostname = pod["spec"]["hostname"].as_str().or(pod["metadata"]["name"].as_str());
         let address = worker.sandbox.as_ref().map_or("", |sandbox| sandbox.address.as_str());
-        let serves = !exits && !image.labels.get(BEHAVIOUR).is_some_and(|b| b == "exit");
+        let serves = !exits
+            && images::programs(image).is_none()
+            && !image.labels.get(BEHAVIOUR).is_some_and(|b| b == "exit");
         let port = image.labels.get(HTTP).and_then(|port| port.parse().ok());
         let (logs, clock) = (self.logs.clone(), self.clock.clone());
         let (uid, name) = (worker.uid.clone(), todo.name.clone());

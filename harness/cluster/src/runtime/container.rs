@@ -155,11 +155,19 @@ impl Container {
             let (stdout, from_stdout) = duplex(PIPE);
             let (stderr, from_stderr) = duplex(PIPE);
             let stdout = Sink::new(Box::new(stdout));
+            // A pipe that nobody writes to has to be closed, or its pump would wait for ever.
+            let stderr = match self.tty {
+                Some(_) => {
+                    drop(stderr);
+                    stdout.clone()
+                }
+                None => Sink::new(Box::new(stderr)),
+            };
             let process = self.process(
                 self.main.clone().unwrap_or_default(),
                 start.stdin,
-                stdout.clone(),
-                if self.tty.is_some() { stdout } else { Sink::new(Box::new(stderr)) },
+                stdout,
+                stderr,
                 self.tty.as_ref().map(watch::Sender::subscribe),
                 self.interrupt.clone(),
             );

@@ -96,6 +96,8 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
         return reviews::answer(server, asked, &target);
     }
     let allowed = match &target.subresource {
+        // Before 1.23 it had to be switched on.
+        Some(name) if name == "ephemeralcontainers" && server.legacy() => return Err(Status::no_such_path()),
         Some(name) => match target.resource.subresource(name) {
             Some(subresource) => subresource.verbs.iter().any(|v| v == verb),
             None => return Err(Status::no_such_path()),
