@@ -85,7 +85,7 @@ impl Kubelet {
         let address = worker.sandbox.as_ref().map_or("", |sandbox| sandbox.address.as_str());
         let serves = !exits
             && images::programs(image).is_none()
-            && !image.labels.get(BEHAVIOUR).is_some_and(|b| b == "exit");
+            && image.labels.get(BEHAVIOUR).is_none_or(|b| b != "exit");
         let port = image.labels.get(HTTP).and_then(|port| port.parse().ok());
         let (logs, clock) = (self.logs.clone(), self.clock.clone());
         let (uid, name) = (worker.uid.clone(), todo.name.clone());

@@ -96,12 +96,12 @@ mod tests {
 
     use super::*;
 
-    fn pod(added: Value) -> Value {
+    fn pod(added: &Value) -> Value {
         json!({"spec": {"containers": [{"name": "app"}], "initContainers": [{"name": "first"}],
             "ephemeralContainers": added}})
     }
 
-    fn complaints(old: Value, new: Value) -> Vec<String> {
+    fn complaints(old: &Value, new: &Value) -> Vec<String> {
         let mut errors = Errors::default();
         change(&pod(old), &pod(new), &mut errors);
         errors.into_vec().iter().map(ToString::to_string).collect()
@@ -113,8 +113,8 @@ mod tests {
         let mut two = one.clone();
         two["name"] = json!("d2");
         two["targetContainerName"] = json!("app");
-        assert!(complaints(json!([one]), json!([two, one])).is_empty());
-        let removed = complaints(json!([one]), json!([two]));
+        assert!(complaints(&json!([one]), &json!([two, one])).is_empty());
+        let removed = complaints(&json!([one]), &json!([two]));
         assert_eq!(
             removed,
             [
@@ -124,7 +124,7 @@ mod tests {
         let mut changed = one.clone();
         changed["image"] = json!("c");
         assert!(
-            complaints(json!([one]), json!([changed]))[0].contains("\"d1\" may not be changed\n- \timage")
+            complaints(&json!([one]), &json!([changed]))[0].contains("\"d1\" may not be changed\n- \timage")
         );
     }
 
@@ -135,7 +135,7 @@ mod tests {
             {"name": "d", "image": "b", "imagePullPolicy": "Always", "targetContainerName": "first"},
         ]);
         assert_eq!(
-            complaints(json!([]), bad),
+            complaints(&json!([]), &bad),
             [
                 "spec.ephemeralContainers[0].name: Duplicate value: \"app\"",
                 "spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container",

@@ -79,7 +79,7 @@ async fn contents(p: &Process, files: &[String]) -> Result<Vec<u8>, i32> {
 }
 
 /// The number after an option like `-n 5` or `-n5`, or of the form `-5`, and the rest.
-fn count<'a>(arguments: &'a [String], letter: char) -> (Option<&'a str>, &'a [String]) {
+fn count(arguments: &[String], letter: char) -> (Option<&str>, &[String]) {
     let Some((first, rest)) = arguments.split_first() else { return (None, arguments) };
     let Some(option) = first.strip_prefix('-') else { return (None, arguments) };
     match option.strip_prefix(letter) {
@@ -153,10 +153,7 @@ pub(super) async fn grep(p: Process) -> i32 {
         p.complain("no pattern").await;
         return 2;
     };
-    let content = match contents(&p, files).await {
-        Ok(content) => content,
-        Err(_) => return 2,
-    };
+    let Ok(content) = contents(&p, files).await else { return 2 };
     let fold = |text: &str| if letters.contains('i') { text.to_lowercase() } else { text.to_owned() };
     let wanted = fold(wanted);
     let found: Vec<&[u8]> = lines(&content)

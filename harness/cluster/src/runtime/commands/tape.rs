@@ -52,7 +52,7 @@ fn wanted(arguments: &[String]) -> Result<Wanted, String> {
                 'm' => wanted.keep_time = false,
                 'f' => wanted.file = Some(rest.next().ok_or("option requires an argument -- 'f'")?.clone()),
                 'C' => {
-                    wanted.directory = Some(rest.next().ok_or("option requires an argument -- 'C'")?.clone())
+                    wanted.directory = Some(rest.next().ok_or("option requires an argument -- 'C'")?.clone());
                 }
                 'o' | 'p' | 'h' | 'k' | 'O' => {}
                 other => return Err(format!("unrecognized option: {other}")),

@@ -46,18 +46,18 @@ struct Pod {
 }
 
 /// Answers a request for ports.
-pub(super) fn open(server: &Server, asked: &Asked, pod: &Value, offer: Offer) -> Reply {
+pub(super) fn open(server: &Server, asked: &Asked, pod: &Value, offer: &Offer) -> Reply {
     let pod = Pod { uid: text(&pod["metadata"]["uid"]).to_owned(), containers: server.containers.clone() };
-    match &offer {
+    match offer {
         Offer::Spdy { protocols } if protocols.is_empty() || protocols.iter().any(|p| p == PLAIN) => {
-            upgrade::accept(server, asked, &offer, PLAIN, move |io| over_spdy(io, pod))
+            upgrade::accept(server, asked, offer, PLAIN, move |io| over_spdy(io, pod))
         }
-        Offer::Spdy { .. } => unknown(&offer, &[PLAIN]),
+        Offer::Spdy { .. } => unknown(offer, &[PLAIN]),
         Offer::WebSocket { protocols, .. } if protocols.iter().any(|p| p == TUNNEL) => {
             if server.minor() < WEBSOCKETS_SINCE {
                 return reply::text(400, "unable to upgrade: WebSocket tunnels are not known");
             }
-            upgrade::accept(server, asked, &offer, TUNNEL, move |io| async move {
+            upgrade::accept(server, asked, offer, TUNNEL, move |io| async move {
                 let (inside, moving) = tunnel(io).await;
                 futures::future::join(moving, over_spdy(inside, pod)).await;
             })
@@ -67,7 +67,7 @@ pub(super) fn open(server: &Server, asked: &Asked, pod: &Value, offer: Offer) ->
             let (name, base64) = match protocols.iter().find_map(known) {
                 Some((name, base64)) => (*name, *base64),
                 None if protocols.is_empty() => ("", false),
-                None => return unknown(&offer, &CHANNELS.map(|(name, _)| name)),
+                None => return unknown(offer, &CHANNELS.map(|(name, _)| name)),
             };
             let words = asked.query.all("ports");
             let words = words.iter().flat_map(|w| w.split(',')).map(str::trim);
@@ -75,7 +75,7 @@ pub(super) fn open(server: &Server, asked: &Asked, pod: &Value, offer: Offer) ->
                 words.map(|w| w.parse().ok().filter(|p| *p > 0).ok_or_else(|| w.to_owned())).collect();
             match ports {
                 Ok(ports) if !ports.is_empty() && ports.len() <= PORTS => {
-                    upgrade::accept(server, asked, &offer, name, move |io| {
+                    upgrade::accept(server, asked, offer, name, move |io| {
                         over_channels(io, pod, ports, base64)
                     })
                 }

@@ -57,8 +57,8 @@ pub(super) fn open(server: &Server, asked: &Asked, target: &Target) -> Result<Re
         server.access.authorize(&server.api, &asked.user, &attributes)?;
     }
     match subresource {
-        "portforward" => Ok(forward::open(server, asked, pod, offer)),
-        _ => Ok(run(server, asked, pod, &container, subresource, offer)),
+        "portforward" => Ok(forward::open(server, asked, pod, &offer)),
+        _ => Ok(run(server, asked, pod, &container, subresource, &offer)),
     }
 }
 
@@ -69,7 +69,7 @@ fn run(
     pod: &Value,
     container: &str,
     subresource: &str,
-    offer: Offer,
+    offer: &Offer,
 ) -> Reply {
     let tty = asked.query.flag("tty");
     let wanted = Wanted {
@@ -82,7 +82,7 @@ fn run(
         return reply::text(400, "you must specify at least 1 of stdin, stdout, stderr\n");
     }
     let newest = server.minor() >= WEBSOCKETS_SINCE;
-    let carrier = match command::Carrier::choose(&offer, newest) {
+    let carrier = match command::Carrier::choose(offer, newest) {
         Ok(carrier) => carrier,
         Err(refusal) => return *refusal,
     };
@@ -97,7 +97,7 @@ fn run(
     if running.is_none() && !carrier.is_translated() {
         return reply::text(500, missing);
     }
-    upgrade::accept(server, asked, &offer, carrier.protocol(), move |io| async move {
+    upgrade::accept(server, asked, offer, carrier.protocol(), move |io| async move {
         match running {
             Some(running) => carrier.carry(io, wanted, ends, running).await,
             None => carrier.refuse(io, &missing).await,

@@ -183,7 +183,7 @@ impl<Io: AsyncRead> Demux<Io> {
         headers: Headers,
         packer: &mut Packer,
     ) -> Result<(), SpdyError> {
-        if id <= self.last || id % 2 == 0 {
+        if id <= self.last || id.is_multiple_of(2) {
             return Err(SpdyError::Number);
         }
         self.last = id;
