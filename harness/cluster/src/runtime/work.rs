@@ -81,7 +81,7 @@ mod tests {
         let clock = Clock::held_at(began);
         let (mut near, mut far) = duplex(16);
         let inner = clock.clone();
-        let job = tokio::spawn(Work::new(&clock, async move {
+        let work = Work::new(&clock, async move {
             let both = futures::future::join(
                 async {
                     let until = inner.now() + SignedDuration::from_secs(5);
@@ -91,10 +91,11 @@ mod tests {
                 async { far.read_u8().await.unwrap() },
             );
             both.await.1
-        }));
+        });
+        // The token must not outlive the job.
+        let job = tokio::spawn(async move { work.await.0 });
         clock.advance_to(began + SignedDuration::from_secs(60)).await;
-        let ((byte, busy), at) = (job.await.unwrap(), clock.now());
-        drop(busy);
+        let (byte, at) = (job.await.unwrap(), clock.now());
         assert_eq!((byte, at.duration_since(began).as_secs()), (b'x', 60));
 
         let (mut outside, inside) = duplex(16);
