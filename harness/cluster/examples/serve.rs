@@ -1,12 +1,14 @@
 //! A cluster of two nodes on a port of its own, for trying clients by hand.
 //!
 //! `cargo run -p pulldrill-cluster --example serve -- DIR [DIALECT]` writes `admin.kubeconfig` and
-//! `trainee.kubeconfig` into DIR and runs until its standard input ends. Its nodes reach no registry.
+//! `trainee.kubeconfig` into DIR and runs until its standard input ends. Its nodes reach no registry, but have
+//! `busybox:1.36` and `web:1`, which answers HTTP at port 8080.
 
 use std::{io::Read, net::TcpListener, path::PathBuf};
 
 use pulldrill_clock::Clock;
 use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect, network::Network};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 type Failure = Box<dyn std::error::Error>;
@@ -28,6 +30,8 @@ async fn main() -> Result<(), Failure> {
         stop: stop.clone(),
     })
     .await?;
+    cluster.load_image("busybox:1.36", &json!({"architecture": "amd64", "config": {"Cmd": ["sh"]}}))?;
+    cluster.load_image("web:1", &json!({"architecture": "amd64", "config": {"Entrypoint": ["/web"]}}))?;
     std::fs::write(dir.join("admin.kubeconfig"), cluster.kubeconfig(Principal::Admin))?;
     std::fs::write(dir.join("trainee.kubeconfig"), cluster.kubeconfig(Principal::Trainee))?;
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;

@@ -19,6 +19,8 @@ use crate::{
     engine::Engine,
     kubelet::{self, KubeletOptions, Logs, Pullers},
     network::Network,
+    puller::{Reference, ReferenceError},
+    runtime::Runtime,
     store::Store,
 };
 
@@ -113,9 +115,16 @@ struct ShownLogs {
 }
 
 impl LogSource for ShownLogs {
-    fn lines(&self, pod_uid: &str, container: &str, previous: bool) -> Option<Vec<LogLine>> {
-        let lines = self.written.lines(pod_uid, container, previous)?;
-        Some(lines.into_iter().map(|l| LogLine { at: self.clock.shown(l.at), text: l.text }).collect())
+    fn lines(
+        &self,
+        pod_uid: &str,
+        container: &str,
+        previous: bool,
+        from: usize,
+    ) -> Option<(usize, Vec<LogLine>)> {
+        let (next, lines) = self.written.since(pod_uid, container, previous, from)?;
+        let shown = lines.into_iter().map(|l| LogLine { at: self.clock.shown(l.at), text: l.text });
+        Some((next, shown.collect()))
     }
 }
 
@@ -154,6 +163,7 @@ impl Cluster {
         });
 
         let written = Arc::new(Logs::default());
+        let runtime = Arc::new(Runtime::new(clock.clone()));
         let pullers = Pullers::default();
         let kubelets = KubeletOptions {
             api: api.clone(),
@@ -165,6 +175,7 @@ impl Cluster {
             // One stuck pull must not delay those of others: see [`PARALLEL_PULLS`].
             parallel_pulls: PARALLEL_PULLS,
             logs: written.clone(),
+            runtime: runtime.clone(),
             pullers: pullers.clone(),
         };
         let mut parts = controllers::all(&api, &dialect, seed);
@@ -181,6 +192,8 @@ impl Cluster {
             version: Arc::new(dialect.server.clone()),
             address: address.to_string().into(),
             logs: Arc::new(ShownLogs { written, clock }),
+            containers: runtime,
+            sessions: TaskTracker::new(),
             stop,
         };
         tasks.spawn(http::serve(listener, tls, server));
@@ -247,6 +260,16 @@ impl Cluster {
     /// Makes every node forget the images of a registry, as it goes by in references.
     pub fn forget_images(&self, host: &str) {
         self.pullers.lock().iter().for_each(|puller| puller.forget(host));
+    }
+
+    /// Puts an image on every node, as if it had been loaded there: it needs no registry.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] for a reference that is none.
+    pub fn load_image(&self, reference: &str, config: &Value) -> Result<(), ReferenceError> {
+        let reference = Reference::parse(reference)?;
+        self.pullers.lock().iter().for_each(|puller| puller.load(&reference, config));
+        Ok(())
     }
 
     /// What the nodes can reach.

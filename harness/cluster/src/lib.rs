@@ -11,6 +11,7 @@
 //! - [`engine`]: the loop in which controllers, scheduler and kubelets run.
 //! - [`dialect`]: the wording and timing of a kubelet and runtime version, as data.
 //! - [`kubelet`]: what makes pods run on a node, or says why they do not.
+//! - [`runtime`]: what runs inside containers. [`streams`]: the seam between it and the protocols that reach it.
 //! - [`network`]: names, routes and firewalls as the nodes see them.
 //! - [`puller`]: how a node gets images, over real HTTPS.
 //! - [`controllers`]: Deployments and the other workloads, garbage, namespaces; with the scheduler.
@@ -30,8 +31,10 @@ pub mod patch;
 pub mod puller;
 pub mod recorder;
 pub mod resources;
+pub mod runtime;
 mod scheduler;
 pub mod schema;
 pub mod store;
+pub mod streams;
 
 pub use cluster::{Cluster, ClusterError, ClusterOptions, Principal};

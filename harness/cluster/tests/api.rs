@@ -9,12 +9,18 @@ mod bearers;
 mod discovery;
 #[path = "api/hostile.rs"]
 mod hostile;
+#[path = "api/kubectls.rs"]
+mod kubectls;
 #[path = "api/managed.rs"]
 mod managed;
 #[path = "api/objects.rs"]
 mod objects;
+#[path = "../../../tests/support/programs.rs"]
+mod programs;
 #[path = "api/reviews.rs"]
 mod reviews;
+#[path = "api/streams.rs"]
+mod streams;
 #[path = "api/watches.rs"]
 mod watches;
 #[path = "api/world.rs"]

@@ -13,7 +13,13 @@ pub struct LogLine {
 
 /// Knows what containers wrote.
 pub trait LogSource: Send + Sync {
-    /// All lines that a container (or, with `previous`, the one before it) has written so far. `None` when
-    /// there is no such container.
-    fn lines(&self, pod_uid: &str, container: &str, previous: bool) -> Option<Vec<LogLine>>;
+    /// The lines that a container (or, with `previous`, the one before it) has written, from a number on, and
+    /// the number of the next one. `None` when there is no such container.
+    fn lines(
+        &self,
+        pod_uid: &str,
+        container: &str,
+        previous: bool,
+        from: usize,
+    ) -> Option<(usize, Vec<LogLine>)>;
 }

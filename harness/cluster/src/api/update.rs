@@ -156,6 +156,11 @@ impl Api {
             validate::changed_object(resource, old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
+        if subresource == Some("ephemeralcontainers") {
+            let mut errors = Errors::default();
+            validate::changed_ephemeral(old, &object, &mut errors);
+            self.refuse_invalid(resource, &object, errors)?;
+        }
         if kinds::has_generation(&resource.store)
             && object["spec"] != old["spec"]
             && let Some(generation) = old["metadata"]["generation"].as_i64()

@@ -69,8 +69,8 @@ mod tests {
             repo_digest: String::new(),
             size: 0,
             labels: BTreeMap::new(),
-            command: Vec::new(),
             architecture: "amd64".into(),
+            ..Image::default()
         };
         let mut access = Access::default();
         assert!(!access.allows(&reference, &image, &[]));

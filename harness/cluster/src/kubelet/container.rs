@@ -1,7 +1,8 @@
 //! One container on a node: what it runs, since when, and how it ends.
 //!
-//! Nothing is executed. An image says with the label `pulldrill.behaviour` whether its containers serve
-//! until they are stopped or do their work and exit.
+//! Images with programs that the runtime has run those (`launch`). Of others nothing is executed: an image says
+//! with the label `pulldrill.behaviour` whether its containers serve until they are stopped or do their work and
+//! exit.
 
 use std::sync::Arc;
 
@@ -23,9 +24,20 @@ pub(super) struct Container {
     pub(super) started: Timestamp,
     /// When it is ready, if nothing happens.
     pub(super) ready_at: Timestamp,
-    /// When it exits by itself.
+    /// When it exits by itself, or has.
     pub(super) exits_at: Option<Timestamp>,
+    /// With which code it has, when it ran a program.
+    pub(super) code: Option<i32>,
+    /// With which code it ends when it is stopped.
+    pub(super) killed: i32,
     pub(super) ended: Option<Ended>,
+}
+
+impl Container {
+    /// It has been stopped, unless it had ended before.
+    pub(super) fn kill(&mut self, now: Timestamp) {
+        self.ended.get_or_insert(Ended { code: self.killed, at: now, failure: None });
+    }
 }
 
 /// How a container ended.
@@ -33,10 +45,15 @@ pub(super) struct Container {
 pub(super) struct Ended {
     pub(super) code: i32,
     pub(super) at: Timestamp,
+    /// Why it could not even start.
+    pub(super) failure: Option<String>,
 }
 
 impl Ended {
     pub(super) fn reason(&self) -> &'static str {
+        if self.failure.is_some() {
+            return "StartError";
+        }
         if self.code == 0 { "Completed" } else { "Error" }
     }
 }
@@ -62,7 +79,7 @@ impl Slot {
     /// Takes the present container away, to be replaced.
     pub(super) fn retire(&mut self, now: Timestamp) {
         if let Some(mut container) = self.current.take() {
-            container.ended.get_or_insert(Ended { code: 0, at: now });
+            container.kill(now);
             self.last = Some(container);
         }
     }
@@ -80,8 +97,9 @@ impl Slot {
         let Some(container) = &mut self.current else { return false };
         match container.exits_at {
             Some(at) if container.ended.is_none() && at <= now => {
-                let code = if container.image.architecture == "amd64" { 0 } else { 255 };
-                container.ended = Some(Ended { code, at });
+                let by_itself = if container.image.architecture == "amd64" { 0 } else { 255 };
+                let code = container.code.unwrap_or(by_itself);
+                container.ended = Some(Ended { code, at, failure: None });
                 true
             }
             _ => false,

@@ -90,6 +90,7 @@ impl Kubelet {
         };
         if let Some(present) = present
             && (!self.dialect.kubelet.ensure_secret_pulled
+                || present.preloaded
                 || self.access.allows(&reference, &present, &entries))
         {
             let message = self.dialect.text(Text::AlreadyPresent, &[("image", image)]);

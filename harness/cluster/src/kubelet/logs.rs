@@ -1,9 +1,11 @@
 //! What containers have written: a few lines each, kept until the pod goes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
 use parking_lot::Mutex;
 use pulldrill_clock::Timestamp;
+
+use crate::runtime::images::short_name;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,31 +20,104 @@ pub struct Line {
 #[derive(Debug, Default)]
 pub struct Logs(Mutex<HashMap<(String, String), Logged>>);
 
+/// How many lines are kept of one container; real ones are rotated away by size.
+const LINES: usize = 10_000;
+
+/// The longest line; what is longer is cut into several.
+const LONGEST: usize = 16 * 1024;
+
 #[derive(Debug, Default)]
 struct Logged {
-    current: Vec<Line>,
-    previous: Option<Vec<Line>>,
+    current: Written,
+    previous: Option<Written>,
+}
+
+/// What one container has written.
+#[derive(Debug, Default)]
+struct Written {
+    lines: VecDeque<Line>,
+    /// The number of the first line that is kept.
+    first: usize,
+    /// A line that has no end yet.
+    partial: Vec<u8>,
+}
+
+impl Written {
+    fn next(&self) -> usize {
+        self.first + self.lines.len()
+    }
+
+    fn push(&mut self, at: Timestamp, text: String) {
+        self.lines.push_back(Line { at, text });
+        if self.lines.len() > LINES {
+            self.lines.pop_front();
+            self.first += 1;
+        }
+    }
+
+    fn end_line(&mut self, at: Timestamp) {
+        let line = std::mem::take(&mut self.partial);
+        self.push(at, String::from_utf8_lossy(&line).into_owned());
+    }
 }
 
 impl Logs {
     /// The lines of a container, or of the one before it.
     #[must_use]
     pub fn lines(&self, uid: &str, container: &str, previous: bool) -> Option<Vec<Line>> {
-        let all = self.0.lock();
-        let logged = all.get(&(uid.to_owned(), container.to_owned()))?;
-        if previous { logged.previous.clone() } else { Some(logged.current.clone()) }
+        self.since(uid, container, previous, 0).map(|(_, lines)| lines)
     }
 
-    /// Begins the log of a new container.
+    /// The lines from a number on, and the number of the next.
+    #[must_use]
+    pub fn since(
+        &self,
+        uid: &str,
+        container: &str,
+        previous: bool,
+        from: usize,
+    ) -> Option<(usize, Vec<Line>)> {
+        let all = self.0.lock();
+        let logged = all.get(&(uid.to_owned(), container.to_owned()))?;
+        let written = if previous { logged.previous.as_ref()? } else { &logged.current };
+        let lines = written.lines.iter().skip(from.saturating_sub(written.first)).cloned().collect();
+        Some((written.next(), lines))
+    }
+
+    /// Begins the log of a new container. Its numbers go on where those of the one before it ended.
     pub(super) fn begin(&self, uid: &str, container: &str, at: Timestamp, lines: Vec<String>) {
         let mut all = self.0.lock();
-        let key = (uid.to_owned(), container.to_owned());
-        let lines = lines.into_iter().map(|text| Line { at, text }).collect();
-        match all.get_mut(&key) {
-            Some(logged) => logged.previous = Some(std::mem::replace(&mut logged.current, lines)),
-            None => {
-                all.insert(key, Logged { current: lines, previous: None });
+        let logged = all.entry((uid.to_owned(), container.to_owned()));
+        let logged = match logged {
+            Entry::Occupied(there) => {
+                let logged = there.into_mut();
+                let new = Written { first: logged.current.next(), ..Written::default() };
+                logged.previous = Some(std::mem::replace(&mut logged.current, new));
+                logged
             }
+            Entry::Vacant(free) => free.insert(Logged::default()),
+        };
+        for line in lines {
+            logged.current.push(at, line);
+        }
+    }
+
+    /// Takes in what a container writes; nothing at all is the end of its last line.
+    pub(super) fn append(&self, uid: &str, container: &str, at: Timestamp, bytes: &[u8]) {
+        let mut all = self.0.lock();
+        let Some(logged) = all.get_mut(&(uid.to_owned(), container.to_owned())) else { return };
+        let written = &mut logged.current;
+        for byte in bytes {
+            match byte {
+                b'\n' => written.end_line(at),
+                byte => written.partial.push(*byte),
+            }
+            if written.partial.len() >= LONGEST {
+                written.end_line(at);
+            }
+        }
+        if bytes.is_empty() && !written.partial.is_empty() {
+            written.end_line(at);
         }
     }
 
@@ -66,7 +141,7 @@ pub(super) fn first_words(image: &crate::puller::Image, arguments: &[String], ex
     }
     let name = image.labels.get("org.opencontainers.image.title");
     let version = image.labels.get("org.opencontainers.image.version");
-    let name = name.map_or_else(|| short_name(&image.reference), Clone::clone);
+    let name = name.map_or_else(|| short_name(&image.reference).to_owned(), Clone::clone);
     let version = version.map(|v| format!(" {v}")).unwrap_or_default();
     vec![format!("{name}{version} starting"), "listening on 0.0.0.0:8080".to_owned()]
 }
@@ -82,8 +157,33 @@ fn said(command: &[String]) -> Vec<String> {
     echoed.map(|text| text.trim_matches(['"', '\'']).to_owned()).into_iter().collect()
 }
 
-/// The last part of a repository: `payments-api`.
-fn short_name(reference: &str) -> String {
-    let last = reference.rsplit('/').next().unwrap_or(reference);
-    last.split([':', '@']).next().unwrap_or(last).to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_put_together_numbered_and_bounded() {
+        let (logs, at) = (Logs::default(), Timestamp::UNIX_EPOCH);
+        logs.begin("u", "c", at, vec!["first".to_owned()]);
+        logs.append("u", "c", at, b"sec");
+        let texts = |previous, from| {
+            let (next, lines) = logs.since("u", "c", previous, from).unwrap();
+            (next, lines.into_iter().map(|l| l.text).collect::<Vec<_>>())
+        };
+        assert_eq!(texts(false, 0), (1, vec!["first".to_owned()]));
+        logs.append("u", "c", at, b"ond\n\nlast");
+        logs.append("u", "c", at, b"");
+        assert_eq!(texts(false, 1), (4, vec!["second".to_owned(), String::new(), "last".to_owned()]));
+        logs.begin("u", "c", at, Vec::new());
+        assert_eq!(texts(true, 3).1, ["last"]);
+        assert_eq!(texts(false, 0), (4, Vec::new()));
+        for n in 0..LINES + 5 {
+            logs.append("u", "c", at, format!("{n}\n").as_bytes());
+        }
+        let (next, lines) = texts(false, 0);
+        assert_eq!((next, lines.len(), lines[0].as_str()), (4 + LINES + 5, LINES, "5"));
+        logs.append("u", "c", at, &vec![b'x'; 3 * LONGEST]);
+        assert_eq!(texts(false, next).1.len(), 3);
+        assert!(logs.since("u", "other", false, 0).is_none());
+    }
 }

@@ -11,8 +11,10 @@ mod access;
 mod backoff;
 mod conditions;
 mod container;
+mod environment;
 mod images;
 mod keyring;
+mod launch;
 mod logs;
 mod node;
 mod secrets;
@@ -41,6 +43,7 @@ use crate::{
     network::Network,
     puller::{Image, Puller},
     recorder::Recorder,
+    runtime::Runtime,
     store::{Event, Key, Stored},
 };
 use access::Access;
@@ -68,6 +71,8 @@ pub struct KubeletOptions {
     pub parallel_pulls: usize,
     /// Where the containers' lines go.
     pub logs: Arc<Logs>,
+    /// What runs in containers.
+    pub runtime: Arc<Runtime>,
     /// Gets the nodes' pullers, for whoever manages what nodes have stored.
     pub pullers: Pullers,
 }
@@ -113,6 +118,8 @@ enum What {
     Pulled(Box<Pulled>),
     /// A container has started.
     Started(Box<Todo>, Arc<Image>),
+    /// A container's main process has ended by itself.
+    Exited { container: String, id: String, code: i32 },
     /// The containers have stopped.
     Stopped,
     /// What was left of the pod has been cleared away.
@@ -128,6 +135,7 @@ struct Kubelet {
     recorder: Recorder,
     puller: Arc<Puller>,
     logs: Arc<Logs>,
+    runtime: Arc<Runtime>,
     node: Node,
     pods: HashMap<Key, Worker>,
     access: Access,
@@ -172,6 +180,7 @@ impl Kubelet {
             recorder,
             puller,
             logs: options.logs.clone(),
+            runtime: options.runtime.clone(),
             node,
             pods: HashMap::new(),
             access: Access::default(),
@@ -296,6 +305,9 @@ impl Controller for Kubelet {
         if let Some(mut worker) = self.pods.remove(key) {
             if worker.uid == uid {
                 match (&worker.stage, what) {
+                    (_, What::Exited { container, id, code }) => {
+                        self.exited(&mut worker, &container, &id, code);
+                    }
                     (Stage::Stopping, What::Stopped) => self.stopped(&mut worker, key, context),
                     (Stage::Stopping, What::Removed) => self.removed(&mut worker, key),
                     (Stage::Syncing(_), what) => self.resume(&mut worker, key, what, context),

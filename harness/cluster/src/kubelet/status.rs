@@ -26,6 +26,7 @@ impl View<'_> {
         let spec = &pod["spec"];
         let init = self.containers(spec, "initContainers");
         let mut app = self.containers(spec, "containers");
+        let added = self.containers(spec, "ephemeralContainers");
         let mut status = pod["status"].clone();
         if !status.is_object() {
             status = json!({});
@@ -51,6 +52,9 @@ impl View<'_> {
         if !init.is_empty() {
             status["initContainerStatuses"] = json!(init);
         }
+        if !added.is_empty() {
+            status["ephemeralContainerStatuses"] = json!(added);
+        }
         // A real kubelet lists them by name, whatever their order in the spec (seen on 1.20); not so the first ones.
         app.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
         status["containerStatuses"] = json!(app);
@@ -68,10 +72,10 @@ impl View<'_> {
     fn containers(&self, spec: &Value, list: &str) -> Vec<Value> {
         let pending = if has_any(spec, "initContainers") { "PodInitializing" } else { "ContainerCreating" };
         let all = spec[list].as_array().into_iter().flatten();
-        all.map(|container| self.container(container, pending, list == "initContainers")).collect()
+        all.map(|container| self.container(container, pending, list)).collect()
     }
 
-    fn container(&self, spec: &Value, pending: &str, init: bool) -> Value {
+    fn container(&self, spec: &Value, pending: &str, list: &str) -> Value {
         let slot = self.slot(spec);
         let current = slot.and_then(|s| s.current.as_ref());
         let name = spec["name"].as_str().unwrap_or_default();
@@ -92,7 +96,7 @@ impl View<'_> {
             "name": name,
             "state": state,
             "lastState": last_state.unwrap_or_else(|| json!({})),
-            "ready": self.is_ready(spec, init),
+            "ready": list != "ephemeralContainers" && self.is_ready(spec, list == "initContainers"),
             "restartCount": slot.map_or(0, |s| s.restarts),
             "image": current.map_or_else(|| spec["image"].as_str().unwrap_or_default(), |c| &c.image.reference),
             "imageID": current.map_or("", |c| &c.image.repo_digest),
@@ -100,6 +104,12 @@ impl View<'_> {
         });
         if let Some(container) = current {
             out["containerID"] = json!(container.id);
+        }
+        if list == "ephemeralContainers"
+            && let Some(fields) = out.as_object_mut()
+        {
+            // No probe ever tells.
+            fields.remove("started");
         }
         self.decorate(&mut out, spec, running.is_some());
         out
@@ -132,6 +142,9 @@ impl View<'_> {
             "reason": ended.reason(),
             "finishedAt": self.time(ended.at),
         });
+        if let Some(failure) = &ended.failure {
+            state["message"] = json!(failure);
+        }
         if let Some(container) = container {
             state["startedAt"] = json!(self.time(container.started));
             state["containerID"] = json!(container.id);

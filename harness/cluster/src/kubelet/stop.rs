@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Kubelet, What,
-    container::{Ended, Slot},
+    container::Slot,
     worker::{Stage, Worker},
 };
 use crate::{api::DeleteOptions, dialect::Text, engine::Context, recorder::Kind, store::Key};
@@ -35,9 +35,10 @@ impl Kubelet {
     /// The containers have stopped.
     pub(super) fn stopped(&self, worker: &mut Worker, key: &Key, context: &Context) {
         let now = self.clock.now();
+        self.runtime.remove_pod(&worker.uid);
         let mut any = false;
         for container in worker.slots.values_mut().filter_map(|slot| slot.current.as_mut()) {
-            container.ended.get_or_insert(Ended { code: 0, at: now });
+            container.kill(now);
             any = true;
         }
         let tells = self.dialect.pods.terminal_status;
@@ -74,6 +75,7 @@ impl Kubelet {
     pub(super) fn lost(&self, worker: &Worker) {
         if !matches!(worker.stage, Stage::Stopping | Stage::Gone) {
             self.say_killing(worker, worker.pod.value());
+            self.runtime.remove_pod(&worker.uid);
             self.logs.forget(&worker.uid, worker.slots.keys());
         }
     }
@@ -81,7 +83,7 @@ impl Kubelet {
     /// Announces that the running containers are stopped. True when there are any.
     fn say_killing(&self, worker: &Worker, pod: &Value) -> bool {
         let mut any = false;
-        for list in ["containers", "initContainers"] {
+        for list in ["containers", "initContainers", "ephemeralContainers"] {
             for container in pod["spec"][list].as_array().into_iter().flatten() {
                 let name = container["name"].as_str().unwrap_or_default();
                 if worker.slots.get(name).and_then(Slot::running).is_some() {

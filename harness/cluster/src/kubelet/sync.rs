@@ -10,9 +10,7 @@ use serde_json::Value;
 
 use super::{
     Done, Kubelet, What,
-    container::{Container, exit_time},
     images::Decision,
-    logs::first_words,
     secrets,
     status::View,
     worker::{Sandbox, Stage, Sync, Todo, Waiting, Worker},
@@ -20,7 +18,7 @@ use super::{
 use crate::{
     dialect::Text,
     engine::Context,
-    puller::{Image, words},
+    puller::Image,
     recorder::Kind,
     store::{Key, Stored},
 };
@@ -79,10 +77,10 @@ impl Kubelet {
                 }
             }
             What::Started(todo, image) => {
-                self.started(worker, &sync, &todo, image);
+                self.started(worker, key, &sync, &todo, image, context);
                 sync.change(self.clock.now());
             }
-            What::Stopped | What::Removed => {}
+            What::Exited { .. } | What::Stopped | What::Removed => {}
         }
         self.go_on(worker, key, sync, context);
     }
@@ -144,33 +142,27 @@ impl Kubelet {
             let path = todo.field_path();
             self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Killing", &message);
             worker.slot(&todo.name).retire(self.clock.now());
+            self.runtime.remove(&worker.uid, &todo.name);
             sync.change(self.clock.now());
         }
     }
 
-    fn started(&self, worker: &mut Worker, sync: &Sync, todo: &Todo, image: Arc<Image>) {
-        let now = self.clock.now();
+    fn started(
+        &self,
+        worker: &mut Worker,
+        key: &Key,
+        sync: &Sync,
+        todo: &Todo,
+        image: Arc<Image>,
+        context: &Context,
+    ) {
         let message = self.dialect.text(Text::Started, &[("container", &todo.name)]);
         let path = todo.field_path();
         self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Started", &message);
         worker.waiting.remove(&todo.name);
-        let number = worker.slot(&todo.name).restarts.to_string();
-        let exits_at = exit_time(&image, todo.init, now);
-        self.logs.begin(
-            &worker.uid,
-            &todo.name,
-            now,
-            first_words(&image, &todo.arguments, exits_at.is_some()),
-        );
-        worker.slots.entry(todo.name.clone()).or_default().start(Container {
-            id: format!("containerd://{}", words::hex_id(&[&worker.uid, &todo.name, &number])),
-            spec_image: todo.image.clone(),
-            image,
-            started: now,
-            ready_at: now + SignedDuration::from_secs(todo.ready_after),
-            exits_at,
-            ended: None,
-        });
+        let number = worker.slot(&todo.name).restarts;
+        let container = self.launch(worker, key, todo, image, number, context);
+        worker.slots.entry(todo.name.clone()).or_default().start(container);
     }
 
     /// Ends a sync and sets the time of the next one.
@@ -199,6 +191,7 @@ impl Kubelet {
         if let Some(change) = worker.next_change(now).map(|at| tick(at, self.relist)) {
             worker.due = Some(worker.due.map_or(change, |due| due.min(change)));
         }
+        self.look_again(worker, now);
     }
 
     /// Writes what is known now, if that differs from what is stored.
@@ -246,11 +239,21 @@ fn seconds(seconds: f64) -> SignedDuration {
     SignedDuration::try_from_secs_f64(seconds).unwrap_or(SignedDuration::ZERO)
 }
 
-/// The containers to be started now, the next one last. Init containers go one by one, and first.
+/// The containers to be started now, the next one last.
 fn to_start(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
+    let mut all = in_order(worker, pod);
+    // Those that were added for a look go first, whatever the others are doing, and only once.
+    let added = pod["spec"]["ephemeralContainers"].as_array().into_iter().flatten().rev();
+    let added = added.map(|container| Todo::of(container, "ephemeralContainers"));
+    all.extend(added.filter(|todo| worker.slot(&todo.name).current.is_none()));
+    all
+}
+
+/// Init containers go one by one, and first.
+fn in_order(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
     let spec = &pod["spec"];
     for container in spec["initContainers"].as_array().into_iter().flatten() {
-        let todo = Todo::of(container, true);
+        let todo = Todo::of(container, "initContainers");
         let slot = worker.slot(&todo.name);
         match slot.ended() {
             Some((_, ended)) if ended.code == 0 => {}
@@ -261,7 +264,7 @@ fn to_start(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
     }
     let containers = spec["containers"].as_array().into_iter().flatten();
     let mut all: Vec<Todo> = containers
-        .map(|container| Todo::of(container, false))
+        .map(|container| Todo::of(container, "containers"))
         .filter(|todo| match &worker.slot(&todo.name).current {
             None => true,
             Some(current) => current.ended.is_none() && current.spec_image != todo.image,
@@ -272,9 +275,9 @@ fn to_start(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
 }
 
 impl Todo {
-    fn of(container: &Value, init: bool) -> Self {
+    fn of(container: &Value, list: &'static str) -> Self {
         let text = |field: &str| container[field].as_str().unwrap_or_default().to_owned();
-        let list = |field: &str| -> Vec<String> {
+        let strings = |field: &str| -> Vec<String> {
             let all = container[field].as_array().into_iter().flatten();
             all.filter_map(|v| v.as_str().map(str::to_owned)).collect()
         };
@@ -283,8 +286,9 @@ impl Todo {
             image: text("image"),
             policy: text("imagePullPolicy"),
             ready_after: container["readinessProbe"]["initialDelaySeconds"].as_i64().unwrap_or_default(),
-            init,
-            arguments: [list("command"), list("args")].concat(),
+            list,
+            arguments: [strings("command"), strings("args")].concat(),
+            container: container.clone(),
         }
     }
 }

@@ -59,16 +59,23 @@ pub(super) struct Todo {
     pub(super) policy: String,
     /// Seconds until its readiness probe first asks.
     pub(super) ready_after: i64,
-    pub(super) init: bool,
+    /// Which list of the pod it is in.
+    pub(super) list: &'static str,
     /// Command and arguments, where the pod gives them.
     pub(super) arguments: Vec<String>,
+    /// All that the pod says of it.
+    pub(super) container: Value,
 }
 
 impl Todo {
     /// The part of the pod that events about this container name.
     pub(super) fn field_path(&self) -> String {
-        let list = if self.init { "initContainers" } else { "containers" };
-        format!("spec.{list}{{{}}}", self.name)
+        format!("spec.{}{{{}}}", self.list, self.name)
+    }
+
+    /// Whether it runs before the others, and to its end.
+    pub(super) fn init(&self) -> bool {
+        self.list == "initContainers"
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Reference;
 
 /// An image on a node.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
     /// The runtime's id of it: the digest of its configuration.
     pub id: String,
@@ -25,6 +25,14 @@ pub struct Image {
     pub labels: BTreeMap<String, String>,
     /// Entry point and arguments of its configuration.
     pub command: Vec<String>,
+    /// The entry point alone.
+    pub entrypoint: Vec<String>,
+    /// The variables of its configuration: `NAME=value`.
+    pub environment: Vec<String>,
+    /// The directory that its programs start in.
+    pub directory: String,
+    /// Whether it was put there without a pull, so that nobody's credentials are asked for.
+    pub preloaded: bool,
     /// The architecture it was built for.
     pub architecture: String,
 }
@@ -89,7 +97,8 @@ pub(super) fn describe(
     };
     let settings = &config["config"];
     let labels = settings["Labels"].as_object().into_iter().flatten();
-    let mut command = strings(&settings["Entrypoint"]);
+    let entrypoint = strings(&settings["Entrypoint"]);
+    let mut command = entrypoint.clone();
     command.extend(strings(&settings["Cmd"]));
     Image {
         id: config_digest.to_owned(),
@@ -98,6 +107,10 @@ pub(super) fn describe(
         size,
         labels: labels.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect(),
         command,
+        entrypoint,
+        environment: strings(&settings["Env"]),
+        preloaded: false,
+        directory: settings["WorkingDir"].as_str().unwrap_or_default().to_owned(),
         architecture: config["architecture"].as_str().unwrap_or_default().to_owned(),
     }
 }

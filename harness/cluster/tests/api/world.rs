@@ -57,13 +57,21 @@ impl World {
     }
 
     pub(crate) async fn with_clock(clock: Clock) -> Self {
+        Self::with(clock, &[]).await
+    }
+
+    pub(crate) async fn with_nodes(nodes: &[&str]) -> Self {
+        Self::with(Clock::live(), nodes).await
+    }
+
+    async fn with(clock: Clock, nodes: &[&str]) -> Self {
         let stop = CancellationToken::new();
         let cluster = Cluster::start(ClusterOptions {
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
             clock: clock.clone(),
             seed: 1,
             dialect: Dialect::named("k8s-1.36-containerd-2.1").unwrap(),
-            nodes: Vec::new(),
+            nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             network: Network::default(),
             registry_authorities: Vec::new(),
             stop: stop.clone(),

@@ -29,6 +29,8 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, server: Server
     accept(listener, TlsAcceptor::from(tls), &server, &connections).await;
     connections.close();
     connections.wait().await;
+    server.sessions.close();
+    server.sessions.wait().await;
 }
 
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor, server: &Server, connections: &TaskTracker) {
@@ -66,15 +68,19 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, server: Server) {
     };
     let user = Certified::of(stream.get_ref().1.peer_certificates().unwrap_or_default(), &server.clients);
     let stop = server.stop.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let stream = Impatient::new(stream, UNREAD);
+    let patient = stream.patient();
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let (server, user) = (server.clone(), user.clone());
+        request.extensions_mut().insert(patient.clone());
         async move { Ok::<_, Infallible>(dispatch::handle(&server, user, request).await) }
     });
-    let io = TokioIo::new(Impatient::new(stream, UNREAD));
+    let io = TokioIo::new(stream);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(io, service);
+        .serve_connection(io, service)
+        .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -1,11 +1,11 @@
 //! From a request to its handler: who asks, whether they may, and what the path is about.
 
-use http::{HeaderMap, Method, Request, request::Parts};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
     Reply, Server, body, discovery, list, options::Query, patch, read, reply, request_info::RequestInfo,
-    reviews, roots, route, route::Target, subresources, watch, write,
+    reviews, roots, route, route::Target, slow::Patient, subresources, watch, write,
 };
 use crate::api::{Attributes, Certified, Status, User};
 
@@ -29,6 +29,10 @@ pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     /// The whole body.
     pub(super) body: bytes::Bytes,
+    /// The connection, for who takes it over.
+    pub(super) upgrade: Option<OnUpgrade>,
+    /// What makes the connection wait for a client that does not read.
+    pub(super) patient: Option<Patient>,
 }
 
 impl Asked {
@@ -42,12 +46,17 @@ impl Asked {
 }
 
 /// Answers one request.
-pub(super) async fn handle(server: &Server, certified: Certified, request: Request<Incoming>) -> Reply {
+pub(super) async fn handle(
+    server: &Server,
+    certified: Certified,
+    mut request: Request<Incoming>,
+) -> Reply {
+    let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
     let (parts, incoming) = request.into_parts();
     let line = format!("{} {}", parts.method, parts.uri);
     let uri = parts.uri.to_string();
     let (who, answered) = match asked(server, certified, parts, incoming).await {
-        Ok(asked) => (asked.who(), answer(server, &asked).await),
+        Ok(asked) => (asked.who(), answer(server, &Asked { upgrade, ..asked }).await),
         // Who can't be made sense of is told so in plain text.
         Err(status) if status.code == 500 => {
             let message = format!("Internal Server Error: {uri:?}: {}\n", status.message);
@@ -75,8 +84,10 @@ async fn asked(
         query: Query::new(parts.uri.query().unwrap_or_default()),
         path: parts.uri.path().to_owned(),
         method: parts.method,
+        patient: parts.extensions.get::<Patient>().cloned(),
         headers: parts.headers,
         body,
+        upgrade: None,
     })
 }
 
@@ -108,6 +119,8 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
         return reviews::answer(server, asked, &target);
     }
     let allowed = match &target.subresource {
+        // Before 1.23 it had to be switched on.
+        Some(name) if name == "ephemeralcontainers" && server.legacy() => return Err(Status::no_such_path()),
         Some(name) => match target.resource.subresource(name) {
             Some(subresource) => subresource.verbs.iter().any(|v| v == verb),
             None => return Err(Status::no_such_path()),

@@ -7,12 +7,9 @@ use futures::stream;
 use pulldrill_clock::{Timestamp, real};
 use serde_json::Value;
 
-use super::{Reply, Server, dispatch::Asked, options::Query, reply, route::Target};
+use super::{Reply, Server, containers, dispatch::Asked, options::Query, reply, route::Target};
 use crate::{
-    api::{
-        LogLine, Status,
-        json::{items, text},
-    },
+    api::{Errors, LogLine, Status, json::text},
     store::Key,
 };
 
@@ -24,7 +21,8 @@ const LOOK: Duration = Duration::from_millis(200);
 struct Wanted {
     since: Option<Timestamp>,
     tail: Option<usize>,
-    limit: Option<usize>,
+    /// How many bytes at most.
+    limit: usize,
     timestamps: bool,
 }
 
@@ -33,80 +31,72 @@ pub(super) fn log(server: &Server, asked: &Asked, target: &Target) -> Result<Rep
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let pod = server.api.get("pods", &key)?;
     let pod = pod.value();
-    let container = container(pod, &asked.query)?;
-    let wanted = wanted(server, &asked.query)?;
+    let mut wanted = wanted(server, &asked.query, &key.name)?;
+    let container = containers::choose(pod, asked.query.text("container"))?;
     if text(&pod["spec"]["nodeName"]).is_empty() {
         return Ok(reply::text(204, ""));
     }
     let previous = asked.query.flag("previous");
     state(pod, &container, previous)?;
     let uid = text(&pod["metadata"]["uid"]).to_owned();
-    let lines = server.logs.lines(&uid, &container, previous).unwrap_or_default();
+    let (told, lines) = server.logs.lines(&uid, &container, previous, 0).unwrap_or_default();
     let shown = select(&lines, &wanted);
+    wanted.limit -= shown.len();
     if !asked.query.flag("follow") || previous {
         return Ok(reply::bytes(200, "text/plain", shown));
     }
-    let follow = Follow {
-        ready: VecDeque::from([shown]),
-        server: server.clone(),
-        key,
-        told: lines.len(),
-        timestamps: wanted.timestamps,
-        uid,
-        container,
-    };
+    let follow =
+        Follow { ready: VecDeque::from([shown]), server: server.clone(), key, told, wanted, uid, container };
     Ok(reply::stream("text/plain", stream::unfold(follow, Follow::next)))
 }
 
-fn wanted(server: &Server, query: &Query) -> Result<Wanted, Status> {
+/// Reads and judges the options (`ValidatePodLogOptions` in Kubernetes' core validation).
+fn wanted(server: &Server, query: &Query, pod: &str) -> Result<Wanted, Status> {
     let size = |n: i64| usize::try_from(n).unwrap_or(0);
-    let since = match query.number("sinceSeconds")? {
-        Some(seconds) => Some(server.clock().shown_now() - pulldrill_clock::seconds(seconds)),
-        None => query.text("sinceTime").parse().ok(),
+    let [tail, limit, seconds] = ["tailLines", "limitBytes", "sinceSeconds"].map(|name| query.number(name));
+    let (tail, limit, seconds) = (tail?, limit?, seconds?);
+    let time = query.get("sinceTime").filter(|time| !time.is_empty());
+    let time: Option<Timestamp> = match time.map(str::parse) {
+        Some(Err(_)) => {
+            let text = query.text("sinceTime");
+            let message = format!(
+                "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\""
+            );
+            return Err(Status::bad_request(message));
+        }
+        Some(Ok(time)) => Some(time),
+        None => None,
     };
+    let mut errors = Errors::default();
+    if let Some(tail) = tail.filter(|n| *n < 0) {
+        errors.invalid("tailLines", &tail.into(), "must be greater than or equal to 0");
+    }
+    if let Some(limit) = limit.filter(|n| *n < 1) {
+        errors.invalid("limitBytes", &limit.into(), "must be greater than 0");
+    }
+    match seconds {
+        Some(_) if time.is_some() => {
+            errors.forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified");
+        }
+        Some(seconds @ ..1) => errors.invalid("sinceSeconds", &seconds.into(), "must be greater than 0"),
+        _ => {}
+    }
+    let errors = errors.into_vec();
+    if !errors.is_empty() {
+        return Err(Status::invalid_kind("", "PodLogOptions", pod, &errors));
+    }
+    let ago = |seconds| server.clock().shown_now() - pulldrill_clock::seconds(seconds);
     Ok(Wanted {
-        since,
-        tail: query.number("tailLines")?.map(size),
-        limit: query.number("limitBytes")?.map(size),
+        since: seconds.map(ago).or(time),
+        tail: tail.map(size),
+        limit: limit.map_or(usize::MAX, size),
         timestamps: query.flag("timestamps"),
     })
 }
 
-/// The name of the container that is meant.
-fn container(pod: &Value, query: &Query) -> Result<String, Status> {
-    let pod_name = text(&pod["metadata"]["name"]);
-    let names = |list: &str| items(&pod["spec"][list]).iter().map(|c| text(&c["name"]).to_owned());
-    let all: Vec<String> = names("containers").collect();
-    let initial: Vec<String> = names("initContainers").collect();
-    let wanted = query.text("container");
-    if wanted.is_empty() {
-        if let [only] = all.as_slice() {
-            return Ok(only.clone());
-        }
-        let mut choices = format!("choose one of: [{}]", all.join(" "));
-        if !initial.is_empty() {
-            choices += &format!(" or one of the init containers: [{}]", initial.join(" "));
-        }
-        let message = format!("a container name must be specified for pod {pod_name}, {choices}");
-        return Err(Status::bad_request(message));
-    }
-    if all
-        .iter()
-        .chain(&initial)
-        .chain(&names("ephemeralContainers").collect::<Vec<_>>())
-        .any(|n| n == wanted)
-    {
-        return Ok(wanted.to_owned());
-    }
-    Err(Status::bad_request(format!("container {wanted} is not valid for pod {pod_name}")))
-}
-
 /// Refuses when the container has not run yet.
 fn state(pod: &Value, container: &str, previous: bool) -> Result<(), Status> {
-    let status = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"]
-        .iter()
-        .flat_map(|list| items(&pod["status"][*list]))
-        .find(|s| s["name"] == container);
+    let status = containers::status(pod, container);
     let name = text(&pod["metadata"]["name"]);
     let waits = |why: &str| {
         let message = format!("container {container:?} in pod {name:?} is waiting to start: {why}");
@@ -145,9 +135,7 @@ fn select(lines: &[LogLine], wanted: &Wanted) -> Bytes {
         lines = lines.split_off(lines.len().saturating_sub(tail));
     }
     let mut text: Vec<u8> = lines.iter().flat_map(|l| line(l, wanted.timestamps).into_bytes()).collect();
-    if let Some(limit) = wanted.limit {
-        text.truncate(limit);
-    }
+    text.truncate(wanted.limit);
     text.into()
 }
 
@@ -158,7 +146,7 @@ struct Follow {
     uid: String,
     container: String,
     told: usize,
-    timestamps: bool,
+    wanted: Wanted,
     ready: VecDeque<Bytes>,
 }
 
@@ -168,10 +156,16 @@ impl Follow {
             if let Some(piece) = self.ready.pop_front() {
                 return Some((piece, self));
             }
+            if self.wanted.limit == 0 {
+                return None;
+            }
             let runs = self.runs();
-            let lines = self.server.logs.lines(&self.uid, &self.container, false)?;
-            let new: String = lines.iter().skip(self.told).map(|l| line(l, self.timestamps)).collect();
-            self.told = self.told.max(lines.len());
+            let (told, lines) = self.server.logs.lines(&self.uid, &self.container, false, self.told)?;
+            self.told = told;
+            let mut new: Vec<u8> =
+                lines.iter().flat_map(|l| line(l, self.wanted.timestamps).into_bytes()).collect();
+            new.truncate(self.wanted.limit);
+            self.wanted.limit -= new.len();
             if !new.is_empty() {
                 self.ready.push_back(new.into());
                 continue;
@@ -188,8 +182,7 @@ impl Follow {
 
     fn runs(&self) -> bool {
         let Some(pod) = self.server.api.store().get("pods", &self.key) else { return false };
-        let statuses = items(&pod.value()["status"]["containerStatuses"]);
-        pod.meta("uid") == self.uid
-            && statuses.iter().any(|s| s["name"] == *self.container && s["state"]["running"].is_object())
+        let status = containers::status(pod.value(), &self.container);
+        pod.meta("uid") == self.uid && status.is_some_and(|s| s["state"]["running"].is_object())
     }
 }

@@ -6,6 +6,7 @@
 
 mod body;
 mod connection;
+mod containers;
 mod discovery;
 mod dispatch;
 mod list;
@@ -21,6 +22,7 @@ mod reviews;
 mod roots;
 mod route;
 mod slow;
+mod stream;
 mod subresources;
 mod tokens;
 mod transform;
@@ -32,12 +34,13 @@ use std::sync::Arc;
 use pulldrill_clock::Clock;
 use pulldrill_tls::Clients;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use connection::serve;
 use reply::Reply;
 
 use super::{Access, Api, LogSource};
+use crate::streams::Containers;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -54,6 +57,10 @@ pub struct Server {
     pub address: Arc<str>,
     /// Where the output of containers comes from.
     pub logs: Arc<dyn LogSource>,
+    /// How clients reach into containers.
+    pub containers: Arc<dyn Containers>,
+    /// The connections that streams have taken over.
+    pub sessions: TaskTracker,
     /// Ends connections and watches.
     pub stop: CancellationToken,
 }

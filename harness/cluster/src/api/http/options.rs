@@ -24,6 +24,11 @@ impl Query {
         self.get(name).unwrap_or_default()
     }
 
+    /// All values of a name.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect()
+    }
+
     /// Whether a flag is set.
     pub(super) fn flag(&self, name: &str) -> bool {
         matches!(self.text(name), "1" | "true" | "True" | "TRUE")

@@ -4,6 +4,10 @@ use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,17 +15,26 @@ use std::{
 use pulldrill_clock::real;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// When it is set, a connection's writes wait for ever after all.
+pub(super) type Patient = Arc<AtomicBool>;
+
 /// A connection whose writes can't wait for ever.
 pub(super) struct Impatient<T> {
     inner: T,
     patience: Duration,
+    patient: Patient,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl<T> Impatient<T> {
     /// Wraps a connection; `patience` is how long the other end may leave it full.
     pub(super) fn new(inner: T, patience: Duration) -> Self {
-        Self { inner, patience, waiting: None }
+        Self { inner, patience, patient: Patient::default(), waiting: None }
+    }
+
+    /// What makes it wait for ever.
+    pub(super) fn patient(&self) -> Patient {
+        self.patient.clone()
     }
 
     /// Turns a pending write into an error when it has been pending too long.
@@ -29,6 +42,9 @@ impl<T> Impatient<T> {
         if poll.is_ready() {
             self.waiting = None;
             return poll;
+        }
+        if self.patient.load(Ordering::Relaxed) {
+            return Poll::Pending;
         }
         let patience = self.patience;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(real::sleep(patience)));
@@ -86,6 +102,10 @@ mod tests {
         let far = reader.await.unwrap().unwrap();
         let refused = near.write_all(&[7; 100]).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+        near.patient().store(true, Ordering::Relaxed);
+        near.waiting = None;
+        let waits = real::timeout(Duration::from_millis(60), near.write_all(&[7; 100])).await;
+        assert!(waits.is_none());
         drop(far);
     }
 }

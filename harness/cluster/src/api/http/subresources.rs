@@ -11,6 +11,7 @@ use super::{
     patch::{Kind, check_options},
     reply,
     route::Target,
+    stream,
     tokens,
     write::write_options,
 };
@@ -39,7 +40,7 @@ pub(super) async fn answer(server: &Server, asked: &Asked, target: &Target) -> R
         "eviction" => eviction(server, asked, target),
         "binding" => binding(server, asked, target),
         "token" => tokens::create(server, asked, target),
-        "exec" | "attach" | "portforward" => stream(server, target),
+        "exec" | "attach" | "portforward" => stream::open(server, asked, target),
         _ => Err(Status::no_such_path()),
     }
 }
@@ -182,18 +183,4 @@ fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Sta
         Ok(pod)
     })?;
     Ok(created())
-}
-
-/// Streams into containers: what can be said without one.
-fn stream(server: &Server, target: &Target) -> Result<Reply, Status> {
-    let key = target.key().ok_or_else(Status::no_such_path)?;
-    let pod = server.api.get("pods", &key)?;
-    if text(&pod.value()["spec"]["nodeName"]).is_empty() {
-        return Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)));
-    }
-    let message = format!(
-        "{} is not supported by this cluster: its containers are simulated",
-        target.subresource.as_deref().unwrap_or_default()
-    );
-    Err(Status::new(501, "NotImplemented", message))
 }

@@ -1,5 +1,6 @@
 //! What the API refuses to store, in its own words.
 
+mod ephemeral;
 mod pod;
 mod rbac;
 mod secret;
@@ -17,7 +18,15 @@ use crate::resources::Resource;
 /// Complaints about an object that is to be created.
 pub(super) fn new_object(resource: &Resource, object: &Value, errors: &mut Errors) {
     names::check_name(resource, &object["metadata"]["name"], errors);
+    if resource.store == "pods" {
+        ephemeral::none_yet(object, errors);
+    }
     content(resource, object, errors);
+}
+
+/// Complaints about a change of a pod's ephemeral containers.
+pub(super) fn changed_ephemeral(old: &Value, new: &Value, errors: &mut Errors) {
+    ephemeral::change(old, new, errors);
 }
 
 /// Complaints about a change.

@@ -73,7 +73,8 @@ fn volumes_are_sound(path: &str, spec: &Value, errors: &mut Errors) {
     }
 }
 
-fn container(path: &str, container: &Value, volumes: &BTreeSet<&str>, errors: &mut Errors) {
+/// Complaints about one container.
+pub(super) fn container(path: &str, container: &Value, volumes: &BTreeSet<&str>, errors: &mut Errors) {
     let image = &container["image"];
     if text(image).is_empty() {
         errors.required(format!("{path}.image"), "");
@@ -163,7 +164,7 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
 }
 
 /// What the two specs don't have in common, field by field.
-fn difference(old: &Value, new: &Value) -> String {
+pub(super) fn difference(old: &Value, new: &Value) -> String {
     let keys: BTreeSet<&String> =
         [old, new].iter().filter_map(|v| v.as_object()).flat_map(serde_json::Map::keys).collect();
     let mut text = String::new();

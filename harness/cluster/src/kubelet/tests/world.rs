@@ -63,6 +63,7 @@ impl World {
             authorities: vec![fake.pem().to_owned()],
             parallel_pulls: 1,
             logs: logs.clone(),
+            runtime: Arc::new(crate::runtime::Runtime::new(clock.clone())),
             pullers: super::super::Pullers::default(),
         };
         let controllers = kubelets(&options, &["node-1".to_owned()]).unwrap();

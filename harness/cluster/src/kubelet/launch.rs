@@ -1,0 +1,129 @@
+//! Handing a container to the runtime, and taking in its end.
+
+use std::sync::Arc;
+
+use pulldrill_clock::Timestamp;
+
+use super::{
+    Done, Kubelet, What,
+    container::{BEHAVIOUR, Container, Ended, exit_time},
+    environment,
+    logs::first_words,
+    worker::{Todo, Worker},
+};
+use crate::{
+    engine::{Context, Outcome},
+    puller::{Image, words},
+    runtime::{
+        container::{KILLED, Spec},
+        images::{self, HTTP},
+    },
+    store::Key,
+};
+
+/// Where an image's program listens when it serves and says nothing else.
+const PORT: u16 = 8080;
+
+impl Kubelet {
+    /// Starts a container. Images with programs of ours run them; what others do is told by their label.
+    pub(super) fn launch(
+        &self,
+        worker: &Worker,
+        key: &Key,
+        todo: &Todo,
+        image: Arc<Image>,
+        number: u32,
+        context: &Context,
+    ) -> Container {
+        let now = self.clock.now();
+        let id = words::hex_id(&[&worker.uid, &todo.name, &number.to_string()]);
+        let exits_at = exit_time(&image, todo.init(), now);
+        let words = first_words(&image, &todo.arguments, exits_at.is_some());
+        let spec = self.spec(worker, todo, &id, &image, exits_at.is_some());
+        let (container, start) = self.runtime.create(&worker.uid, &todo.name, spec);
+        let mut made = Container {
+            id: format!("containerd://{id}"),
+            spec_image: todo.image.clone(),
+            image,
+            started: now,
+            ready_at: now + pulldrill_clock::SignedDuration::from_secs(todo.ready_after),
+            exits_at,
+            code: None,
+            killed: 0,
+            ended: None,
+        };
+        if !container.runs() {
+            self.logs.begin(&worker.uid, &todo.name, now, words);
+            return made;
+        }
+        self.logs.begin(&worker.uid, &todo.name, now, Vec::new());
+        (made.exits_at, made.killed) = (None, KILLED);
+        if let Some(why) = container.start_error() {
+            made.ended = Some(Ended { code: 128, at: now, failure: Some(why) });
+            return made;
+        }
+        let (uid, name, id) = (worker.uid.clone(), todo.name.clone(), made.id.clone());
+        context.start(key.clone(), move |busy| async move {
+            let running = container.run(start);
+            drop(busy);
+            let (code, busy) = running.await;
+            let what = What::Exited { container: name, id, code };
+            (Box::new(Done { uid, what }) as Outcome, busy)
+        });
+        made
+    }
+
+    fn spec(&self, worker: &Worker, todo: &Todo, id: &str, image: &Arc<Image>, exits: bool) -> Spec {
+        let (pod, container) = (worker.pod.value(), &todo.container);
+        let flag = |name: &str| container[name].as_bool().unwrap_or_default();
+        let list = |name: &str| -> Vec<String> {
+            let all = container[name].as_array().into_iter().flatten();
+            all.filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        };
+        let directory = container["workingDir"].as_str().unwrap_or(&image.directory);
+        let hostname = pod["spec"]["hostname"].as_str().or(pod["metadata"]["name"].as_str());
+        let address = worker.sandbox.as_ref().map_or("", |sandbox| sandbox.address.as_str());
+        let serves = !exits
+            && images::programs(image).is_none()
+            && image.labels.get(BEHAVIOUR).is_none_or(|b| b != "exit");
+        let port = image.labels.get(HTTP).and_then(|port| port.parse().ok());
+        let (logs, clock) = (self.logs.clone(), self.clock.clone());
+        let (uid, name) = (worker.uid.clone(), todo.name.clone());
+        Spec {
+            id: id.to_owned(),
+            command: list("command"),
+            arguments: list("args"),
+            variables: environment::variables(self.api.store(), pod, container, image, address),
+            directory: directory.to_owned(),
+            hostname: hostname.unwrap_or_default().chars().take(63).collect(),
+            stdin: flag("stdin"),
+            stdin_once: flag("stdinOnce"),
+            tty: flag("tty"),
+            log: Arc::new(move |bytes| logs.append(&uid, &name, clock.now(), bytes)),
+            http: port.or(serves.then_some(PORT)),
+            image: image.clone(),
+        }
+    }
+
+    /// Takes in that a main process has ended.
+    pub(super) fn exited(&self, worker: &mut Worker, name: &str, id: &str, code: i32) {
+        let now = self.clock.now();
+        let slot = worker.slot(name);
+        let Some(container) = slot.current.as_mut().filter(|c| c.id == id && c.ended.is_none()) else {
+            return;
+        };
+        container.exits_at = Some(now);
+        container.code = Some(code);
+        self.runtime.remove(&worker.uid, name);
+        self.look_again(worker, now);
+    }
+
+    /// Has the pod looked at again when the node next looks at its containers, if one has ended unseen.
+    pub(super) fn look_again(&self, worker: &mut Worker, now: Timestamp) {
+        let unseen = worker.slots.values().any(|slot| slot.running().is_some_and(|c| c.code.is_some()));
+        if unseen {
+            let at = super::sync::tick(now, self.relist);
+            worker.due = Some(worker.due.map_or(at, |due| due.min(at)));
+        }
+    }
+}

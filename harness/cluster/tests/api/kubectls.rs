@@ -1,0 +1,140 @@
+//! Unmodified kubectls, old and new, with streams into containers.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use pulldrill_cluster::Principal;
+
+use crate::{programs::kubectls, streams::with_pod, world::World};
+
+struct Kubectl<'a> {
+    program: &'a Path,
+    kubeconfig: &'a Path,
+}
+
+impl Kubectl<'_> {
+    /// Code, output, errors.
+    fn run(&self, arguments: &[&str], input: &[u8]) -> (Option<i32>, Vec<u8>, String) {
+        let cache = self.kubeconfig.with_file_name("cache");
+        let mut child = Command::new(self.program)
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig)
+            .arg("--cache-dir")
+            .arg(cache)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let output = child.wait_with_output().unwrap();
+        feeding.join().unwrap();
+        (output.status.code(), output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// Every kubectl, against a world of its own.
+async fn each(test: impl Fn(&str, &Kubectl<'_>) + Send + Sync + Copy + 'static) {
+    for (version, program) in kubectls() {
+        let world: World = with_pod().await;
+        let dir = tempfile::tempdir().unwrap();
+        let kubeconfig = dir.path().join("config");
+        std::fs::write(&kubeconfig, world.cluster.kubeconfig(Principal::Admin)).unwrap();
+        let run = move || {
+            let kubectl = Kubectl { program: &program, kubeconfig: &kubeconfig };
+            test(&version, &kubectl);
+            drop(dir);
+        };
+        tokio::task::spawn_blocking(run).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exec_runs_commands() {
+    each(|version, kubectl| {
+        let exec = |more: &[&str], input: &[u8]| {
+            let mut arguments = vec!["exec", "box", "-c", "box"];
+            arguments.extend(more);
+            kubectl.run(&arguments, input)
+        };
+        assert_eq!(exec(&["--", "echo", "hi"], b""), (Some(0), b"hi\n".to_vec(), String::new()), "{version}");
+        let (code, out, err) = exec(&["--", "sh", "-c", "echo out; echo err >&2; exit 3"], b"");
+        assert_eq!((code, out.as_slice()), (Some(3), &b"out\n"[..]), "{version}: {err}");
+        assert!(
+            err.contains("err\n") && err.contains("command terminated with exit code 3"),
+            "{version}: {err}"
+        );
+        let blob: Vec<u8> = (0..1_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let (code, out, err) = exec(&["-i", "--", "cat"], &blob);
+        assert!(code == Some(0) && out == blob, "{version}: {} bytes came back: {err}", out.len());
+        let (code, _, err) = exec(&["--", "nope"], b"");
+        assert_eq!(code, Some(1), "{version}");
+        assert!(
+            err.contains("exec: \"nope\": executable file not found in $PATH: unknown"),
+            "{version}: {err}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cp_copies_both_ways() {
+    each(|version, kubectl| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let blob: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        std::fs::create_dir_all(path("in/sub")).unwrap();
+        std::fs::write(path("in/blob"), &blob).unwrap();
+        std::fs::write(path("in/sub/text"), "text").unwrap();
+        for (from, to) in
+            [(path("in"), "box:/tmp/there".to_owned()), ("box:/tmp/there".to_owned(), path("out"))]
+        {
+            let (code, _, err) = kubectl.run(&["cp", "-c", "box", &from, &to], b"");
+            assert_eq!(code, Some(0), "{version}: {from} to {to}: {err}");
+        }
+        assert!(std::fs::read(path("out/blob")).unwrap() == blob, "{version}");
+        assert_eq!(std::fs::read(path("out/sub/text")).unwrap(), b"text", "{version}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_with_a_terminal_or_input_runs_and_goes() {
+    each(|version, kubectl| {
+        let run = ["run", "once", "--image=busybox:1", "--restart=Never", "--rm", "-i", "--"];
+        let script = ["sh", "-c", "read x; echo got $x; exit 6"];
+        let (code, out, err) = kubectl.run(&[&run[..], &script].concat(), b"line\n");
+        let out = String::from_utf8(out).unwrap();
+        assert!(code == Some(6) && out.contains("got line\n"), "{version}: {code:?} {out} {err}");
+        assert!(out.contains("pod \"once\" deleted"), "{version}: {out}");
+        let (_, out, err) = kubectl.run(&["logs", "box", "-c", "box", "--tail=1"], b"");
+        assert_eq!((out.as_slice(), err.as_str()), (&b"second\n"[..], ""), "{version}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_are_added_for_a_look() {
+    each(|version, kubectl| {
+        if version == "1.20" {
+            // It sends an object that later servers don't know.
+            return;
+        }
+        let debug = ["debug", "box", "--image=busybox:1", "--target=web", "-c", "look", "-i", "--"];
+        let (code, out, err) =
+            kubectl.run(&[&debug[..], &["sh", "-c", "read x; echo saw $x"]].concat(), b"it\n");
+        let out = String::from_utf8(out).unwrap();
+        assert!(code == Some(0) && out.contains("saw it\n"), "{version}: {out} {err}");
+        let again = ["debug", "box", "--image=busybox:1", "--target=none", "-c", "other"];
+        let (code, _, err) = kubectl.run(&again, b"");
+        assert_eq!(code, Some(1));
+        assert!(err.contains("targetContainerName: Not found: \"none\""), "{version}: {err}");
+    })
+    .await;
+}
