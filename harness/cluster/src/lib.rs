@@ -30,4 +30,4 @@ mod scheduler;
 pub mod schema;
 pub mod store;
 
-pub use cluster::{Cluster, ClusterError, ClusterOptions, Principal};
+pub use cluster::{Cluster, ClusterError, ClusterOptions, Parts, Principal};

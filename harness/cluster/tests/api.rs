@@ -3,6 +3,8 @@
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/bare.rs"]
+mod bare;
 #[path = "api/discovery.rs"]
 mod discovery;
 #[path = "api/hostile.rs"]

@@ -1,6 +1,7 @@
 //! The commands, one module for each kind.
 
 mod catalogue;
+mod cluster;
 mod detach;
 mod doctor;
 mod down;
@@ -18,7 +19,7 @@ mod up;
 use clap::CommandFactory;
 
 use crate::{
-    args::{Args, Command, Common, Registry},
+    args::{Args, Cluster, Command, Common, Registry},
     client::Client,
     exit::{Exit, Failure, Outcome},
     folder::Folder,
@@ -83,6 +84,7 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
             tools::registry_image(&ground, &name, binary.as_deref()).await
         }
         Command::Registry(Registry::Log(log)) => tools::registry_log(&ground, &log).await,
+        Command::Cluster(Cluster::Serve(args)) => cluster::serve(&ground, &args).await,
         Command::Image(image) => tools::image(&ground, &image).await,
         Command::Ecr(ecr) => tools::ecr(&ground, &ecr).await,
         Command::Clock { action } => tools::clock(&ground, action.as_ref()).await,

@@ -50,7 +50,7 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     }
     priority(api, resource, object)?;
     tolerations(&mut object["spec"]);
-    if api.options().admission {
+    if api.options().service_accounts {
         service_account(api, resource, object)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect, network::Network};
+use pulldrill_cluster::{Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
@@ -57,8 +57,12 @@ impl World {
     }
 
     pub(crate) async fn with_clock(clock: Clock) -> Self {
+        Self::with_parts(clock, Parts::All).await
+    }
+
+    pub(crate) async fn with_parts(clock: Clock, parts: Parts) -> Self {
         let stop = CancellationToken::new();
-        let cluster = Cluster::start(ClusterOptions {
+        let options = ClusterOptions {
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
             clock: clock.clone(),
             seed: 1,
@@ -67,9 +71,8 @@ impl World {
             network: Network::default(),
             registry_authorities: Vec::new(),
             stop: stop.clone(),
-        })
-        .await
-        .unwrap();
+        };
+        let cluster = Cluster::start_with(options, parts).await.unwrap();
         let world = Self { cluster, clock, _stop: stop.clone().drop_guard(), stop };
         world.clock.idle().await;
         world

@@ -16,8 +16,13 @@ impl Tokens {
     /// Makes a token.
     pub(super) fn issue(&self, user: User, expires: Timestamp) -> String {
         let token = secret::token();
-        self.0.write().insert(digest(&token), (user, expires));
+        self.accept(&token, user, expires);
         token
+    }
+
+    /// Takes a token that somebody else has made.
+    pub(super) fn accept(&self, token: &str, user: User, expires: Timestamp) {
+        self.0.write().insert(digest(token), (user, expires));
     }
 
     /// Whose token this is, if it is still good.

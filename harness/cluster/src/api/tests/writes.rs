@@ -12,7 +12,7 @@ use crate::{
 
 fn api() -> Api {
     let clock = Clock::held_at("2026-11-22T12:00:00Z".parse().unwrap());
-    let options = ApiOptions { admission: true, ..ApiOptions::default() };
+    let options = ApiOptions { admission: true, service_accounts: true, ..ApiOptions::default() };
     let api = Api::with_options(Arc::new(Store::new(1000)), clock, options);
     create(&api, "namespaces", "", json!({"metadata": {"name": "ns"}}));
     create(&api, "serviceaccounts", "ns", json!({"metadata": {"name": "default"}}));
@@ -138,7 +138,8 @@ fn pods_on_nodes_get_their_grace_and_finalizers_hold() {
     let api = api();
     create(&api, "pods", "ns", pod("a"));
     let key = Key::new("ns", "a");
-    api.modify(&me(), "pods", &key, Some("binding"), |p| p["spec"]["nodeName"] = "node-1".into()).unwrap();
+    let bound = api.modify(&me(), "pods", &key, Some("binding"), |p| p["spec"]["nodeName"] = "node-1".into());
+    assert_eq!(bound.unwrap().value()["metadata"]["generation"], 1, "nobody has asked for anything else");
     let going = api.delete(&me(), "pods", &key, &DeleteOptions::default()).unwrap();
     assert_eq!(going.value()["metadata"]["deletionTimestamp"], "2026-11-22T12:00:30Z");
     assert_eq!(going.value()["metadata"]["deletionGracePeriodSeconds"], 30);

@@ -35,11 +35,17 @@ impl World {
     pub(super) async fn start(dialect: &str) -> Self {
         let clock = Clock::held_at(Timestamp::from_second(1_795_380_000).unwrap());
         let store = Arc::new(Store::new(100_000));
-        let options = ApiOptions { admission: true, seed: 7, legacy_tokens: dialect.starts_with("k8s-1.20") };
+        let options = ApiOptions {
+            admission: true,
+            service_accounts: true,
+            seed: 7,
+            legacy_tokens: dialect.starts_with("k8s-1.20"),
+        };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), options));
         let stop = CancellationToken::new();
         let dialect = Dialect::named(dialect).unwrap();
-        let mut controllers = super::super::all(&api, &dialect, 7);
+        let mut controllers = super::super::all(&api, &dialect);
+        controllers.push(super::super::scheduler(&api, &dialect, 7));
         controllers.push(Box::new(FakeKubelet {
             api: api.clone(),
             starts: HashMap::new(),
