@@ -14,9 +14,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use command::clean;
 #[allow(unused_imports, reason = "not every test program needs all of it")]
-pub(crate) use command::{pulldrill, until};
+pub(crate) use command::{clean, pulldrill, until};
 #[allow(unused_imports, reason = "not every test program needs all of it")]
 pub(crate) use programs::{kind, kubectls, node_image, on_path, registry, skip, turn};
 use rustix::process::{Pid, Signal, kill_process};

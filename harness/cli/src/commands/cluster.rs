@@ -35,12 +35,12 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
     })?;
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
-    let folder = Folder::take(&ground.common.dir)?;
     let address = args.listen.unwrap_or(ANY_PORT);
     let listener = TcpListener::bind(address).map_err(|error| {
         Failure::infrastructure(format!("cannot listen on {address}: {error}"))
             .help("choose another address with --listen, or leave it out")
     })?;
+    let folder = Folder::take(&ground.common.dir)?;
     let nodes = if args.bare { 0 } else { args.nodes };
     let options = ClusterOptions {
         listener,
