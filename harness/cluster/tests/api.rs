@@ -11,6 +11,8 @@ mod discovery;
 mod hostile;
 #[path = "api/objects.rs"]
 mod objects;
+#[path = "api/older.rs"]
+mod older;
 #[path = "api/watches.rs"]
 mod watches;
 #[path = "api/world.rs"]

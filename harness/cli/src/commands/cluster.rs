@@ -4,9 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use pulldrill_clock::{Clock, real};
-use pulldrill_cluster::{
-    Cluster, ClusterOptions, Parts, Principal, api::User, dialect::Dialect, network::Network,
-};
+use pulldrill_cluster::{Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network};
 use pulldrill_lab::Folder;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -56,8 +54,7 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
     let failed = |error: pulldrill_cluster::ClusterError| Failure::infrastructure(error.to_string());
     let cluster = Cluster::start_with(options, parts).await.map_err(failed)?;
     if let Some(token) = &args.admin_token {
-        let admin = User { name: "admin".into(), groups: vec!["system:masters".into()] };
-        cluster.access().accept(token, admin);
+        cluster.accept_admin_token(token);
     }
     folder.write_private("kubeconfig", &cluster.kubeconfig(Principal::Admin))?;
     let served = Served { server: cluster.url().to_owned() };

@@ -3,17 +3,17 @@
 
 use http::Method;
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{Parts, api::User};
+use pulldrill_cluster::Parts;
 use serde_json::json;
 
-use super::world::World;
+use super::world::{NEWEST, World};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 
 #[tokio::test]
 async fn controllers_work_but_nobody_runs_what_they_make() {
     let clock = Clock::live();
-    let world = World::with_parts(clock, Parts::Bare).await;
+    let world = World::of(clock, Parts::Bare, NEWEST).await;
     let admin = world.admin();
     let node = json!({"metadata": {"name": "127.0.0.1"}, "status": {"capacity": {"pods": "10"}}});
     assert_eq!(admin.post("/api/v1/nodes", &node).await.code, 201);
@@ -37,8 +37,7 @@ async fn controllers_work_but_nobody_runs_what_they_make() {
 #[tokio::test]
 async fn a_token_of_ones_own_choice_is_good_for_ever_and_no_other_is() {
     let world = World::new().await;
-    let user = User { name: "admin".into(), groups: vec!["system:masters".into()] };
-    world.cluster.access().accept("admin-token", user);
+    world.cluster.accept_admin_token("admin-token");
     let code = async |token: &str| {
         let bearer = format!("Bearer {token}");
         world.stranger().ask(Method::GET, PODS, &[("authorization", &bearer)], "").await.code

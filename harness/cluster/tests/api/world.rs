@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// The newest dialect.
+pub(crate) const NEWEST: &str = "k8s-1.36-containerd-2.1";
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 
 pub(crate) struct World {
@@ -57,16 +59,16 @@ impl World {
     }
 
     pub(crate) async fn with_clock(clock: Clock) -> Self {
-        Self::with_parts(clock, Parts::All).await
+        Self::of(clock, Parts::All, NEWEST).await
     }
 
-    pub(crate) async fn with_parts(clock: Clock, parts: Parts) -> Self {
+    pub(crate) async fn of(clock: Clock, parts: Parts, dialect: &str) -> Self {
         let stop = CancellationToken::new();
         let options = ClusterOptions {
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
             clock: clock.clone(),
             seed: 1,
-            dialect: Dialect::named("k8s-1.36-containerd-2.1").unwrap(),
+            dialect: Dialect::named(dialect).unwrap(),
             nodes: Vec::new(),
             network: Network::default(),
             registry_authorities: Vec::new(),

@@ -4,7 +4,7 @@ use http::{HeaderMap, Method, Request, request::Parts};
 use hyper::body::Incoming;
 
 use super::{
-    Reply, Server, body, discovery, list, options::Query, patch, read, reply, reviews, roots, route,
+    Reply, Server, body, discovery, legacy, list, options::Query, patch, read, reply, reviews, roots, route,
     route::Target, subresources, watch, write,
 };
 use crate::api::{Attributes, Status, User};
@@ -34,6 +34,7 @@ pub(super) async fn handle(server: &Server, certified: Option<User>, request: Re
         Err(status) => Err(status),
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
+    let reply = if server.legacy() { legacy::reply(reply) } else { reply };
     tracing::debug!(request = line, status = reply.status().as_u16(), "answered");
     reply
 }
@@ -47,9 +48,10 @@ async fn asked(
     let user = server.access.authenticate(certified, &parts.headers)?;
     let has_body = !matches!(parts.method, Method::GET | Method::HEAD);
     let body = if has_body { body::read(incoming).await? } else { bytes::Bytes::new() };
+    let query = Query::new(parts.uri.query().unwrap_or_default());
     Ok(Asked {
         user,
-        query: Query::new(parts.uri.query().unwrap_or_default()),
+        query: if server.legacy() { legacy::query(query) } else { query },
         path: parts.uri.path().to_owned(),
         method: parts.method,
         headers: parts.headers,
@@ -83,6 +85,9 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     )?;
     if reviews::is_virtual(&target) {
         return reviews::answer(server, asked, &target);
+    }
+    if server.legacy() && legacy::lacks(&target) {
+        return Err(Status::no_such_path());
     }
     let allowed = match &target.subresource {
         Some(name) => match target.resource.subresource(name) {

@@ -8,6 +8,7 @@ mod body;
 mod connection;
 mod discovery;
 mod dispatch;
+mod legacy;
 mod list;
 mod log;
 mod negotiate;
