@@ -26,12 +26,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pulldrill-web", &["pulldrill-clock", "pulldrill-lab"]),
     (
         "pulldrill-cli",
-        // The registry, for `registry serve`: that part alone, without a lab.
+        // The registry and the cluster, for `registry serve` and `cluster serve`: that part alone, without a lab.
         &[
             "pulldrill-clock",
             "pulldrill-tls",
             "pulldrill-scenarios",
             "pulldrill-registry",
+            "pulldrill-cluster",
             "pulldrill-lab",
             "pulldrill-web",
         ],

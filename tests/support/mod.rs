@@ -3,6 +3,7 @@
 //! A program that is not installed makes its test skip loudly; in CI (`CI=true`) that is a failure. No test
 //! reads the user's kubeconfig, caches or proxies.
 
+mod command;
 mod programs;
 
 use std::{
@@ -14,8 +15,9 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 #[allow(unused_imports, reason = "not every test program needs all of it")]
+pub(crate) use command::{clean, pulldrill, until};
+#[allow(unused_imports, reason = "not every test program needs all of it")]
 pub(crate) use programs::{kind, kubectls, node_image, on_path, registry, skip, turn};
-use pulldrill_clock::real;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -170,38 +172,5 @@ impl Drop for Lab {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
-    }
-}
-
-/// The `pulldrill` program on the lab folder `root/lab`.
-pub(crate) fn pulldrill(root: &Path) -> Command {
-    let mut command = clean(Command::new(env!("CARGO_BIN_EXE_pulldrill")));
-    command.current_dir(root).env("PULLDRILL_DIR", root.join("lab")).env("HOME", root);
-    command
-}
-
-/// Keeps the user's own Kubernetes and proxy settings out of a test.
-pub(crate) fn clean(mut command: Command) -> Command {
-    for name in
-        ["KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
-    {
-        command.env_remove(name);
-    }
-    command
-}
-
-/// Asks again until there is an answer; an error, or the end of the time, ends it.
-pub(crate) async fn until<T>(
-    limit: Duration,
-    what: &str,
-    mut ask: impl AsyncFnMut() -> Result<Option<T>>,
-) -> Result<T> {
-    let watch = real::stopwatch();
-    loop {
-        if let Some(answer) = ask().await? {
-            return Ok(answer);
-        }
-        ensure!(watch.elapsed() < limit, "waited {limit:?} for {what}");
-        real::sleep(Duration::from_millis(25)).await;
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn turn() -> std::io::Result<std::fs::File> {
     Ok(file)
 }
 
-/// The kubectl of a version (`1_20`, `1_36`) that the gate has installed.
+/// The kubectl of a version (`1_20`, `1_32`, `1_36`) that the gate has installed.
 #[allow(dead_code, reason = "not every test program needs it")]
 pub(crate) fn kubectl(version: &str) -> Option<PathBuf> {
     let path = named(version);

@@ -37,6 +37,22 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("{text:?} is not an address; write it like 127.0.0.1:8080, 0.0.0.0 or 8080"))
 }
 
+/// An address for an API to listen on. Without a port it is a free one.
+pub(crate) fn api_listen(text: &str) -> Result<SocketAddr, String> {
+    match text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(ip) => Ok(SocketAddr::new(ip, 0)),
+        Err(_) => listen(text),
+    }
+}
+
+/// A bearer token, as far as one can stand in a header.
+pub(crate) fn token(text: &str) -> Result<String, String> {
+    match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err("a token is made of visible ASCII characters, without blanks".to_owned()),
+    }
+}
+
 /// The name of a kind cluster, which becomes part of host and container names.
 pub(crate) fn cluster_name(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -91,6 +107,22 @@ mod tests {
         assert_eq!(listen("[::1]:9").unwrap().to_string(), "[::1]:9");
         for text in ["", "example.org:80", "99999", "1.2.3:4"] {
             assert!(listen(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_api_is_served_at_a_free_port_unless_one_is_named() {
+        assert_eq!(api_listen("0.0.0.0").unwrap().to_string(), "0.0.0.0:0");
+        assert_eq!(api_listen("[::1]").unwrap().to_string(), "[::1]:0");
+        assert_eq!(api_listen("6443").unwrap().to_string(), "127.0.0.1:6443");
+        assert!(api_listen("here").is_err());
+    }
+
+    #[test]
+    fn a_token_can_stand_in_a_header() {
+        assert_eq!(token("admin-token").as_deref(), Ok("admin-token"));
+        for text in ["", "two words", "line\nbreak", "caf\u{e9}"] {
+            assert!(token(text).is_err(), "{text:?}");
         }
     }
 

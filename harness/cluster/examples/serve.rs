@@ -1,6 +1,6 @@
-//! A cluster of two nodes on a port of its own, for trying clients by hand.
+//! A cluster of two nodes, or as many as are wanted, on a port of its own, for trying clients by hand.
 //!
-//! `cargo run -p pulldrill-cluster --example serve -- DIR [DIALECT]` writes `admin.kubeconfig` and
+//! `cargo run -p pulldrill-cluster --example serve -- DIR [DIALECT [NODES]]` writes `admin.kubeconfig` and
 //! `trainee.kubeconfig` into DIR and runs until its standard input ends. Its nodes reach no registry, but have
 //! `busybox:1.36` and `web:1`, which answers HTTP at port 8080.
 
@@ -18,13 +18,14 @@ async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let dir = PathBuf::from(arguments.next().ok_or("usage: serve DIR [DIALECT]")?);
     let dialect = arguments.next().unwrap_or_else(|| "k8s-1.36-containerd-2.1".into());
+    let nodes: usize = arguments.next().map_or(Ok(2), |nodes| nodes.parse())?;
     let stop = CancellationToken::new();
     let cluster = Cluster::start(ClusterOptions {
         listener: TcpListener::bind("127.0.0.1:0")?,
         clock: Clock::live(),
         seed: 1,
         dialect: Dialect::named(&dialect).ok_or("no such dialect")?,
-        nodes: vec!["node-1".into(), "node-2".into()],
+        nodes: (1..=nodes).map(|n| format!("node-{n}")).collect(),
         network: Network::default(),
         registry_authorities: Vec::new(),
         stop: stop.clone(),

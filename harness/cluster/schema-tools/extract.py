@@ -161,7 +161,7 @@ class Table:
             absent = "omitempty" in options or "omitzero" in options
             if not pointer and "omitzero" not in options and (not absent or self.is_struct(field["t"])):
                 field["z"] = True
-            if not absent and ("optional", None) not in marks:
+            if ("required", None) in marks or (not absent and ("optional", None) not in marks):
                 field["r"] = True
             if "patchStrategy" in tags:
                 field["s"] = tags["patchStrategy"]

@@ -57,6 +57,16 @@ pub struct ClusterOptions {
     pub stop: CancellationToken,
 }
 
+/// Which of its parts a cluster has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Everything.
+    All,
+    /// The API server and the controllers, as Kubernetes' own `test/cmd` suite wants them: no scheduler, no
+    /// kubelets and so no nodes, and pods name no service account unless they say one. Pods stay Pending.
+    Bare,
+}
+
 /// Why a cluster could not be started.
 #[derive(Debug, Error)]
 pub enum ClusterError {
@@ -134,6 +144,14 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`].
     pub async fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
+        Self::start_with(options, Parts::All).await
+    }
+
+    /// Starts the chosen parts. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn start_with(options: ClusterOptions, chosen: Parts) -> Result<Self, ClusterError> {
         let ClusterOptions { listener, clock, seed, dialect, nodes, network, registry_authorities, stop } =
             options;
         pulldrill_tls::install_provider();
@@ -151,7 +169,13 @@ impl Cluster {
 
         let store = Arc::new(Store::new(WINDOW));
         let minor = dialect.server["minor"].as_str().and_then(|m| m.parse::<u32>().ok()).unwrap_or(0);
-        let api_options = ApiOptions { admission: true, seed, legacy_tokens: minor < 24, guarded: true };
+        let api_options = ApiOptions {
+            admission: true,
+            service_accounts: chosen == Parts::All,
+            seed,
+            legacy_tokens: minor < 24,
+            guarded: chosen == Parts::All,
+        };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
         first_objects(&api, authority.pem(), minor)?;
         // Weakly: the store's subscribers own the clock.
@@ -178,8 +202,11 @@ impl Cluster {
             runtime: runtime.clone(),
             pullers: pullers.clone(),
         };
-        let mut parts = controllers::all(&api, &dialect, seed);
-        parts.extend(kubelet::kubelets(&kubelets, &nodes)?);
+        let mut parts = controllers::all(&api, &dialect);
+        if chosen == Parts::All {
+            parts.push(controllers::scheduler(&api, &dialect, seed));
+            parts.extend(kubelet::kubelets(&kubelets, &nodes)?);
+        }
         let engine = Engine::new(store, &clock, parts, stop.clone());
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
@@ -255,6 +282,11 @@ impl Cluster {
     #[must_use]
     pub fn access(&self) -> &Arc<Access> {
         &self.access
+    }
+
+    /// Takes a bearer token with which anybody is the user `admin`, who may do everything.
+    pub fn accept_admin_token(&self, token: &str) {
+        self.access.accept(token, User::named("admin", &["system:masters"]));
     }
 
     /// Makes every node forget the images of a registry, as it goes by in references.

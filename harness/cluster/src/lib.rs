@@ -37,4 +37,4 @@ pub mod schema;
 pub mod store;
 pub mod streams;
 
-pub use cluster::{Cluster, ClusterError, ClusterOptions, Principal};
+pub use cluster::{Cluster, ClusterError, ClusterOptions, Parts, Principal};

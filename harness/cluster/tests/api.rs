@@ -3,6 +3,8 @@
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/bare.rs"]
+mod bare;
 #[path = "api/bearers.rs"]
 mod bearers;
 #[path = "api/discovery.rs"]
@@ -15,6 +17,8 @@ mod kubectls;
 mod managed;
 #[path = "api/objects.rs"]
 mod objects;
+#[path = "api/older.rs"]
+mod older;
 #[path = "../../../tests/support/programs.rs"]
 mod programs;
 #[path = "api/reviews.rs"]

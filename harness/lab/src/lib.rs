@@ -30,5 +30,6 @@ pub mod view;
 pub use backend::node::agent;
 pub use backend::{plan, reaches_beyond, registry_image, sweep};
 pub use error::{ErrorClass, LabError};
+pub use folder::Folder;
 pub use lab::Lab;
 pub use options::{BackendKind, ClockMode, ExistingOptions, KindOptions, LabOptions, RegistryAccess, Steps};

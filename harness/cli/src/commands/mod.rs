@@ -2,6 +2,7 @@
 
 mod agent;
 mod catalogue;
+mod cluster;
 mod detach;
 mod doctor;
 mod down;
@@ -19,7 +20,7 @@ mod up;
 use clap::CommandFactory;
 
 use crate::{
-    args::{Args, Command, Common, Node, Registry},
+    args::{Args, Cluster, Command, Common, Node, Registry},
     client::Client,
     exit::{Exit, Failure, Outcome},
     folder::Folder,
@@ -89,6 +90,7 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
             tools::registry_image(&ground, &name, binary.as_deref()).await
         }
         Command::Registry(Registry::Log(log)) => tools::registry_log(&ground, &log).await,
+        Command::Cluster(Cluster::Serve(args)) => cluster::serve(&ground, &args).await,
         Command::Image(image) => tools::image(&ground, &image).await,
         Command::Ecr(ecr) => tools::ecr(&ground, &ecr).await,
         Command::Clock { action } => tools::clock(&ground, action.as_ref()).await,

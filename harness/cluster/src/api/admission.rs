@@ -36,6 +36,9 @@ pub(super) fn namespace_open(
     Err(status)
 }
 
+/// What the volumes with a service account's credentials are called, before a few letters of chance.
+const TOKEN_VOLUME: &str = "kube-api-access-";
+
 /// Changes and checks a new object, after defaulting.
 pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Value) -> Result<(), Status> {
     let _ = who;
@@ -50,7 +53,7 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     }
     priority(api, resource, object)?;
     tolerations(&mut object["spec"]);
-    if api.options().admission {
+    if api.options().service_accounts {
         service_account(api, resource, object)?;
     }
     Ok(())
@@ -155,23 +158,31 @@ fn service_account(api: &Api, resource: &Resource, pod: &mut Value) -> Result<()
     Ok(())
 }
 
+/// The volume with the account's credentials; none while they have not been made.
+fn token_volume(api: &Api, account: &Value) -> Option<Value> {
+    if api.options().legacy_tokens {
+        let name = text(&items(&account["secrets"]).first()?["name"]);
+        return Some(json!({"name": name, "secret": {"secretName": name, "defaultMode": 420}}));
+    }
+    let sources = json!([
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace",
+            "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}}]);
+    let name = format!("{TOKEN_VOLUME}{}", api.draw(|rng| names::suffix(rng, 5)));
+    Some(json!({"name": name, "projected": {"defaultMode": 420, "sources": sources}}))
+}
+
 /// Gives every container that has nothing there the account's credentials.
 fn mount_token(api: &Api, account: &Value, spec: &mut Value) {
-    let (name, volume) = if api.options().legacy_tokens {
-        let Some(secret) = items(&account["secrets"]).first() else { return };
-        let name = text(&secret["name"]).to_owned();
-        let volume = json!({"name": name, "secret": {"secretName": name, "defaultMode": 420}});
-        (name, volume)
-    } else {
-        let name = format!("kube-api-access-{}", api.draw(|rng| names::suffix(rng, 5)));
-        let sources = json!([
-            {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-            {"downwardAPI": {"items": [{"path": "namespace",
-                "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}}]);
-        let volume = json!({"name": name, "projected": {"defaultMode": 420, "sources": sources}});
-        (name, volume)
+    let Some(volume) = token_volume(api, account) else { return };
+    // A pod that was made from another one has the volume already.
+    let same = |other: &&Value| match &volume["secret"]["secretName"] {
+        Value::Null => text(&other["name"]).starts_with(TOKEN_VOLUME),
+        secret => other["secret"]["secretName"] == *secret,
     };
+    let present = items(&spec["volumes"]).iter().find(same).map(|volume| volume["name"].clone());
+    let name = present.as_ref().unwrap_or(&volume["name"]).clone();
     let mut mounted = false;
     for list in ["initContainers", "containers"] {
         for container in items_mut(spec, list) {
@@ -182,7 +193,7 @@ fn mount_token(api: &Api, account: &Value, spec: &mut Value) {
             push(container, "volumeMounts", json!({"name": name, "readOnly": true, "mountPath": MOUNT}));
         }
     }
-    if mounted {
+    if mounted && present.is_none() {
         default(spec, "volumes", json!([]));
         push(spec, "volumes", volume);
     }

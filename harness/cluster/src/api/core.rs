@@ -31,9 +31,11 @@ pub struct Api {
 /// What an API does besides storing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiOptions {
-    /// Namespaces have to exist, and pods get a service account and what belongs to it. Without it the API
-    /// is bare: good for tests of one controller.
+    /// Namespaces have to exist, and there is room for only so many pods. Without it the API is bare: good
+    /// for tests of one controller.
     pub admission: bool,
+    /// Pods get a service account, which has to exist, and what belongs to it.
+    pub service_accounts: bool,
     /// Generated names come from this.
     pub seed: u64,
     /// Service account tokens are Secrets that a controller made, as before Kubernetes 1.24.

@@ -161,7 +161,9 @@ impl Api {
             validate::changed_ephemeral(old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
+        // That a pod has got its node is no change of what is wanted.
         if kinds::has_generation(&resource.store)
+            && subresource != Some("binding")
             && object["spec"] != old["spec"]
             && let Some(generation) = old["metadata"]["generation"].as_i64()
         {

@@ -2,7 +2,7 @@
 //!
 //! Each looks at the stored objects and writes through the API like any other client. They share small
 //! helpers: `children` (who owns what), `pods` (readiness and ranking), `deps` (access), `timers`.
-//! The scheduler and the kubelets are parts of their own; [`all`] includes the former, not the latter.
+//! The scheduler and the kubelets are parts of their own.
 
 mod aggregation;
 mod children;
@@ -34,9 +34,9 @@ use deps::Deps;
 
 use crate::{api::Api, dialect::Dialect, engine::Controller, scheduler::Scheduler};
 
-/// Every controller of the cluster and its scheduler, in the order in which they get to act on an event.
+/// Every controller of the cluster, in the order in which they get to act on an event.
 #[must_use]
-pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Controller>> {
+pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
     let deps = |name| Deps::new(api, dialect, name);
     vec![
         Box::new(service_account::DefaultAccounts::new(deps("service-account-controller"))),
@@ -54,8 +54,13 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Vec<Box<dyn Con
         Box::new(job::Jobs::new(deps("job-controller"))),
         Box::new(cronjob::CronJobs::new(deps("cronjob-controller"))),
         Box::new(services::Services::new(deps("endpoint-controller"))),
-        Box::new(Scheduler::new(Deps::scheduler(api, dialect, "default-scheduler"), seed)),
     ]
+}
+
+/// The scheduler, which acts after the controllers.
+#[must_use]
+pub fn scheduler(api: &Arc<Api>, dialect: &Arc<Dialect>, seed: u64) -> Box<dyn Controller> {
+    Box::new(Scheduler::new(Deps::scheduler(api, dialect, "default-scheduler"), seed))
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use super::{
 };
 
 impl Schema {
-    /// Drops unknown fields, nulls, and zero values that Go would not write; writes quantities as strings. An
-    /// object of a kind that the table does not know stays as it is.
+    /// Drops unknown fields, nulls, and zero values that Go would not write; writes quantities as strings, and
+    /// null for times that Go writes although they are not there. An object of a kind that the table does not know stays as it is.
     pub fn canonicalize(&self, api_version: &str, kind: &str, object: &mut Value) {
         if let (Some(definition), Value::Object(fields)) = (self.kind(api_version, kind), object) {
             self.canonical_object(definition, fields);
@@ -26,6 +26,11 @@ impl Schema {
             }
             None => definition.is_kind && (name == "apiVersion" || name == "kind"),
         });
+        for field in self.fields(definition).into_iter().filter(|field| null_time(field)) {
+            if !object.contains_key(&field.name) {
+                object.insert(field.name.clone(), Value::Null);
+            }
+        }
     }
 
     fn canonical_value(&self, ty: &Type, value: &mut Value) {
@@ -50,11 +55,14 @@ impl Schema {
     }
 }
 
+/// A time that is kept when zero is the only field that is written as null.
+fn null_time(field: &Field) -> bool {
+    field.keep_zero && matches!(field.ty, Type::Scalar(Scalar::Time | Scalar::MicroTime))
+}
+
 fn kept(field: &Field, value: &Value) -> bool {
-    // A time that is kept when zero is the only field that is written as null.
-    let null_time = field.keep_zero && matches!(field.ty, Type::Scalar(Scalar::Time | Scalar::MicroTime));
     match value {
-        Value::Null => null_time,
+        Value::Null => null_time(field),
         value => field.pointer || field.keep_zero || !scalars::is_zero(value),
     }
 }
@@ -81,8 +89,17 @@ mod tests {
                 "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "1"}}}],
                     "volumes": [{"name": "v", "emptyDir": {}}]}}}, "status": {}})
         );
-        let mut event = json!({"firstTimestamp": null, "eventTime": null, "count": 0});
+    }
+
+    #[test]
+    fn times_that_go_always_writes_are_null_when_they_are_absent() {
+        let mut event = json!({"firstTimestamp": null, "count": 0});
         Schema::embedded().canonicalize("v1", "Event", &mut event);
-        assert_eq!(event, json!({"firstTimestamp": null, "eventTime": null}));
+        assert_eq!(event, json!({"firstTimestamp": null, "lastTimestamp": null, "eventTime": null}));
+        let mut pod = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+        Schema::embedded().canonicalize("v1", "Pod", &mut pod);
+        let condition =
+            json!({"type": "Ready", "status": "True", "lastProbeTime": null, "lastTransitionTime": null});
+        assert_eq!(pod["status"]["conditions"], json!([condition]));
     }
 }

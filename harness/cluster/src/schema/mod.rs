@@ -3,13 +3,14 @@
 //! object's state: validation and defaults are the API's.
 //!
 //! The facts are in `kubernetes.json`, made by `schema-tools/extract.py`; the sentences that `kubectl explain`
-//! shows are in `descriptions.json`.
+//! shows are in `descriptions.json`, the values of named strings in `enums.json`.
 
 use std::sync::OnceLock;
 
 mod canonical;
 mod check;
 mod descriptions;
+mod enums;
 pub mod openapi;
 mod protobuf;
 mod quantity;

@@ -57,6 +57,9 @@ async fn bodies_come_in_json_yaml_and_without_a_type() {
     let wrong =
         admin.post(MAPS, &json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}})).await;
     assert!(wrong.message().starts_with("Secret in version \"v1\" cannot be handled as a ConfigMap"));
+    let unheard = json!({"kind": "Unheard", "apiVersion": "v1", "metadata": {"name": "s"}});
+    let why = "no kind \"Unheard\" is registered for version \"v1\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"";
+    assert!(admin.post(MAPS, &unheard).await.message().ends_with(why));
     assert_eq!(admin.ask(Method::GET, MAPS, &[("accept", "text/html")], "").await.code, 406);
 }
 

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect, network::Network};
+use pulldrill_cluster::{Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// The newest dialect.
+pub(crate) const NEWEST: &str = "k8s-1.36-containerd-2.1";
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 
 pub(crate) struct World {
@@ -57,27 +59,26 @@ impl World {
     }
 
     pub(crate) async fn with_clock(clock: Clock) -> Self {
-        Self::with(clock, &[]).await
+        Self::of(clock, Parts::All, NEWEST, &[]).await
     }
 
     pub(crate) async fn with_nodes(nodes: &[&str]) -> Self {
-        Self::with(Clock::live(), nodes).await
+        Self::of(Clock::live(), Parts::All, NEWEST, nodes).await
     }
 
-    async fn with(clock: Clock, nodes: &[&str]) -> Self {
+    pub(crate) async fn of(clock: Clock, parts: Parts, dialect: &str, nodes: &[&str]) -> Self {
         let stop = CancellationToken::new();
-        let cluster = Cluster::start(ClusterOptions {
+        let options = ClusterOptions {
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
             clock: clock.clone(),
             seed: 1,
-            dialect: Dialect::named("k8s-1.36-containerd-2.1").unwrap(),
+            dialect: Dialect::named(dialect).unwrap(),
             nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             network: Network::default(),
             registry_authorities: Vec::new(),
             stop: stop.clone(),
-        })
-        .await
-        .unwrap();
+        };
+        let cluster = Cluster::start_with(options, parts).await.unwrap();
         let world = Self { cluster, clock, _stop: stop.clone().drop_guard(), stop };
         world.clock.idle().await;
         world

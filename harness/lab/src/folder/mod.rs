@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use env::Environment;
 use lock::Lock;
+use serde::Serialize;
 use write::{private, public};
 
-use crate::{LabError, view::LabInfo};
+use crate::LabError;
 
 /// The folder of a running lab.
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub struct Folder {
     path: PathBuf,
     lock: Lock,
 }
@@ -25,7 +26,10 @@ pub(crate) struct Folder {
 impl Folder {
     /// Takes the folder, making it if needed. What a crashed lab has left behind is removed; files of
     /// somebody else are not written over.
-    pub(crate) fn take(path: &Path) -> Result<Self, LabError> {
+    ///
+    /// # Errors
+    /// When another process has it, when it holds files of somebody else, and when it can't be written to.
+    pub fn take(path: &Path) -> Result<Self, LabError> {
         let foreign = ["kubeconfig", "env.sh", "ca.pem"].map(|name| path.join(name));
         if let Some(file) = foreign.iter().find(|file| file.exists())
             && !path.join(lock::NAME).exists()
@@ -54,12 +58,16 @@ impl Folder {
     }
 
     /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Writes a file that only its owner can read.
-    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), LabError> {
+    ///
+    /// # Errors
+    /// [`LabError::File`].
+    pub fn write_private(&self, name: &str, text: &str) -> Result<(), LabError> {
         private(&self.path.join(name), text)
     }
 
@@ -82,7 +90,10 @@ impl Folder {
     }
 
     /// Writes `lab.json`: whoever waits for the lab waits for this file.
-    pub(crate) fn write_info(&self, info: &LabInfo) -> Result<(), LabError> {
+    ///
+    /// # Errors
+    /// [`LabError::File`].
+    pub fn write_info(&self, info: &impl Serialize) -> Result<(), LabError> {
         let text = serde_json::to_string_pretty(info).map_err(|error| LabError::part("lab.json", error))?;
         public(&self.path.join("lab.json"), &format!("{text}\n"))
     }
@@ -93,7 +104,10 @@ impl Folder {
     }
 
     /// Gives the folder up.
-    pub(crate) fn release(&self) -> Result<(), LabError> {
+    ///
+    /// # Errors
+    /// [`LabError::File`].
+    pub fn release(&self) -> Result<(), LabError> {
         self.forget()?;
         self.lock.release();
         Ok(())

@@ -4,8 +4,9 @@ use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
-    Reply, Server, body, discovery, list, options::Query, patch, read, reply, request_info::RequestInfo,
-    reviews, roots, route, route::Target, slow::Patient, subresources, watch, write,
+    Reply, Server, body, discovery, legacy, list, options::Query, patch, read, reply,
+    request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient, subresources, watch,
+    write,
 };
 use crate::api::{Attributes, Certified, Status, User};
 
@@ -46,11 +47,7 @@ impl Asked {
 }
 
 /// Answers one request.
-pub(super) async fn handle(
-    server: &Server,
-    certified: Certified,
-    mut request: Request<Incoming>,
-) -> Reply {
+pub(super) async fn handle(server: &Server, certified: Certified, mut request: Request<Incoming>) -> Reply {
     let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
     let (parts, incoming) = request.into_parts();
     let line = format!("{} {}", parts.method, parts.uri);
@@ -65,6 +62,7 @@ pub(super) async fn handle(
         Err(status) => (String::new(), Err(status)),
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
+    let reply = if server.legacy() { legacy::reply(reply) } else { reply };
     tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");
     reply
 }
@@ -78,10 +76,11 @@ async fn asked(
     let requester = server.access.authenticate(certified, &parts.headers)?;
     let has_body = !matches!(parts.method, Method::GET | Method::HEAD);
     let body = if has_body { body::read(incoming).await? } else { bytes::Bytes::new() };
+    let query = Query::new(parts.uri.query().unwrap_or_default());
     Ok(Asked {
         user: requester.user,
         impersonator: requester.impersonator,
-        query: Query::new(parts.uri.query().unwrap_or_default()),
+        query: if server.legacy() { legacy::query(query) } else { query },
         path: parts.uri.path().to_owned(),
         method: parts.method,
         patient: parts.extensions.get::<Patient>().cloned(),
@@ -118,9 +117,10 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     if reviews::is_virtual(&target) {
         return reviews::answer(server, asked, &target);
     }
+    if server.legacy() && legacy::lacks(&target) {
+        return Err(Status::no_such_path());
+    }
     let allowed = match &target.subresource {
-        // Before 1.23 it had to be switched on.
-        Some(name) if name == "ephemeralcontainers" && server.legacy() => return Err(Status::no_such_path()),
         Some(name) => match target.resource.subresource(name) {
             Some(subresource) => subresource.verbs.iter().any(|v| v == verb),
             None => return Err(Status::no_such_path()),

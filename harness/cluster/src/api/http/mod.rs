@@ -9,6 +9,7 @@ mod connection;
 mod containers;
 mod discovery;
 mod dispatch;
+mod legacy;
 mod list;
 mod log;
 mod negotiate;

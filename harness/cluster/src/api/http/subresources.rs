@@ -11,8 +11,7 @@ use super::{
     patch::{Kind, check_options},
     reply,
     route::Target,
-    stream,
-    tokens,
+    stream, tokens,
     write::write_options,
 };
 use crate::{

@@ -18,6 +18,9 @@ use crate::{
     schema::Schema,
 };
 
+/// What the API server calls the set of all types that it knows.
+const SCHEME: &str = "pkg/api/legacyscheme/scheme.go:30";
+
 /// How many bytes the name of a field manager may have.
 const LONGEST_MANAGER: usize = 128;
 
@@ -68,10 +71,14 @@ fn read(
     access::default_text(&mut object, "kind", resource.kind.as_str());
     let (found_version, found) = (access::text(&object["apiVersion"]), access::text(&object["kind"]));
     if found != resource.kind || found_version != api_version {
-        let why = format!(
-            "converting ({found_version}.{found}) to ({api_version}.{}): unknown conversion",
-            resource.kind
-        );
+        let why = if Schema::embedded().kind(found_version, found).is_some() {
+            format!(
+                "converting ({found_version}.{found}) to ({api_version}.{}): unknown conversion",
+                resource.kind
+            )
+        } else {
+            format!("no kind {found:?} is registered for version {found_version:?} in scheme {SCHEME:?}")
+        };
         return Err(cannot_be_handled(target, found, &why));
     }
     check(&mut object, target, validation, warnings)?;

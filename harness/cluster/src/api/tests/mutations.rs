@@ -95,7 +95,7 @@ fn objects() -> Vec<(&'static str, Value)> {
 #[test]
 fn nonsense_anywhere_is_refused_or_stored_but_never_a_panic() {
     let clock = Clock::held_at("2026-11-22T12:00:00Z".parse().unwrap());
-    let options = ApiOptions { admission: true, ..ApiOptions::default() };
+    let options = ApiOptions { admission: true, service_accounts: true, ..ApiOptions::default() };
     let api = Api::with_options(Arc::new(Store::new(100)), clock.clone(), options);
     let (me, stored) = (User::controller("test"), WriteOptions::default());
     let dry = WriteOptions { dry_run: true, ..WriteOptions::default() };

@@ -12,7 +12,7 @@ use crate::{
 
 fn api() -> Api {
     let clock = Clock::held_at("2026-11-22T12:00:00Z".parse().unwrap());
-    let options = ApiOptions { admission: true, ..ApiOptions::default() };
+    let options = ApiOptions { admission: true, service_accounts: true, ..ApiOptions::default() };
     let api = Api::with_options(Arc::new(Store::new(1000)), clock, options);
     create(&api, "namespaces", "", json!({"metadata": {"name": "ns"}}));
     create(&api, "serviceaccounts", "ns", json!({"metadata": {"name": "default"}}));
@@ -134,11 +134,33 @@ fn only_the_image_of_a_pod_can_change() {
 }
 
 #[test]
+fn a_copy_of_a_pod_mounts_the_credentials_that_it_has_brought_along() {
+    for legacy_tokens in [false, true] {
+        let clock = Clock::held_at("2026-11-22T12:00:00Z".parse().unwrap());
+        let options =
+            ApiOptions { admission: true, service_accounts: true, legacy_tokens, ..ApiOptions::default() };
+        let api = Api::with_options(Arc::new(Store::new(1000)), clock, options);
+        create(&api, "namespaces", "", json!({"metadata": {"name": "ns"}}));
+        let account = json!({"metadata": {"name": "default"}, "secrets": [{"name": "default-token-abcde"}]});
+        create(&api, "serviceaccounts", "ns", account);
+        let mut copy = create(&api, "pods", "ns", pod("a"));
+        let volumes = copy["spec"]["volumes"].clone();
+        copy["metadata"] = json!({"name": "copy"});
+        copy["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "debugger", "image": "y:1"}));
+        let copy = create(&api, "pods", "ns", copy);
+        assert_eq!((volumes.as_array().unwrap().len(), &copy["spec"]["volumes"]), (1, &volumes));
+        let mounts = &copy["spec"]["containers"][1]["volumeMounts"];
+        assert_eq!(mounts[0]["name"], volumes[0]["name"], "legacy: {legacy_tokens}");
+    }
+}
+
+#[test]
 fn pods_on_nodes_get_their_grace_and_finalizers_hold() {
     let api = api();
     create(&api, "pods", "ns", pod("a"));
     let key = Key::new("ns", "a");
-    api.modify(&me(), "pods", &key, Some("binding"), |p| p["spec"]["nodeName"] = "node-1".into()).unwrap();
+    let bound = api.modify(&me(), "pods", &key, Some("binding"), |p| p["spec"]["nodeName"] = "node-1".into());
+    assert_eq!(bound.unwrap().value()["metadata"]["generation"], 1, "nobody has asked for anything else");
     let going = api.delete(&me(), "pods", &key, &DeleteOptions::default()).unwrap();
     assert_eq!(going.value()["metadata"]["deletionTimestamp"], "2026-11-22T12:00:30Z");
     assert_eq!(going.value()["metadata"]["deletionGracePeriodSeconds"], 30);

@@ -37,6 +37,7 @@ impl World {
         let store = Arc::new(Store::new(100_000));
         let options = ApiOptions {
             admission: true,
+            service_accounts: true,
             seed: 7,
             legacy_tokens: dialect.starts_with("k8s-1.20"),
             ..ApiOptions::default()
@@ -44,7 +45,8 @@ impl World {
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), options));
         let stop = CancellationToken::new();
         let dialect = Dialect::named(dialect).unwrap();
-        let mut controllers = super::super::all(&api, &dialect, 7);
+        let mut controllers = super::super::all(&api, &dialect);
+        controllers.push(super::super::scheduler(&api, &dialect, 7));
         controllers.push(Box::new(FakeKubelet {
             api: api.clone(),
             starts: HashMap::new(),

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     resources::ResourceInfo,
     schema::{
-        descriptions,
+        descriptions, enums,
         table::{Definition, Field, Schema},
-        types::{Scalar, Type},
+        types::{Scalar, Type, element},
     },
 };
 
@@ -158,13 +158,23 @@ impl<'a> Definitions<'a> {
         // In version 3 nothing may stand beside a reference.
         if self.style == Style::V3 && out.get("$ref").is_some() {
             out = json!({ "allOf": [out] });
-            if !field.pointer {
+            if !field.pointer && matches!(field.ty, Type::Reference(_)) {
                 out["default"] = json!({});
             }
         }
-        out["description"] = descriptions::of(&definition.name, &field.name).into();
-        if let Some(default) = field.default.as_deref().filter(|text| !text.is_empty()) {
-            out["default"] = default.into();
+        let mut text = descriptions::of(&definition.name, &field.name).to_owned();
+        text.push_str(&enums::sentence(enums::of(element(&field.notation))));
+        out["description"] = text.into();
+        match field.default.as_deref() {
+            Some("") | None if self.style == Style::V2 => {}
+            Some(default) => out["default"] = default.into(),
+            // What Go always writes is zero when nobody says anything.
+            None if field.keep_zero && !field.pointer => {
+                if let Some(zero) = zero(&field.ty) {
+                    out["default"] = zero;
+                }
+            }
+            None => {}
         }
         let extensions = [
             ("x-kubernetes-patch-strategy", &field.patch_strategy),
@@ -189,7 +199,7 @@ impl<'a> Definitions<'a> {
     }
 
     fn of_type(&mut self, ty: &Type, notation: &str) -> Value {
-        let element = crate::schema::types::element(notation);
+        let element = element(notation);
         match ty {
             Type::List(inner) => json!({"type": "array", "items": self.of_type(inner, element)}),
             Type::Map(inner) => {
@@ -210,13 +220,22 @@ impl<'a> Definitions<'a> {
 
     fn scalar(&mut self, scalar: Scalar, notation: &str) -> Value {
         let plain = match scalar {
-            Scalar::String => return json!({"type": "string"}),
+            Scalar::String => return string(notation),
             Scalar::Bool => return json!({"type": "boolean"}),
             Scalar::Int32 => return json!({"type": "integer", "format": "int32"}),
             Scalar::Int64 => return json!({"type": "integer", "format": "int64"}),
             Scalar::Bytes => return json!({"type": "string", "format": "byte"}),
-            Scalar::Quantity => json!({"type": "string"}),
-            Scalar::IntOrString => json!({"type": "string", "format": "int-or-string"}),
+            // Version 2 knows no alternatives.
+            Scalar::Quantity => match self.style {
+                Style::V2 => json!({"type": "string"}),
+                Style::V3 => json!({"oneOf": [{"type": "string"}, {"type": "number"}]}),
+            },
+            Scalar::IntOrString => match self.style {
+                Style::V2 => json!({"type": "string", "format": "int-or-string"}),
+                Style::V3 => {
+                    json!({"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]})
+                }
+            },
             Scalar::Time | Scalar::MicroTime => json!({"type": "string", "format": "date-time"}),
             Scalar::Any => json!({"type": "object"}),
         };
@@ -228,5 +247,23 @@ impl<'a> Definitions<'a> {
             plain
         });
         reference
+    }
+}
+
+/// A string, with its values where these are known.
+fn string(notation: &str) -> Value {
+    match enums::of(notation) {
+        [] => json!({"type": "string"}),
+        values => json!({"type": "string", "enum": values}),
+    }
+}
+
+/// The zero value of a plain scalar.
+fn zero(ty: &Type) -> Option<Value> {
+    match ty {
+        Type::Scalar(Scalar::String) => Some("".into()),
+        Type::Scalar(Scalar::Bool) => Some(false.into()),
+        Type::Scalar(Scalar::Int32 | Scalar::Int64) => Some(0.into()),
+        _ => None,
     }
 }

@@ -99,6 +99,27 @@ fn schemas_carry_what_patches_need() {
 }
 
 #[test]
+fn explain_is_told_values_defaults_and_what_is_a_number_or_a_string() {
+    let document = json(&documents().v3("api/v1").unwrap().json);
+    let property =
+        |kind: &str, name: &str| document["components"]["schemas"][kind]["properties"][name].clone();
+    let policy = property("io.k8s.api.core.v1.Container", "imagePullPolicy");
+    assert_eq!(policy["enum"], json!(["Always", "IfNotPresent", "Never"]));
+    assert!(
+        policy["description"].as_str().unwrap().ends_with("\n - `\"Never\"`") && policy["default"].is_null()
+    );
+    assert_eq!(property("io.k8s.api.core.v1.Container", "name")["default"], "");
+    assert_eq!(property("io.k8s.api.core.v1.ContainerPort", "containerPort")["default"], 0);
+    assert_eq!(property("io.k8s.api.core.v1.HTTPGetAction", "port")["default"], Value::Null);
+    let either = &document["components"]["schemas"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"];
+    assert_eq!(either["oneOf"], json!([{"type": "integer"}, {"type": "string"}]));
+    assert!(either["type"].is_null());
+    let older = json(&documents().v2_json());
+    let older = &older["definitions"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"];
+    assert_eq!((&older["type"], &older["oneOf"]), (&json!("string"), &Value::Null));
+}
+
+#[test]
 fn the_index_names_every_group_and_version() {
     let documents = documents();
     let index = documents.v3_index();

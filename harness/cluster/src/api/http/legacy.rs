@@ -1,0 +1,23 @@
+//! What servers from before Kubernetes 1.24 did not know yet, where it shows in requests and answers. What they
+//! don't store is [`crate::api`]'s own affair.
+
+use http::header;
+
+use super::{Reply, options::Query, route::Target};
+
+/// The query as an old server takes it: it knows nothing of field validation.
+pub(super) fn query(mut query: Query) -> Query {
+    query.set("fieldValidation", "Ignore");
+    query
+}
+
+/// The answer as an old server gives it: it warns of nothing that is served here.
+pub(super) fn reply(mut reply: Reply) -> Reply {
+    reply.headers_mut().remove(header::WARNING);
+    reply
+}
+
+/// Whether an old server has no such subresource: ephemeral containers were an experiment that had to be asked for.
+pub(super) fn lacks(target: &Target) -> bool {
+    target.subresource.as_deref() == Some("ephemeralcontainers")
+}
