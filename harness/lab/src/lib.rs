@@ -11,6 +11,7 @@
 
 mod backend;
 mod checks;
+mod dialects;
 mod egress;
 mod error;
 mod folder;
@@ -28,6 +29,7 @@ mod store;
 pub mod view;
 
 pub use backend::{plan, reaches_beyond, registry_image, sweep};
+pub use dialects::{DialectChoice, dialects};
 pub use error::{ErrorClass, LabError};
 pub use lab::Lab;
 pub use options::{BackendKind, ClockMode, ExistingOptions, KindOptions, LabOptions, RegistryAccess, Steps};

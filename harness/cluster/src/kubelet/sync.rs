@@ -163,7 +163,11 @@ impl Kubelet {
             first_words(&image, &todo.arguments, exits_at.is_some()),
         );
         worker.slots.entry(todo.name.clone()).or_default().start(Container {
-            id: format!("containerd://{}", words::hex_id(&[&worker.uid, &todo.name, &number])),
+            id: format!(
+                "{}://{}",
+                self.dialect.node.runtime_name(),
+                words::hex_id(&[&worker.uid, &todo.name, &number])
+            ),
             spec_image: todo.image.clone(),
             image,
             started: now,
