@@ -47,6 +47,7 @@ impl Recording {
     }
 
     /// The pod whose image could not be pulled.
+    #[allow(dead_code, reason = "not every test program asks")]
     pub(crate) fn failing_pod(&self) -> Option<String> {
         let failed = self.events.iter().find(|e| e.object["reason"] == "Failed")?;
         failed.object["involvedObject"]["name"].as_str().map(str::to_owned)

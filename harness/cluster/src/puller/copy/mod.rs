@@ -23,7 +23,7 @@ use super::{
     challenge::{Challenge, challenges},
     content::{Blob, Content, describe},
     descriptor::{Descriptor, Kind, matching},
-    error::PullError,
+    error::{Code, PullError},
     session::{Call, Session},
     steps::{ACCEPT, ARCHITECTURE, sha256},
     words,
@@ -67,12 +67,13 @@ impl<'a> Pull<'a> {
         }
     }
 
-    /// Pulls, and gives the failures that CRI-O has words for their words.
+    /// Pulls. CRI-O gives no failure a class, but has a word of its own for some.
     pub(in crate::puller) async fn run(&mut self) -> Result<Arc<Image>, PullError> {
-        self.image().await.map_err(|error| match error.unreachable {
+        let pulled = self.image().await.map_err(|error| match error.unreachable {
             true => error.reworded(|words| format!("RegistryUnavailable: {words}")),
             false => error,
-        })
+        });
+        pulled.map_err(|error| PullError { code: Code::Unknown, ..error })
     }
 
     async fn image(&mut self) -> Result<Arc<Image>, PullError> {
@@ -211,6 +212,8 @@ impl<'a> Pull<'a> {
         );
         for challenge in self.challenges.clone() {
             match challenge.scheme.as_str() {
+                // The library sends even an empty pair; registries take that like none.
+                "basic" if self.credential.username.is_empty() => return Ok(call),
                 "basic" => return Ok(call.with(header::AUTHORIZATION, &self.credential.basic())),
                 "bearer" => {
                     let token = match &self.token {

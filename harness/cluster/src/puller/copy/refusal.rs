@@ -150,7 +150,7 @@ mod tests {
             ),
             (401, "Bearer realm=\"x\",error=\"invalid_token\"", String::new(), "authentication required"),
             (429, "", r#"{"details":"slow down"}"#.to_owned(), "toomanyrequests: slow down"),
-            (404, "", long.clone(), quoted.as_str()),
+            (404, "", long, quoted.as_str()),
             (500, "", "oops".to_owned(), "received unexpected HTTP status: 500 Internal Server Error"),
         ];
         for (status, challenge, body, expected) in cases {

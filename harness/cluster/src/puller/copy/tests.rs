@@ -34,6 +34,16 @@ async fn a_pull_asks_first_how_to_ask() {
 }
 
 #[tokio::test]
+async fn nobody_in_particular_may_pull_what_is_open_beside_what_is_not() {
+    let world = with_image().await;
+    world.fake.rule(|asked| {
+        let closed = asked.path == "/v2/" || asked.authorization.is_some();
+        closed.then(|| fake::basic(asked)).flatten()
+    });
+    assert!(world.pull(IMAGE, None).await.is_ok());
+}
+
+#[tokio::test]
 async fn failures_are_told_in_its_words() {
     let world = with_image().await;
     assert_eq!(
@@ -56,6 +66,13 @@ async fn failures_are_told_in_its_words() {
         world.refusal("nosuch.lab.test/team/app:1.0", None).await,
         "pinging container registry nosuch.lab.test: Get \"https://nosuch.lab.test/v2/\": dial tcp: lookup \
          nosuch.lab.test on 10.96.0.10:53: no such host"
+    );
+    world.fake.network.add_host("timeout.lab.test", "172.31.255.15".parse().unwrap());
+    assert_eq!(
+        world.refusal("timeout.lab.test/team/app:1.0", None).await,
+        "pinging container registry timeout.lab.test: Get \"https://timeout.lab.test/v2/\": dial tcp \
+         172.31.255.15:443: i/o timeout",
+        "no failure has a class"
     );
     world.fake.refuse("refused.lab.test", "172.31.255.14");
     assert_eq!(
