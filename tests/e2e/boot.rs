@@ -134,6 +134,7 @@ async fn wrong_use_is_told_with_what_to_do() -> Result<()> {
         (&["up", "--dir", blocked.to_str().context("path")?], "a-file"),
         (&["up", "--scenario", "no-such-thing"], "no-such-thing"),
         (&["up", "--dialect", "k8s-0.1"], "k8s-0.1"),
+        (&["up", "--dialect", "k8s-0.1"], "k8s-1.31-cri-o-1.31"),
         (&["up", "--listen", "nonsense"], "nonsense"),
         (&["status"], "up"),
         (&["frobnicate"], "frobnicate"),

@@ -23,7 +23,9 @@ fn render() -> Result<String> {
     let rows: Vec<Row> = serde_saphyr::from_str(TABLE)?;
     let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
     for (dialect, case, dir) in recordings() {
-        seen.insert((case, dialect), failure(&Recording::load(&dir)?).context("no failure recorded")?);
+        if let Some(text) = failure(&Recording::load(&dir)?) {
+            seen.insert((case, dialect), text);
+        }
     }
     let mut page = String::from(
         "# What guides say, and what a pod says\n\n\
@@ -31,6 +33,7 @@ fn render() -> Result<String> {
          `tests/recordings`; the embedded cluster is held against the same recordings.\n",
     );
     for row in rows {
+        anyhow::ensure!(seen.keys().any(|(case, _)| *case == row.case), "no failure recorded: {}", row.case);
         writeln!(page, "\n## {}\n\n- guides: `{}`", row.cause, row.guides)?;
         writeln!(page, "- spoken by: {}", row.spoken_by)?;
         for ((case, dialect), text) in &seen {

@@ -1,15 +1,25 @@
 //! The registries of the recordings, with the same names and the same manners.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use anyhow::Result;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use pulldrill_clock::{Clock, SignedDuration, Timestamp};
 use pulldrill_cluster::network::{Action, EgressRule, Network};
 use pulldrill_registry::{
-    Access, Account, Clients, HostSpec, ImageSpec, Registry, RegistryOptions, RepositorySpec, TokenInfo,
+    Access, Account, Clients, FaultRule, HostSpec, ImageSpec, Registry, RegistryOptions, RepositorySpec,
+    TokenInfo,
 };
 use pulldrill_tls::Authority;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tokio_util::sync::CancellationToken;
 
 const ECR: &str = "123456789012.dkr.ecr.ap-south-1.amazonaws.com";
@@ -18,13 +28,53 @@ const HUB: &str = "registry-1.docker.io";
 /// A host whose certificate comes from an authority that nodes do not know.
 const SELF_SIGNED: &str = "selfsigned.lab.test";
 
-/// Host, personality, repository, tag, and whether anybody may pull.
-const HOSTS: &[(&str, &str, &str, &str, bool)] = &[
-    ("registry.lab.test", "distribution", "team/app", "1.0", true),
-    ("private.lab.test", "distribution", "team/secure", "1.0", false),
-    (ECR, "ecr", "team/app", "1.0", false),
-    (HUB, "docker-hub", "limited/app", "5.0", true),
-    (SELF_SIGNED, "distribution", "team/app", "1.0", true),
+/// A registry host of the recordings.
+struct Host {
+    name: &'static str,
+    personality: &'static str,
+    /// Whether anybody may pull.
+    public: bool,
+    images: &'static [(&'static str, &'static str)],
+}
+
+/// Repositories that every host has, with nothing in them.
+const EMPTY: [&str; 2] = ["team/nosuch", "team/late"];
+
+const HOSTS: &[Host] = &[
+    Host {
+        name: "registry.lab.test",
+        personality: "distribution",
+        public: true,
+        images: &[("team/app", "1.0"), ("team/app", "2.0"), ("team/app", "10.0"), ("team/app", "11.0")],
+    },
+    Host {
+        name: "private.lab.test",
+        personality: "distribution",
+        public: false,
+        images: &[("team/secure", "1.0"), ("team/app", "1.0"), ("team/app", "7.0")],
+    },
+    Host {
+        name: ECR,
+        personality: "ecr",
+        public: false,
+        images: &[("team/app", "1.0"), ("team/app", "2.0"), ("team/secure", "1.0")],
+    },
+    Host { name: HUB, personality: "docker-hub", public: true, images: &[("limited/app", "5.0")] },
+    Host { name: SELF_SIGNED, personality: "distribution", public: true, images: &[("team/app", "1.0")] },
+    Host { name: "http500.lab.test", personality: "distribution", public: true, images: &[] },
+    Host { name: "http503.lab.test", personality: "distribution", public: true, images: &[] },
+    Host {
+        name: "corrupt.lab.test",
+        personality: "distribution",
+        public: true,
+        images: &[("team/app", "3.0")],
+    },
+    Host {
+        name: "truncated.lab.test",
+        personality: "distribution",
+        public: true,
+        images: &[("team/app", "4.0")],
+    },
 ];
 
 /// The address behind which everybody's pulls are counted.
@@ -49,26 +99,28 @@ pub(crate) async fn start(
         Registry::new(RegistryOptions { clock, seed: 1, authority, clients, stop })
     };
     let (trusted, stranger) = (registry(authority), registry(Arc::new(Authority::new("somebody")?)));
-    for (number, (name, personality, repository, tag, public)) in (1u8..).zip(HOSTS) {
-        let pull = if *public { Access::Anonymous } else { Access::Authenticated };
-        let registry = if *name == SELF_SIGNED { &stranger } else { &trusted };
+    for (number, host) in (20u8..).zip(HOSTS) {
+        let Host { name, personality, public, images } = *host;
+        let pull = if public { Access::Anonymous } else { Access::Authenticated };
+        let registry = if name == SELF_SIGNED { &stranger } else { &trusted };
+        let repositories: BTreeSet<&str> = images.iter().map(|(name, _)| *name).chain(EMPTY).collect();
+        let repository = |name: &str| RepositorySpec {
+            name: name.into(),
+            pull: pull.clone(),
+            push: Access::Authenticated,
+        };
         let info = registry
             .add_host(HostSpec {
-                name: (*name).into(),
-                personality: (*personality).into(),
+                name: name.into(),
+                personality: personality.into(),
                 accounts: vec![Account { username: "labuser".into(), password: "goodpass".into() }],
-                repositories: [*repository, "team/nosuch"]
-                    .map(|name| RepositorySpec {
-                        name: name.into(),
-                        pull: pull.clone(),
-                        push: Access::Authenticated,
-                    })
-                    .into(),
+                repositories: repositories.into_iter().map(repository).collect(),
                 ..HostSpec::default()
             })
             .await?;
-        let image = ImageSpec { build: format!("{repository} {tag}"), ..ImageSpec::default() };
-        registry.push_image(name, repository, Some(tag), &image)?;
+        for (repository, tag) in images {
+            push(registry, name, repository, tag)?;
+        }
         let address = IpAddr::from([172, 31, 255, number]);
         network.add_host(name, address);
         network.add_route(address, 443, info.address);
@@ -78,6 +130,9 @@ pub(crate) async fn start(
             network.add_route(address, 443, at);
         }
     }
+    let plain = IpAddr::from([172, 31, 255, 17]);
+    network.add_host("plain.lab.test", plain);
+    network.add_route(plain, 5000, speak_plainly(stop).await?);
     trusted.exhaust(HUB, IpAddr::from(NAT))?;
     let elsewhere = ImageSpec {
         build: "for others".into(),
@@ -100,17 +155,60 @@ pub(crate) async fn start(
     Ok(Registries { trusted, _stranger: stranger })
 }
 
+/// A server that answers everybody in plain HTTP, and tells those who speak TLS so.
+async fn speak_plainly(stop: CancellationToken) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(stop.run_until_cancelled_owned(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut hello = [0; 1];
+            let _heard = stream.read(&mut hello).await;
+            let _told = stream
+                .write_all(
+                    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n",
+                )
+                .await;
+        }
+    }));
+    Ok(address)
+}
+
+fn push(registry: &Registry, host: &str, repository: &str, tag: &str) -> Result<()> {
+    let image = ImageSpec { build: format!("{repository} {tag}"), ..ImageSpec::default() };
+    registry.push_image(host, repository, Some(tag), &image)?;
+    Ok(())
+}
+
 impl Registries {
+    /// Pushes an image.
+    pub(crate) fn push(&self, host: &str, repository: &str, tag: &str) -> Result<()> {
+        push(&self.trusted, host, repository, tag)
+    }
+
+    /// Lets hosts misbehave.
+    pub(crate) fn spoil(&self, faults: &BTreeMap<String, Vec<FaultRule>>) -> Result<()> {
+        for (host, rules) in faults {
+            self.trusted.set_faults(host, rules.clone())?;
+        }
+        Ok(())
+    }
+
     /// A token that is good until `until`; moves the clock to where such a token is issued.
-    pub(crate) async fn ecr_token(&self, clock: &Clock, until: Timestamp) -> Result<TokenInfo> {
+    pub(crate) async fn ecr_token_until(&self, clock: &Clock, until: Timestamp) -> Result<TokenInfo> {
         clock.advance_to(until - SignedDuration::from_hours(12)).await;
-        let token = self.trusted.issue_token(ECR)?;
+        let token = self.ecr_token()?;
         anyhow::ensure!(token.expires_at == until, "the token ends at {}, not {until}", token.expires_at);
         Ok(token)
     }
 
-    /// What stands in `.dockerconfigjson` of the recorded secret, with a token of ours.
-    pub(crate) fn docker_config(token: &TokenInfo) -> Value {
-        json!({"auths": {ECR: {"username": token.username, "password": token.password}}})
+    /// A token that is issued now.
+    pub(crate) fn ecr_token(&self) -> Result<TokenInfo> {
+        Ok(self.trusted.issue_token(ECR)?)
+    }
+
+    /// The data of the recorded secret, with a token of ours.
+    pub(crate) fn ecr_secret(&self, token: &TokenInfo) -> Value {
+        let config = json!({"auths": {ECR: {"username": token.username, "password": token.password}}});
+        json!({".dockerconfigjson": STANDARD.encode(config.to_string())})
     }
 }

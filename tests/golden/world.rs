@@ -11,7 +11,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use parking_lot::Mutex;
 use pulldrill_clock::{Clock, SignedDuration, Timestamp, mailbox::mailbox, real};
 use pulldrill_cluster::{
@@ -19,7 +18,7 @@ use pulldrill_cluster::{
     api::{User, WriteOptions},
     dialect::Dialect,
     network::Network,
-    store::{Change, Key, Store, StoreChanged},
+    store::{Change, Store, StoreChanged},
 };
 use pulldrill_registry::{Client, Clients};
 use pulldrill_tls::Authority;
@@ -29,8 +28,18 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     comparison::{EventChange, Recording},
     describe::describe,
-    registries::{self, Registries},
+    registries,
+    script::{Hand, Script, manifests},
 };
+
+/// The namespace of the pods that bring images to the node beforehand.
+const BEFORE: &str = "before";
+
+/// A pod that does nothing but have its image pulled.
+fn pod_of(number: usize, image: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("pod-{number}")},
+        "spec": {"containers": [{"name": "app", "image": image}]}})
+}
 
 /// Who is behind a connection to a registry, as the node network says.
 #[derive(Default)]
@@ -45,7 +54,9 @@ impl Clients for Nodes {
 /// Plays `case.yaml` of a recording folder under a dialect for as long as the recording took.
 pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) -> Result<Recording> {
     pulldrill_tls::install_provider();
-    let length = recorded_length(&Recording::load(dir)?)?;
+    let real = Recording::load(dir)?;
+    let script = Script::of(case)?;
+    let length = recorded_length(&real)?;
     // The end of the play is the present, so that kubectl's own clock computes the recorded ages.
     let start = real::now() - length - SignedDuration::from_secs(40);
     let clock = Clock::held_at(start - SignedDuration::from_hours(13));
@@ -58,8 +69,9 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     network.on_connect(move |local, node| drop(seen.0.lock().insert(local, node.to_owned())));
     let authority = Arc::new(Authority::new("recordings")?);
     let registries = registries::start(&clock, &network, authority.clone(), nodes, stop.clone()).await?;
-    let life = if case == "ecr-expired" { -3600 } else { 65 };
-    let token = registries.ecr_token(&clock, start + SignedDuration::from_secs(life)).await?;
+    registries.spoil(&script.faults)?;
+    let life = SignedDuration::from_secs(script.ecr_token_seconds);
+    let token = registries.ecr_token_until(&clock, start + life).await?;
     clock.advance_to(start).await;
 
     let cluster = Cluster::start(ClusterOptions {
@@ -75,55 +87,51 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     .await?;
     let recorded = record(&clock, cluster.store());
 
-    let admin = User::controller("recordings");
     let api = cluster.api();
-    let create = |resource: &str, namespace: &str, object: Value| {
-        api.create(&admin, resource, namespace, object, &WriteOptions::default())
-            .map_err(|status| anyhow!("{resource}: {status}"))
-    };
-    create("namespaces", "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case}}))?;
+    let namespace = real.events.first().and_then(|e| e.object["involvedObject"]["namespace"].as_str());
+    let namespace = namespace.context("no namespace")?;
+    for name in [namespace, BEFORE] {
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        api.create(&User::controller("recordings"), "namespaces", "", object, &WriteOptions::default())
+            .map_err(|status| anyhow!("{status}"))?;
+    }
+    // Time for the namespaces' service accounts.
+    clock.advance_to(start + SignedDuration::from_secs(5)).await;
+    let before = Hand { api, registries: &registries, namespace: BEFORE };
+    for (number, image) in script.present.iter().enumerate() {
+        before.apply(&script, pod_of(number, image))?;
+    }
     clock.advance_to(start + SignedDuration::from_secs(35)).await;
     let began = clock.now();
+    *recorded.lock() = Recording::default();
+    let hand = Hand { api, registries: &registries, namespace };
     for mut object in manifests(&dir.join("case.yaml"))? {
         if !object["metadata"]["namespace"].is_null() {
             // The recorder applied into one namespace, so kubectl refused this one.
             continue;
         }
         if object["kind"] == "Secret" && case.starts_with("ecr-") {
-            let config = Registries::docker_config(&token).to_string();
-            object["data"] = json!({".dockerconfigjson": STANDARD.encode(config)});
+            object["data"] = registries.ecr_secret(&token);
         }
-        create(resource_of(&object)?, case, object)?;
+        hand.apply(&script, object)?;
     }
-    if let Some((_, after, change)) = LATER.iter().find(|(of, ..)| *of == case) {
-        clock.advance_to(began + SignedDuration::from_millis(*after)).await;
-        api.modify(&admin, "deployments.apps", &Key::new(case, "web"), None, change)
-            .map_err(|status| anyhow!("{case}: {status}"))?;
+    for step in &script.later {
+        clock.advance_to(began + SignedDuration::try_from_secs_f64(step.after)?).await;
+        hand.act(step).with_context(|| format!("after {} s", step.after))?;
     }
-    clock.advance_to(clock.now() + length).await;
+    clock.advance_to(began + length).await;
     clock.idle().await;
 
     let kubeconfig = cluster.kubeconfig(Principal::Admin);
     let mut recording = recorded.lock().clone();
-    for (number, kinds) in DESCRIBED.iter().take(if recorded_deployment(dir)? { 3 } else { 1 }).enumerate() {
-        if number > 0 {
-            recording.describe.push_str(&format!("\n=== {kinds} ===\n"));
-        }
-        recording.describe.push_str(&describe(kubectl, &kubeconfig, &[kinds, "-n", case]).await?);
+    recording.describe = describe(kubectl, &kubeconfig, &["pods", "-n", namespace]).await?;
+    for heading in real.describe.lines().filter_map(|line| line.strip_prefix("=== ")) {
+        let kinds = heading.trim_end_matches(" ===");
+        recording.describe.push_str(&format!("\n=== {kinds} ===\n"));
+        recording.describe.push_str(&describe(kubectl, &kubeconfig, &[kinds, "-n", namespace]).await?);
     }
     Ok(recording)
 }
-
-/// What was done to a case's Deployment later, after so many milliseconds.
-type Later = (&'static str, i64, fn(&mut Value));
-
-const LATER: &[Later] = &[
-    // Two replicas run, the token expires after half a minute, a third replica is asked for.
-    ("ecr-expired-running", 35_200, |web| web["spec"]["replicas"] = json!(3)),
-];
-
-/// What the recordings describe, in their order; the latter two only where there is a Deployment.
-const DESCRIBED: [&str; 3] = ["pods", "deployments", "replicasets"];
 
 /// Follows events and pods in lab time.
 fn record(clock: &Clock, store: &Arc<Store>) -> Arc<Mutex<Recording>> {
@@ -151,33 +159,24 @@ fn record(clock: &Clock, store: &Arc<Store>) -> Arc<Mutex<Recording>> {
     recording
 }
 
-fn recorded_deployment(dir: &Path) -> Result<bool> {
-    Ok(manifests(&dir.join("case.yaml"))?.iter().any(|object| object["kind"] == "Deployment"))
-}
-
-fn manifests(path: &Path) -> Result<Vec<Value>> {
-    Ok(serde_saphyr::from_multiple(&std::fs::read_to_string(path)?)?)
-}
-
-fn resource_of(object: &Value) -> Result<&'static str> {
-    match object["kind"].as_str() {
-        Some("Pod") => Ok("pods"),
-        Some("Secret") => Ok("secrets"),
-        Some("Deployment") => Ok("deployments.apps"),
-        other => Err(anyhow!("no resource for kind {other:?}")),
-    }
-}
-
-/// How long the failing pod had been there when the recording ended: the age of its Scheduled event in
-/// `describe`, or, where that shows no events, the time from its first event to the last one.
+/// For how long a case was recorded. The pod in question was as old at the end as `describe` says; where that
+/// shows no events, or another pod of that name, the last event was about then.
 fn recorded_length(recording: &Recording) -> Result<SignedDuration> {
-    let block = recording.describe.split("\nName:").find(|block| block.contains("Error: ErrImagePull"));
+    const AFTER_THE_LAST_EVENT: SignedDuration = SignedDuration::from_secs(8);
+    let uid = recording.pod_in_question().context("no pod")?;
+    let begin = recording.events.first().context("no events")?.at;
+    let mine = recording.events.iter().find(|e| e.object["involvedObject"]["uid"] == *uid);
+    let mine = mine.context("no events of the pod")?;
+    let name = mine.object["involvedObject"]["name"].as_str().unwrap_or_default();
+    let last = recording.pods.iter().rfind(|pod| pod["metadata"]["name"] == name);
+    let described = format!("\n{}", recording.describe);
+    let block = described.split("\nName:").find(|block| block.lines().next().map(str::trim) == Some(name));
+    let block = block.filter(|_| last.is_some_and(|pod| pod["metadata"]["uid"] == *uid));
     if let Some(line) = block.and_then(|block| block.lines().find(|l| l.contains("default-scheduler"))) {
         let age = line.split_whitespace().nth(2).context("no age")?;
-        return age.parse().with_context(|| format!("age {age}"));
+        let age: SignedDuration = age.parse().with_context(|| format!("age {age}"))?;
+        return Ok(age + SignedDuration::try_from_secs_f64(mine.at - begin)?);
     }
-    let pod = recording.failing_pod().context("no failing pod")?;
-    let first = recording.events.iter().find(|e| e.object["involvedObject"]["name"] == *pod);
-    let (first, last) = first.zip(recording.events.last()).context("no events")?;
-    Ok(SignedDuration::try_from_secs_f64(last.at - first.at)?)
+    let end = recording.events.last().context("no events")?.at;
+    Ok(SignedDuration::try_from_secs_f64(end - begin)? + AFTER_THE_LAST_EVENT)
 }

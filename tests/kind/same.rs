@@ -196,7 +196,8 @@ fn dialect_of(node: &Value) -> String {
     let kubelet = minor(text("kubeletVersion").trim_start_matches('v'));
     let runtime = minor(text("containerRuntimeVersion").trim_start_matches("containerd://"));
     let wanted = format!("k8s-{kubelet}-containerd-{runtime}");
-    let known = Dialect::names();
+    let mut known = Dialect::names();
+    known.retain(|name| name.contains("-containerd-"));
     if known.iter().any(|name| *name == wanted) {
         return wanted;
     }
@@ -237,5 +238,6 @@ fn a_node_without_a_dialect_of_its_own_gets_the_nearest() {
     };
     assert_eq!(dialect_of(&node("v1.20.2", "1.7.24")), "k8s-1.20-containerd-1.7");
     assert_eq!(dialect_of(&node("v1.21.9", "1.4.0")), "k8s-1.20-containerd-1.7");
+    assert_eq!(dialect_of(&node("v1.31.4", "2.0.0")), "k8s-1.31-containerd-1.7");
     assert_eq!(dialect_of(&node("v1.35.0", "2.2.1")), "k8s-1.36-containerd-2.1");
 }

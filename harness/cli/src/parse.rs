@@ -1,10 +1,11 @@
-//! Words of the command line that are more than text: durations and addresses.
+//! Words of the command line that are more than text: durations, addresses, names of dialects.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
 };
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use jiff::SignedDuration;
 
 /// Where the page is served unless told otherwise; another port is taken when this one is not free.
@@ -72,6 +73,14 @@ pub(crate) fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
         (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
         _ => Err(format!("{text:?} are no seeds; write 7 or 1..3")),
     }
+}
+
+/// The names of the dialects, with what they stand for.
+pub(crate) fn dialect() -> PossibleValuesParser {
+    PossibleValuesParser::new(pulldrill_lab::dialects().into_iter().map(|dialect| {
+        let doubt = if dialect.verified { "" } else { "; not verified by recordings" };
+        PossibleValue::new(dialect.id).help(format!("{}{doubt}", dialect.title))
+    }))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 mod backend;
 mod checks;
+mod dialects;
 mod egress;
 mod error;
 mod folder;
@@ -29,6 +30,7 @@ pub mod view;
 
 pub use backend::node::agent;
 pub use backend::{plan, reaches_beyond, registry_image, sweep};
+pub use dialects::{DialectChoice, dialects};
 pub use error::{ErrorClass, LabError};
 pub use folder::Folder;
 pub use lab::Lab;

@@ -1,6 +1,7 @@
 //! Faults: ways in which a host misbehaves on purpose. They are applied at one place, before a request is
 //! answered, and drawn from the host's own seeded series.
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use pulldrill_clock::seed;
 use rand::RngExt;
@@ -21,6 +22,33 @@ pub enum Fault {
     },
     /// Every token is taken for an expired one.
     RevokedTokens,
+    /// Layers arrive with one byte changed, so that they are not what their digest says.
+    CorruptLayers,
+    /// Layers arrive without their second half; a client that then asks for the rest gets it.
+    TruncatedLayers,
+}
+
+/// How compressed layers begin; configurations, the other blobs, are JSON.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+impl Fault {
+    /// What becomes of a blob that is sent as a whole.
+    pub(crate) fn spoil(&self, blob: Bytes) -> Bytes {
+        if !blob.starts_with(&GZIP) {
+            return blob;
+        }
+        match self {
+            Self::CorruptLayers => {
+                let mut bytes = blob.to_vec();
+                if let Some(last) = bytes.last_mut() {
+                    *last = !*last;
+                }
+                bytes.into()
+            }
+            Self::TruncatedLayers => blob.slice(..blob.len() / 2),
+            Self::Status { .. } | Self::RevokedTokens => blob,
+        }
+    }
 }
 
 /// Which requests it concerns; an empty field means all.

@@ -234,3 +234,30 @@ async fn faults_strike_only_what_they_are_for() {
     world.registry.set_faults("r.example", Vec::new()).unwrap();
     assert_eq!(world.ask(&local(&host), "GET", "/v2/a/manifests/1", "").await.status, 200);
 }
+
+#[tokio::test]
+async fn layers_are_spoilt_and_configurations_are_not() {
+    let world = World::held();
+    let host = world.host("r.example", "distribution", &[("a", Access::Anonymous)]).await;
+    world.registry.push_image("r.example", "a", Some("1"), &ImageSpec::default()).unwrap();
+    let call = local(&host);
+    let manifest = world.ask(&call, "GET", "/v2/a/manifests/1", "").await.json();
+    let path = |descriptor: &serde_json::Value| {
+        format!("/v2/a/blobs/{}", descriptor["digest"].as_str().unwrap_or_default())
+    };
+    let (layer, config) = (path(&manifest["layers"][0]), path(&manifest["config"]));
+    let whole = world.ask(&call, "GET", &layer, "").await.body;
+    let configuration = world.ask(&call, "GET", &config, "").await.body;
+    for fault in [Fault::CorruptLayers, Fault::TruncatedLayers] {
+        let short = fault == Fault::TruncatedLayers;
+        let rule = FaultRule { repository: None, reference: None, method: None, probability: 1.0, fault };
+        world.registry.set_faults("r.example", vec![rule]).unwrap();
+        let spoilt = world.ask(&call, "GET", &layer, "").await.body;
+        if short {
+            assert_eq!(spoilt, whole[..whole.len() / 2]);
+        } else {
+            assert!(spoilt.len() == whole.len() && spoilt != whole);
+        }
+        assert_eq!(world.ask(&call, "GET", &config, "").await.body, configuration);
+    }
+}

@@ -54,7 +54,7 @@ pub struct Symptom {
     pub running: u32,
     /// What the failing container waits for: one of these.
     pub reasons: Vec<WaitingReason>,
-    /// Texts that all occur in the error.
+    /// Texts that all occur in the error; ` | ` stands between the ways in which runtimes say the same.
     pub error: Vec<String>,
 }
 

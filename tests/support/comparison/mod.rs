@@ -1,7 +1,8 @@
 //! Comparing two recordings of the same drill, whatever they were made of: real clusters, the embedded one,
 //! folders written long ago.
 //!
-//! - [`recording`]: what a recording holds. [`compare()`]: what is different between two.
+//! - [`recording`]: what a recording holds. [`compare()`]: what is different between two; `sequence`: whether
+//!   the events of either come in the order, and at the times, of a kubelet.
 //! - [`normalise`]: what two recordings may differ in; the rules are `normalisation.yaml`.
 //! - [`mutations`]: proof that the comparison can fail.
 
@@ -9,6 +10,7 @@ mod compare;
 pub(crate) mod mutations;
 mod normalise;
 mod recording;
+mod sequence;
 
 pub(crate) use compare::compare;
 pub(crate) use normalise::Normaliser;

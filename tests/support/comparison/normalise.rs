@@ -23,6 +23,8 @@ pub(crate) struct Rules {
     pub(crate) back_offs_beside_a_started_container: usize,
     /// Seconds between pulls, least and most, beyond the pull's own time.
     pub(crate) seconds_between_attempts: Vec<(f64, f64)>,
+    /// Seconds between two syncs that refuse without a pull, least and most; the last range holds on.
+    pub(crate) seconds_between_refusals: Vec<(f64, f64)>,
     /// By event reason.
     pub(crate) count_tolerance: BTreeMap<String, i64>,
     /// How many more statuses one recording may end with.

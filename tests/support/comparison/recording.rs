@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// One version of an Event object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct EventChange {
     /// Seconds, from any fixed point.
     pub(crate) at: f64,
@@ -18,7 +18,7 @@ pub(crate) struct EventChange {
 }
 
 /// Everything that was recorded of a drill.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Recording {
     /// Every change of an event, oldest first.
     pub(crate) events: Vec<EventChange>,
@@ -47,9 +47,19 @@ impl Recording {
     }
 
     /// The pod whose image could not be pulled.
+    #[allow(dead_code, reason = "not every test program asks")]
     pub(crate) fn failing_pod(&self) -> Option<String> {
         let failed = self.events.iter().find(|e| e.object["reason"] == "Failed")?;
         failed.object["involvedObject"]["name"].as_str().map(str::to_owned)
+    }
+
+    /// The uid of the pod that the recording is about: the one whose image could not be pulled, or, where all
+    /// went well, the first one. (A name is not enough: a StatefulSet gives it to one pod after the other.)
+    pub(crate) fn pod_in_question(&self) -> Option<String> {
+        let about = |e: &EventChange| e.object["involvedObject"].clone();
+        let failed = self.events.iter().find(|e| e.object["reason"] == "Failed").map(about);
+        let first = || self.events.iter().map(about).find(|object| object["kind"] == "Pod");
+        failed.or_else(first)?["uid"].as_str().map(str::to_owned)
     }
 }
 

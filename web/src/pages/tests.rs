@@ -91,3 +91,13 @@ fn an_empty_lab_has_a_page() {
     assert!(page.contains("No drill has been started yet"));
     assert!(page.contains("0 of 0 drills solved"));
 }
+
+#[test]
+fn a_dialect_that_nothing_proves_is_said_to_be_one() {
+    let (mut status, info) = fixture(Audience::Trainee);
+    for verified in [true, false] {
+        status.verified = verified;
+        let page = Pages::new().unwrap().overview(&status, &info).unwrap();
+        assert_eq!(page.contains("not verified by recordings"), !verified);
+    }
+}

@@ -30,7 +30,7 @@ pub(crate) struct ClusterServe {
     #[arg(long, value_name = "TOKEN", value_parser = parse::token)]
     pub(crate) admin_token: Option<String>,
     /// Wording and timing of which kubelet and runtime
-    #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect)]
+    #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect, value_parser = parse::dialect())]
     pub(crate) dialect: String,
     /// What names are drawn from
     #[arg(long, default_value_t = 1, value_name = "N")]

@@ -26,7 +26,7 @@ pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) place: Place,
     /// Wording and timing of which kubelet and runtime
-    #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect)]
+    #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect, value_parser = parse::dialect())]
     pub(crate) dialect: String,
     /// Start at zero instead of playing what happened before you came
     #[arg(long)]
@@ -109,7 +109,7 @@ pub(crate) struct Selftest {
     #[arg(long, value_name = "SEEDS", default_value = "1..3", value_parser = parse::seeds)]
     pub(crate) seeds: std::ops::RangeInclusive<u64>,
     /// Wording and timing of which kubelet and runtime
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse::dialect())]
     pub(crate) dialect: Option<String>,
     /// A folder of scenarios in place of the built-in ones
     #[arg(long, value_name = "FOLDER")]

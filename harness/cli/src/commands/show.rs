@@ -7,6 +7,9 @@ use pulldrill_web::duration::{age, stopwatch};
 
 use crate::output::{Tone, paint, table};
 
+/// What is said of a dialect that no recording proves.
+pub(super) const UNVERIFIED: &str = "not verified by recordings";
+
 /// The lab: a line for each drill.
 pub(super) fn status(status: &StatusView) -> String {
     if status.drills.is_empty() {
@@ -33,6 +36,9 @@ pub(super) fn status(status: &StatusView) -> String {
             .iter()
             .filter_map(|drill| Some(vec![drill.id.clone(), drill.scenario.clone()?, drill.cause.clone()?]));
         let _never = write!(text, "\n\n{}", table(&["drill", "scenario", "cause"], rows));
+    }
+    if !status.verified {
+        let _never = write!(text, "\n\ndialect {}, {}", status.dialect, paint(Tone::Wait, UNVERIFIED));
     }
     text
 }
@@ -163,6 +169,15 @@ mod tests {
         assert!(text.contains("payments") && text.contains("pull retry in 42s"), "{text}");
         assert!(text.contains("solved in 18s if it holds"), "{text}");
         assert!(!text.contains("SECRET"), "{text}");
+    }
+
+    #[test]
+    fn a_dialect_that_nothing_proves_is_said_to_be_one() {
+        let mut lab = fixture();
+        for verified in [true, false] {
+            lab.verified = verified;
+            assert_eq!(status(&lab).contains(UNVERIFIED), !verified);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use pulldrill_lab::{Lab, LabError, LabOptions, Steps, view::LabInfo};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ground, place};
+use super::{Ground, place, show::UNVERIFIED};
 use crate::{
     args::{Backend, Up},
     exit::{Exit, Failure, Outcome},
@@ -187,6 +187,12 @@ fn signals() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
     Ok(rx)
 }
 
+/// A dialect's name, with a warning where nothing proves it.
+fn dialect(name: &str) -> String {
+    let proven = pulldrill_lab::dialects().iter().any(|dialect| dialect.id == name && dialect.verified);
+    if proven { name.to_owned() } else { format!("{name}, {}", paint(Tone::Wait, UNVERIFIED)) }
+}
+
 /// What to know and to type, once the lab is ready.
 pub(super) fn summary(ground: &Ground<'_>, up: &Up, info: &LabInfo, took: std::time::Duration) -> String {
     let env = info.kubeconfig.as_ref().map(|path| path.with_file_name("env.sh"));
@@ -210,6 +216,9 @@ pub(super) fn summary(ground: &Ground<'_>, up: &Up, info: &LabInfo, took: std::t
     }
     if let Some(kubeconfig) = &info.kubeconfig {
         lines.push(format!("  {}{}", label("kubeconfig"), kubeconfig.display()));
+    }
+    if up.place.backend == Backend::Embedded {
+        lines.push(format!("  {}{}", label("dialect"), dialect(&up.dialect)));
     }
     lines.push(format!("  {}{}", label("seed"), info.seed));
     lines.push(String::new());
@@ -263,6 +272,13 @@ mod tests {
         assert!(failure.message.contains("cannot listen on 127.0.0.1:") && failure.help.is_some());
         let (first, second) = (bind(None).await.unwrap(), bind(None).await.unwrap());
         assert_ne!(first.local_addr().unwrap(), second.local_addr().unwrap());
+    }
+
+    #[test]
+    fn a_dialect_that_nothing_proves_is_said_to_be_one() {
+        assert_eq!(dialect("k8s-1.36-containerd-2.1"), "k8s-1.36-containerd-2.1");
+        let said = dialect("k8s-1.31-cri-o-1.31");
+        assert!(said.starts_with("k8s-1.31-cri-o-1.31, ") && said.contains(UNVERIFIED), "{said}");
     }
 
     #[test]

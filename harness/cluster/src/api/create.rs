@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, admission, core::refused, defaults, invalid::Errors,
-    json::is_nothing, kinds, legacy, managing, names, validate,
+    json::is_nothing, kinds, legacy, managing, names, template_generation, validate,
 };
 use crate::{
     managed::ManagedFields,
@@ -128,6 +128,7 @@ impl Api {
         if kinds::has_generation(&resource.store) {
             object["metadata"]["generation"] = json!(1);
         }
+        template_generation::count(resource, None, object);
         if resource.subresource("status").is_some() && !kinds::keeps_status_when_new(&resource.store) {
             match kinds::new_status(&resource.store) {
                 Some(status) => object["status"] = status,

@@ -25,6 +25,7 @@ mod print;
 mod quantity;
 mod selector;
 mod status;
+mod template_generation;
 mod update;
 mod user;
 mod validate;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, core::refused, defaults, invalid::Errors, json::is_nothing,
-    kinds, legacy, managing, validate,
+    kinds, legacy, managing, template_generation, validate,
 };
 use crate::{
     resources::Resource,
@@ -141,6 +141,7 @@ impl Api {
             None => main_fields(resource, old, new),
             Some(subresource) => subresource_fields(subresource, old, &new),
         };
+        template_generation::count(resource, Some(old), &mut object);
         if object == *old {
             return Ok(object);
         }

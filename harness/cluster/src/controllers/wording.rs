@@ -72,13 +72,27 @@ const V1_36: Wording = Wording {
                   helpful for scheduling.",
 };
 
+/// Not recorded, but read in sources and seen in others' clusters.
+const V1_31: Wording = Wording {
+    scaled: V1_20.scaled,
+    terminating_replicas: false,
+    no_fit_tail: ". preemption: 0/{nodes} nodes are available: {nodes} Preemption is not helpful for scheduling.",
+    create: V1_20.create,
+    delete: V1_20.delete,
+    ..V1_36
+};
+
 impl Wording {
-    /// The wording of a dialect such as `k8s-1.36-containerd-2.1`: that of the newest release we have
-    /// recorded that is not newer than it.
+    /// The wording of a dialect such as `k8s-1.36-containerd-2.1`: that of the newest release in the
+    /// table that is not newer than it.
     pub(crate) fn of(dialect: &str) -> &'static Self {
         let minor =
             dialect.strip_prefix("k8s-1.").and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-        if minor.is_some_and(|minor| minor < 36) { &V1_20 } else { &V1_36 }
+        match minor {
+            Some(..31) => &V1_20,
+            Some(31..36) => &V1_31,
+            _ => &V1_36,
+        }
     }
 }
 
@@ -98,6 +112,9 @@ mod tests {
         assert_eq!(say("k8s-1.20-containerd-1.7"), "Scaled up replica set web-1 to 3");
         assert_eq!(say("k8s-1.36-containerd-2.1"), "Scaled up replica set web-1 from 0 to 3");
         assert_eq!(Wording::of("k8s-1.36-containerd-2.1-transfer"), &V1_36);
+        let middle = Wording::of("k8s-1.31-cri-o-1.31");
+        assert_eq!(say("k8s-1.31-cri-o-1.31"), "Scaled up replica set web-1 to 3");
+        assert!(!middle.token_secrets && middle.job_criteria && !middle.terminating_replicas);
         let taint = fill(V1_20.taint, &[("key", "a"), ("value", "b")]);
         assert_eq!(taint, "node(s) had taint {a: b}, that the pod didn't tolerate");
     }

@@ -1,8 +1,10 @@
 //! Dialects: the wording and the ways of one kubelet and runtime version, as data.
 //!
-//! Each dialect is a file beside this one, named after the recordings that prove it. Code asks for a
-//! [`Text`] or reads a switch; it never asks which version it is imitating.
+//! Each dialect is a file beside this one, named after the recordings that prove it, or marked as proven by
+//! none. A file that is `like` another holds only what is different: its fields are merged over the other's,
+//! null takes one away. Code asks for a [`Text`] or reads a switch; it never asks which version it is imitating.
 
+mod file;
 mod template;
 mod text;
 
@@ -18,11 +20,15 @@ use template::Template;
 pub use text::Text;
 
 /// The dialect files, the default first.
-const FILES: [&str; 2] =
-    [include_str!("k8s-1.36-containerd-2.1.yaml"), include_str!("k8s-1.20-containerd-1.7.yaml")];
+const FILES: [&str; 5] = [
+    include_str!("k8s-1.36-containerd-2.1.yaml"),
+    include_str!("k8s-1.36-containerd-2.1-transfer.yaml"),
+    include_str!("k8s-1.31-containerd-1.7.yaml"),
+    include_str!("k8s-1.31-cri-o-1.31.yaml"),
+    include_str!("k8s-1.20-containerd-1.7.yaml"),
+];
 
-static DIALECTS: LazyLock<Vec<Arc<Dialect>>> =
-    LazyLock::new(|| FILES.iter().filter_map(|f| load(f)).collect());
+static DIALECTS: LazyLock<Vec<Arc<Dialect>>> = LazyLock::new(load);
 
 /// One dialect.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -123,6 +129,9 @@ pub struct PodDialect {
 pub struct KubeletDialect {
     /// Whether the prefix of an error of code Unknown is left out.
     pub strip_unknown_code: bool,
+    /// Whether words that the runtime begins its error with become the reason (`RegistryUnavailable`,
+    /// `SignatureValidationFailed`).
+    pub knows_runtime_reasons: bool,
     /// Whether the waiting message of a back-off goes on with the last error.
     pub backoff_keeps_last_error: bool,
     /// Whether a pod may use a present image only if its credentials pulled it (or could have).
@@ -159,6 +168,8 @@ pub enum Precision {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuntimeDialect {
+    /// Whose requests and words they are.
+    pub library: PullLibrary,
     /// The `User-Agent` header.
     pub user_agent: String,
     /// Whether 500, 503 and 504 are tried once more.
@@ -167,6 +178,24 @@ pub struct RuntimeDialect {
     pub resumes_short_reads: bool,
     /// Whether content by digest is asked for with `Accept-Encoding`.
     pub accepts_compressed: bool,
+}
+
+/// Who pulls: the order of requests and most of the words are a library's, whatever its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PullLibrary {
+    /// containerd's own.
+    Containerd,
+    /// The one that CRI-O shares with podman and skopeo.
+    ContainersImage,
+}
+
+impl NodeDialect {
+    /// The runtime's name, with which the ids of its containers begin.
+    #[must_use]
+    pub fn runtime_name(&self) -> &str {
+        self.runtime_version.split("://").next().unwrap_or_default()
+    }
 }
 
 impl Dialect {
@@ -195,14 +224,15 @@ impl Dialect {
     }
 }
 
-fn load(file: &str) -> Option<Arc<Dialect>> {
-    match serde_saphyr::from_str::<Dialect>(file) {
-        Ok(dialect) => Some(Arc::new(dialect)),
-        Err(error) => {
-            tracing::error!(%error, "a dialect file is broken");
-            None
+fn load() -> Vec<Arc<Dialect>> {
+    let mut dialects = Vec::new();
+    for read in file::read(&FILES) {
+        match read {
+            Ok(dialect) => dialects.push(Arc::new(dialect)),
+            Err(error) => tracing::error!(%error, "a dialect is left out"),
         }
     }
+    dialects
 }
 
 #[cfg(test)]
@@ -211,7 +241,16 @@ mod tests {
 
     #[test]
     fn every_file_loads_and_says_everything() {
-        assert_eq!(Dialect::names(), ["k8s-1.36-containerd-2.1", "k8s-1.20-containerd-1.7"]);
+        assert_eq!(
+            Dialect::names(),
+            [
+                "k8s-1.36-containerd-2.1",
+                "k8s-1.36-containerd-2.1-transfer",
+                "k8s-1.31-containerd-1.7",
+                "k8s-1.31-cri-o-1.31",
+                "k8s-1.20-containerd-1.7",
+            ]
+        );
         for id in Dialect::names() {
             let dialect = Dialect::named(id).unwrap();
             for text in Text::ALL {
@@ -224,13 +263,24 @@ mod tests {
 
     #[test]
     fn texts_differ_as_the_versions_do() {
-        let [new, old] = FILES.map(|f| load(f).unwrap());
-        let values = [("image", "nginx"), ("error", "boom")];
+        let [new, old] =
+            ["k8s-1.36-containerd-2.1", "k8s-1.20-containerd-1.7"].map(|id| Dialect::named(id).unwrap());
+        let values = [("image", "nginx"), ("reason", "ErrImagePull"), ("error", "boom")];
         assert_eq!(
             new.text(Text::BackOffWaiting, &values),
             "Back-off pulling image \"nginx\": ErrImagePull: boom"
         );
         assert_eq!(old.text(Text::BackOffWaiting, &values), "Back-off pulling image \"nginx\"");
         assert!(new.has(Text::MissingSecrets) && !old.has(Text::MissingSecrets));
+        let [middle, crio] =
+            ["k8s-1.31-containerd-1.7", "k8s-1.31-cri-o-1.31"].map(|id| Dialect::named(id).unwrap());
+        assert_eq!(middle.text(Text::BackOffWaiting, &values), "Back-off pulling image \"nginx\"");
+        assert_eq!(
+            (&middle.server["minor"], &middle.server["gitTreeState"]),
+            (&"31".into(), &"clean".into())
+        );
+        assert_eq!((middle.kubelet.clone(), middle.pods.clone()), (crio.kubelet.clone(), crio.pods.clone()));
+        assert_eq!((middle.node.runtime_name(), crio.node.runtime_name()), ("containerd", "cri-o"));
+        assert!(!middle.verified && !crio.verified);
     }
 }

@@ -16,7 +16,7 @@ pub enum Text {
     ContainerError,
     /// Event while a pull is not due, and its waiting message without a known last error: `image`.
     BackOff,
-    /// Waiting message while a pull is not due: `image`, `error`.
+    /// Waiting message while a pull is not due: `image`, `reason` and `error` of the last one.
     BackOffWaiting,
     /// Event after a pull: `image`, `duration`, `waiting`, `size`.
     Pulled,
@@ -48,11 +48,17 @@ pub enum Text {
     GetStatusBody,
     /// A body that ended early: `expected`, `got`.
     ShortRead,
+    /// An index without an image for the node: `reference`, `digest` of the index.
+    NoPlatform,
+    /// Waiting message where the runtime says that the registry is unavailable: `image`, `rest` of its words.
+    RegistryUnavailable,
+    /// Waiting message where the runtime says that a signature is not good: `image`, `rest` of its words.
+    SignatureFailed,
 }
 
 impl Text {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Scheduled,
         Self::Pulling,
         Self::PullFailed,
@@ -74,5 +80,8 @@ impl Text {
         Self::GetStatus,
         Self::GetStatusBody,
         Self::ShortRead,
+        Self::NoPlatform,
+        Self::RegistryUnavailable,
+        Self::SignatureFailed,
     ];
 }

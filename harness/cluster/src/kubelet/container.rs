@@ -16,7 +16,7 @@ pub(super) const BEHAVIOUR: &str = "pulldrill.behaviour";
 /// A container that has been created.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Container {
-    /// `containerd://…`
+    /// `containerd://…`, `cri-o://…`
     pub(super) id: String,
     /// What the pod said when it was created.
     pub(super) spec_image: String,

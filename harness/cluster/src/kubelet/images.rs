@@ -107,7 +107,10 @@ impl Kubelet {
             say(Kind::Normal, "BackOff", &message);
             let last = worker.last_errors.get(image);
             let message = match last.filter(|_| self.dialect.kubelet.backoff_keeps_last_error) {
-                Some(error) => self.dialect.text(Text::BackOffWaiting, &[("image", image), ("error", error)]),
+                Some(Waiting { reason, message }) => {
+                    let values = [("image", image), ("reason", reason.as_str()), ("error", message.as_str())];
+                    self.dialect.text(Text::BackOffWaiting, &values)
+                }
                 None => message,
             };
             return refused("ImagePullBackOff", message);
@@ -170,8 +173,24 @@ impl Kubelet {
         self.recorder.event(sync.pod.value(), Some(&path), Kind::Warning, "Failed", &message);
         let previous = worker.backoff.get(image).copied();
         worker.backoff.insert(image.to_owned(), Backoff::failed(previous, self.clock.now()));
-        worker.last_errors.insert(image.to_owned(), error.clone());
-        refused("ErrImagePull", error)
+        let waiting = self.classified(image, error);
+        worker.last_errors.insert(image.to_owned(), waiting.clone());
+        Decision::Refused(waiting)
+    }
+
+    /// The reason of a failed pull: where the runtime begins with one, that.
+    fn classified(&self, image: &str, error: String) -> Waiting {
+        const REASONS: [(&str, Text); 2] = [
+            ("RegistryUnavailable", Text::RegistryUnavailable),
+            ("SignatureValidationFailed", Text::SignatureFailed),
+        ];
+        let known = REASONS.into_iter().find_map(|(reason, text)| {
+            let rest = error.strip_prefix(reason)?;
+            let message = self.dialect.text(text, &[("image", image), ("rest", rest)]);
+            Some(Waiting { reason: reason.to_owned(), message })
+        });
+        let known = known.filter(|_| self.dialect.kubelet.knows_runtime_reasons);
+        known.unwrap_or_else(|| Waiting { reason: "ErrImagePull".to_owned(), message: error })
     }
 
     /// Several credentials' errors as one text: equal ones once, different ones as a list.

@@ -42,7 +42,7 @@ impl Kubelet {
         let spec = self.spec(worker, todo, &id, &image, exits_at.is_some());
         let (container, start) = self.runtime.create(&worker.uid, &todo.name, spec);
         let mut made = Container {
-            id: format!("containerd://{id}"),
+            id: format!("{}://{id}", self.dialect.node.runtime_name()),
             spec_image: todo.image.clone(),
             image,
             started: now,

@@ -114,8 +114,8 @@ pub(super) struct Worker {
     pub(super) waiting: HashMap<String, Waiting>,
     /// By image, as the pod writes it.
     pub(super) backoff: HashMap<String, Backoff>,
-    /// By image: what the last pull said.
-    pub(super) last_errors: HashMap<String, String>,
+    /// By image: what the last pull came to.
+    pub(super) last_errors: HashMap<String, Waiting>,
 }
 
 impl Worker {

@@ -44,6 +44,7 @@ struct State {
     routes: HashMap<(IpAddr, u16), SocketAddr>,
     egress: BTreeMap<String, Vec<EgressRule>>,
     untrusted: BTreeSet<String>,
+    unsigned: BTreeSet<String>,
     hooks: Vec<ConnectHook>,
 }
 
@@ -70,6 +71,7 @@ impl Network {
             routes: HashMap::new(),
             egress: BTreeMap::new(),
             untrusted: BTreeSet::new(),
+            unsigned: BTreeSet::new(),
             hooks: Vec::new(),
         })))
     }
@@ -90,10 +92,11 @@ impl Network {
         self.0.write().hosts.insert(name.to_ascii_lowercase(), address);
     }
 
-    /// Makes a name unknown, and forgets that it was not trusted. False when it was unknown.
+    /// Makes a name unknown, and forgets how far it was trusted. False when it was unknown.
     pub fn remove_host(&self, name: &str) -> bool {
         let (mut state, name) = (self.0.write(), name.to_ascii_lowercase());
         state.untrusted.remove(&name);
+        state.unsigned.remove(&name);
         state.hosts.remove(&name).is_some()
     }
 
@@ -106,6 +109,18 @@ impl Network {
     #[must_use]
     pub fn trusts(&self, name: &str) -> bool {
         !self.0.read().untrusted.contains(&name.to_ascii_lowercase())
+    }
+
+    /// Lets nodes take only signed images from this host, where their runtime looks at signatures. The lab signs
+    /// nothing, so that they take none.
+    pub fn demand_signatures(&self, name: &str) {
+        self.0.write().unsigned.insert(name.to_ascii_lowercase());
+    }
+
+    /// Whether nodes take images from this host without a signature.
+    #[must_use]
+    pub fn takes_unsigned(&self, name: &str) -> bool {
+        !self.0.read().unsigned.contains(&name.to_ascii_lowercase())
     }
 
     /// The names and their addresses, in the order of names.

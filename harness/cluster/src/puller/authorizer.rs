@@ -238,7 +238,7 @@ impl Credential {
     }
 
     /// The header value of Basic authentication.
-    fn basic(&self) -> String {
+    pub(super) fn basic(&self) -> String {
         format!("Basic {}", STANDARD.encode(format!("{}:{}", self.username, self.password)))
     }
 }

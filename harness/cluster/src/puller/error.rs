@@ -40,6 +40,8 @@ pub struct PullError {
     pub message: String,
     /// Whether the credentials were refused, which is worded differently while resolving.
     pub(super) refused: bool,
+    /// Whether nobody listens at the other end, for which some runtimes have a word of their own.
+    pub(super) unreachable: bool,
 }
 
 impl PullError {
@@ -49,7 +51,7 @@ impl PullError {
     }
 
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), refused: false }
+        Self { code, message: message.into(), refused: false, unreachable: false }
     }
 
     /// Credentials that were refused: `authorization failed`, with what comes before or after it.

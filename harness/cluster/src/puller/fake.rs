@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::network::Network;
+use crate::network::{Action, EgressRule, Network};
 
 /// A request as the registry got it.
 #[derive(Clone, Debug)]
@@ -131,6 +131,19 @@ impl Fake {
         digest
     }
 
+    /// Makes a name known at whose address nobody listens.
+    pub(crate) fn refuse(&self, host: &str, address: &str) {
+        let rule = EgressRule {
+            id: format!("refuse-{host}"),
+            action: Action::Reject,
+            destination: address.parse().unwrap(),
+            port: None,
+            comment: String::new(),
+        };
+        self.network.add_host(host, address.parse().unwrap());
+        self.network.add_egress("node-1", rule);
+    }
+
     /// Puts an image in place under a tag.
     pub(crate) fn image(&self, repository: &str, tag: &str, labels: &serde_json::Value) -> Made {
         let layer_bytes = format!("layer of {repository}:{tag} {}", "x".repeat(2000)).into_bytes();
@@ -187,6 +200,7 @@ impl Fake {
     /// The answer from the content.
     pub(crate) fn stored(&self, asked: &Asked) -> Answer {
         match self.content.lock().get(&asked.path) {
+            None if asked.path == "/v2/" => (200, Vec::new(), Vec::new()),
             None => (
                 404,
                 Vec::new(),

@@ -1,12 +1,15 @@
 //! Pulling images as the container runtime does: over real HTTPS, in its order of requests, with its words
 //! when that fails.
 //!
+//! There are two of them: containerd (`steps`), and CRI-O with the library that it shares with podman (`copy`).
+//!
 //! One [`Puller`] is one node's runtime with its store of content. When to pull, and with whose
 //! credentials, is the kubelet's business.
 
 mod authorizer;
 mod challenge;
 mod content;
+mod copy;
 mod descriptor;
 mod error;
 #[cfg(test)]
@@ -26,7 +29,10 @@ use pulldrill_clock::{Busy, Clock, SignedDuration, seed};
 use rand::RngExt;
 use rustls::ClientConfig;
 
-use crate::{dialect::Dialect, network::Network};
+use crate::{
+    dialect::{Dialect, PullLibrary},
+    network::Network,
+};
 pub use content::Image;
 pub use error::{Code, PullError};
 pub use reference::{Reference, ReferenceError};
@@ -119,15 +125,23 @@ impl Puller {
             let mut rng = self.rng.lock();
             (some_time(&mut rng, SETUP), some_time(&mut rng, UNPACK))
         };
-        let session = session::Session::new(&self.client, busy);
-        let mut pull = steps::Pull::new(session, reference, credential, &self.content);
-        pull.session.pause(setup).await;
-        let result = pull.run().await;
+        let mut session = session::Session::new(&self.client, busy);
+        session.pause(setup).await;
+        let (result, mut session) = match self.client.dialect.runtime.library {
+            PullLibrary::Containerd => {
+                let mut pull = steps::Pull::new(session, reference, credential, &self.content);
+                (pull.run().await, pull.session)
+            }
+            PullLibrary::ContainersImage => {
+                let mut pull = copy::Pull::new(session, reference, credential, &self.content);
+                (pull.run().await, pull.session)
+            }
+        };
         if let Ok(image) = &result {
             let flow = i64::try_from(image.size / BYTES_PER_MS).unwrap_or(i64::MAX / 1_000_000);
-            pull.session.pause(unpack + SignedDuration::from_millis(flow)).await;
+            session.pause(unpack + SignedDuration::from_millis(flow)).await;
         }
-        (result, pull.session.into_busy())
+        (result, session.into_busy())
     }
 }
 

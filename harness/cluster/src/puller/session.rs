@@ -150,7 +150,7 @@ impl<'a> Session<'a> {
         self.busy = Some(busy);
         let stream = dialled.map_err(|error| {
             let code = if error.is_timeout() { Code::DeadlineExceeded } else { Code::Unknown };
-            PullError::new(code, error.to_string())
+            PullError { unreachable: error.is_refused(), ..PullError::new(code, error.to_string()) }
         })?;
         if plain {
             return handshake(TokioIo::new(stream)).await;

@@ -21,7 +21,7 @@ use super::{
 use crate::dialect::{Dialect, Text};
 
 /// What a resolver accepts, as the runtime writes it.
-const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+pub(super) const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
 /// How often one request is made at most.
@@ -29,7 +29,7 @@ const ATTEMPTS: usize = 6;
 /// How often the rest of a body is asked for without getting any.
 const RESUMES: usize = 3;
 /// What every node is.
-const ARCHITECTURE: &str = "amd64";
+pub(super) const ARCHITECTURE: &str = "amd64";
 
 /// One pull.
 pub(super) struct Pull<'a> {
@@ -59,11 +59,8 @@ impl<'a> Pull<'a> {
         let manifest = match target.kind() {
             Kind::Index => {
                 let index = self.json(&target).await?;
-                let platform = matching(&index, ARCHITECTURE).ok_or_else(|| {
-                    let error =
-                        PullError::new(Code::NotFound, "no match for platform in manifest: not found");
-                    self.worded(Text::UnpackFailed, error)
-                })?;
+                let platform =
+                    matching(&index, ARCHITECTURE).ok_or_else(|| self.no_platform(&target.digest))?;
                 self.json(&platform).await?
             }
             _ => self.json(&target).await?,
@@ -83,6 +80,13 @@ impl<'a> Pull<'a> {
     fn worded(&self, text: Text, error: PullError) -> PullError {
         let reference = self.reference.to_string();
         error.reworded(|m| self.dialect.text(text, &[("reference", &reference), ("error", m)]))
+    }
+
+    /// Nothing in an index is for a node like this.
+    fn no_platform(&self, index: &str) -> PullError {
+        let reference = self.reference.to_string();
+        let values = [("reference", reference.as_str()), ("digest", index)];
+        PullError::new(Code::NotFound, self.dialect.text(Text::NoPlatform, &values))
     }
 
     /// Finds out what the reference stands for.
@@ -286,7 +290,8 @@ impl<'a> Pull<'a> {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// The digest of bytes.
+pub(super) fn sha256(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     let mut text = String::with_capacity(71);
     text.push_str("sha256:");

@@ -11,14 +11,14 @@ use super::{
 const NEW: &str = "k8s-1.36-containerd-2.1";
 const OLD: &str = "k8s-1.20-containerd-1.7";
 
-struct World {
+pub(super) struct World {
     clock: Clock,
-    fake: Arc<Fake>,
+    pub(super) fake: Arc<Fake>,
     puller: Arc<Puller>,
     dialect: Arc<Dialect>,
 }
 
-async fn world(dialect: &str) -> World {
+pub(super) async fn world(dialect: &str) -> World {
     let hosts = ["registry.lab.test", "registry-1.docker.io", "auth.docker.io"];
     let fake = Fake::start(&hosts).await;
     let clock = Clock::held_at(Timestamp::from_second(1_800_000_000).unwrap());
@@ -29,7 +29,7 @@ async fn world(dialect: &str) -> World {
 }
 
 impl World {
-    async fn pull(&self, image: &str, login: Option<(&str, &str)>) -> Result<Arc<Image>, String> {
+    pub(super) async fn pull(&self, image: &str, login: Option<(&str, &str)>) -> Result<Arc<Image>, String> {
         let (puller, reference) = (self.puller.clone(), Reference::parse(image).unwrap());
         let credential = login.map(|(u, p)| Credential { username: u.into(), password: p.into() });
         let busy = self.clock.busy();
@@ -38,7 +38,7 @@ impl World {
         task.await.unwrap().map_err(|error| error.shown(&self.dialect))
     }
 
-    async fn refusal(&self, image: &str, login: Option<(&str, &str)>) -> String {
+    pub(super) async fn refusal(&self, image: &str, login: Option<(&str, &str)>) -> String {
         self.pull(image, login).await.unwrap_err()
     }
 }
@@ -230,7 +230,21 @@ async fn content_that_is_not_what_it_should_be() {
 
 #[tokio::test]
 async fn an_index_is_searched_for_the_platform() {
-    let world = world(NEW).await;
+    an_index_without_the_platform("k8s-1.36-containerd-2.1-transfer", |_, target| {
+        format!("rpc error: code = NotFound desc = get image config descriptor: no match for platform in manifest {target}: not found")
+    })
+    .await;
+    an_index_without_the_platform(NEW, |image, _| {
+        format!(
+            "rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": no match for platform in \
+             manifest: not found"
+        )
+    })
+    .await;
+}
+
+async fn an_index_without_the_platform(dialect: &str, expected: impl Fn(&str, &str) -> String) {
+    let world = world(dialect).await;
     let made = world.fake.image("team/app", "amd", &json!({}));
     let kind = "application/vnd.oci.image.index.v1+json";
     let entry = |arch: &str| {
@@ -244,13 +258,10 @@ async fn an_index_is_searched_for_the_platform() {
     };
     let index =
         |arch: &str| json!({"schemaVersion": 2, "mediaType": kind, "manifests": [with_size(entry(arch))]});
-    world.fake.manifest("team/app", "arm-only", kind, &index("arm64"));
+    let arm = world.fake.manifest("team/app", "arm-only", kind, &index("arm64"));
     let target = world.fake.manifest("team/app", "both", kind, &index("amd64"));
-    assert_eq!(
-        world.refusal("registry.lab.test/team/app:arm-only", None).await,
-        "rpc error: code = NotFound desc = failed to pull and unpack image \"registry.lab.test/team/app:arm-only\": \
-         no match for platform in manifest: not found"
-    );
+    let image = "registry.lab.test/team/app:arm-only";
+    assert_eq!(world.refusal(image, None).await, expected(image, &arm));
     let image = world.pull("registry.lab.test/team/app:both", None).await.unwrap();
     assert_eq!(image.repo_digest, format!("registry.lab.test/team/app@{target}"));
 }

@@ -46,7 +46,8 @@ fn fails(variant: &Variant, snapshot: &Snapshot, pod: &Value) -> bool {
         return false;
     }
     let message = waiting["message"].as_str().unwrap_or_default();
-    let mut missing = variant.symptom.error.iter().filter(|text| !message.contains(text.as_str())).peekable();
+    let says = |words: &str, text: &str| text.split(" | ").any(|way| words.contains(way));
+    let mut missing = variant.symptom.error.iter().filter(|text| !says(message, text)).peekable();
     if missing.peek().is_none() {
         return true;
     }
@@ -57,7 +58,7 @@ fn fails(variant: &Variant, snapshot: &Snapshot, pod: &Value) -> bool {
         .filter(|event| event["reason"] == "Failed" && event["involvedObject"]["uid"] == uid(pod))
         .filter_map(|event| event["message"].as_str())
         .collect();
-    missing.all(|text| failures.iter().any(|failure| failure.contains(text.as_str())))
+    missing.all(|text| failures.iter().any(|failure| says(failure, text)))
 }
 
 fn describe(pod: &Value, container: &str) -> String {

@@ -7,12 +7,17 @@ use super::{
     Outcome,
     exchange::{Exchange, add_headers, empty, with_status},
 };
-use crate::failure::Kind;
+use crate::{failure::Kind, fault::Fault};
 
 const BINARY: &str = "application/octet-stream";
 
-/// Answers a request for a blob.
-pub(crate) fn answer(exchange: &mut Exchange<'_>, repository: &str, digest: &str) -> Outcome {
+/// Answers a request for a blob, spoilt by a fault if there is one.
+pub(crate) fn answer(
+    exchange: &mut Exchange<'_>,
+    repository: &str,
+    digest: &str,
+    fault: Option<&Fault>,
+) -> Outcome {
     if exchange.method == Method::DELETE {
         let mut repositories = exchange.host.repositories.write();
         let removed = repositories.get_mut(repository).is_some_and(|place| place.blobs.remove(digest));
@@ -28,7 +33,7 @@ pub(crate) fn answer(exchange: &mut Exchange<'_>, repository: &str, digest: &str
     let etag = format!("\"{digest}\"");
     let about = [("docker-content-digest", digest), ("etag", &etag), ("cache-control", "max-age=31536000")];
     let mut answer = match range {
-        None => with_status(200, blob, BINARY),
+        None => with_status(200, fault.map_or(blob.clone(), |fault| fault.spoil(blob)), BINARY),
         Some(None) => {
             let all = format!("bytes */{length}");
             let mut answer = empty(416, &[("content-range", &all)]);

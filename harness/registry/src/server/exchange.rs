@@ -244,7 +244,7 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: I
         Route::Manifest { repository, reference } => {
             manifests::answer(exchange, &repository, &reference, body).await
         }
-        Route::Blob { repository, digest } => blobs::answer(exchange, &repository, &digest),
+        Route::Blob { repository, digest } => blobs::answer(exchange, &repository, &digest, fault.as_ref()),
         Route::Uploads { repository } => uploads::start(exchange, &who, &repository, body).await,
         Route::Upload { repository, id } => uploads::go_on(exchange, &repository, &id, body).await,
     }

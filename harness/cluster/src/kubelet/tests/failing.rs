@@ -3,7 +3,7 @@
 use pulldrill_clock::{Clock, SignedDuration, real};
 use serde_json::json;
 
-use super::world::{NEW, OLD, World};
+use super::world::{CRIO, NEW, OLD, World};
 
 const IMAGE: &str = "registry.lab.test/team/app:9.9";
 const ERROR: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \
@@ -281,4 +281,49 @@ async fn a_container_that_starts_beside_the_failing_one_brings_a_second_back_off
         seen.insert(backed_off.len());
     }
     assert_eq!(seen, [1, 2].into());
+}
+
+#[tokio::test]
+async fn what_crio_calls_an_unavailable_registry_or_a_bad_signature_is_the_reason() {
+    let image = "refused.lab.test/team/app:1.0";
+    let cause = "pinging container registry refused.lab.test: Get \"https://refused.lab.test/v2/\": dial tcp \
+        172.31.255.14:443: connect: connection refused";
+    let world = World::new(CRIO, 1).await;
+    world.fake.refuse("refused.lab.test", "172.31.255.14");
+    world.pod("app", image, json!({}));
+    world.fake.image("team/app", "1.0", &json!({}));
+    world.fake.network.demand_signatures("registry.lab.test");
+    world.pod("unsigned", "registry.lab.test/team/app:1.0", json!({}));
+    world.run(18).await;
+    let expected = [
+        "state Pending".to_owned(),
+        "state Pending app=waiting:ContainerCreating".into(),
+        format!("Pulling x1 Pulling image \"{image}\""),
+        format!("Failed x1 Failed to pull image \"{image}\": RegistryUnavailable: {cause}"),
+        "Failed x1 Error: RegistryUnavailable".into(),
+        "state Pending app=waiting:RegistryUnavailable".into(),
+        format!("BackOff x1 Back-off pulling image \"{image}\""),
+        "Failed x1 Error: ImagePullBackOff".into(),
+    ];
+    assert_eq!(world.story("app")[..8], expected);
+    let unsigned = world.story("unsigned");
+    assert!(unsigned.contains(&"Failed x1 Error: SignatureValidationFailed".to_owned()), "{unsigned:?}");
+    let messages: Vec<String> = world
+        .messages("unsigned")
+        .into_iter()
+        .filter(|message| message.starts_with("image pull failed for"))
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "image pull failed for registry.lab.test/team/app:1.0 because the signature validation failed: Source image \
+          rejected: A signature was required, but no signature exists"
+        ]
+    );
+    let waits = world.messages("app");
+    assert!(
+        waits
+            .contains(&format!("image pull failed for {image} because the registry is unavailable: {cause}")),
+        "{waits:?}"
+    );
 }

@@ -18,6 +18,7 @@ use crate::{
 
 pub(super) const NEW: &str = "k8s-1.36-containerd-2.1";
 pub(super) const OLD: &str = "k8s-1.20-containerd-1.7";
+pub(super) const CRIO: &str = "k8s-1.31-cri-o-1.31";
 
 /// What was seen, with the seconds since the world began.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) fake: Arc<Fake>,
     pub(super) logs: Arc<Logs>,
     began: Timestamp,
+    /// The store's, before anything happened.
+    revision: u64,
     tape: Arc<Mutex<Vec<Seen>>>,
     stop: CancellationToken,
 }
@@ -52,6 +55,7 @@ impl World {
         let fake = Fake::start(&hosts).await;
         let began = clock.now();
         let store = Arc::new(Store::new(100_000));
+        let revision = store.revision();
         let api = Arc::new(Api::new(store.clone(), clock.clone()));
         let (logs, stop) = (Arc::new(Logs::default()), CancellationToken::new());
         let options = KubeletOptions {
@@ -70,7 +74,7 @@ impl World {
         tokio::spawn(Engine::new(store.clone(), &clock, controllers, stop.clone()).run());
         let tape = Arc::new(Mutex::new(Vec::new()));
         record(&clock, &store, began, tape.clone());
-        Self { clock, api, fake, logs, began, tape, stop }
+        Self { clock, api, fake, logs, began, revision, tape, stop }
     }
 
     pub(super) fn create(&self, resource: &str, object: Value) {
@@ -137,6 +141,20 @@ impl World {
     /// The same without times.
     pub(super) fn story(&self, pod: &str) -> Vec<String> {
         self.tape(pod).into_iter().map(|s| s.what).collect()
+    }
+
+    /// The waiting messages that a pod's status has shown, each once.
+    pub(super) fn messages(&self, pod: &str) -> Vec<String> {
+        let mut seen: Vec<String> = Vec::new();
+        for event in self.api.store().events_since(self.revision).unwrap() {
+            let containers = &event.object.value()["status"]["containerStatuses"];
+            let message =
+                containers[0]["state"]["waiting"]["message"].as_str().unwrap_or_default().to_owned();
+            if event.key == key(pod) && !message.is_empty() && !seen.contains(&message) {
+                seen.push(message);
+            }
+        }
+        seen
     }
 
     /// The latest count of an event by the start of its line.
