@@ -49,6 +49,9 @@ pub(crate) struct Deviation {
     /// With which kubectls; all when none is named.
     #[serde(default)]
     kubectls: Vec<String>,
+    /// Whether it is of chance: then it may be absent.
+    #[serde(default)]
+    pub(crate) sometimes: bool,
 }
 
 /// The known deviations of a server: what stands for each command and kubectl, by the index of its entry.

@@ -135,7 +135,7 @@ mod tests {
             "b",
             "--no-history",
             "--dialect",
-            "d",
+            "k8s-1.20-containerd-1.7",
         ];
         let Parsed::Up(first) = Args::try_parse_from(words).unwrap().command else { panic!("not up") };
         let words = ["pulldrill", "up"].into_iter().map(str::to_owned).chain(again(&first));

@@ -64,7 +64,7 @@ async fn judged(
     let opened = lab.clock().now();
     let since = |lab: &Lab| lab.clock().now().duration_since(opened);
     if let Some(script) = verdict::script_of(lab, case) {
-        if let Some(missing) = script::missing_program(&script) {
+        if let Some(missing) = script::missing_program(options, &script) {
             return Ok((Outcome::Skipped(format!("there is no {missing} on this machine")), since(lab)));
         }
         if let Err(message) = script::run(options, lab, folder, &script).await? {

@@ -134,7 +134,7 @@ async fn judged(
 ) -> Result<Outcome, LabError> {
     let mut limit = SignedDuration::ZERO;
     if let Some(script) = verdict::script_of(lab, case) {
-        if let Some(missing) = script::missing_program(&script) {
+        if let Some(missing) = script::missing_program(options, &script) {
             return Ok(Outcome::Skipped(format!("there is no {missing} on this machine")));
         }
         let place = folder.join(&case.scenario);

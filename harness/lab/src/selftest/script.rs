@@ -25,11 +25,12 @@ const QUIET: Duration = Duration::from_millis(250);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A program that the script needs and this machine has not.
-pub(super) fn missing_program(script: &Script) -> Option<String> {
+/// A program that the script needs and neither this machine nor the test has.
+pub(super) fn missing_program(options: &SelftestOptions, script: &Script) -> Option<String> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let is_there = |name: &String| env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    script.needs.iter().find(|name| !is_there(name)).cloned()
+    let is_on_path = |name: &String| env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    let is_given = |name: &String| given(options).any(|(given, _)| given == name);
+    script.needs.iter().find(|name| !is_given(name) && !is_on_path(name)).cloned()
 }
 
 /// Runs the script beside the lab in `folder/lab`; `Err` in the result says how it failed.
@@ -119,18 +120,21 @@ impl Quiet {
     }
 }
 
+/// The programs that the test was told to use, with the names that scripts know them by.
+fn given(options: &SelftestOptions) -> impl Iterator<Item = (&'static str, &Path)> {
+    let kind = match &options.backend {
+        BackendKind::Kind(KindOptions { kind_program, .. }) => kind_program.as_deref(),
+        _ => None,
+    };
+    let always = [("kubectl", options.kubectl.as_path()), ("pulldrill", options.program.as_path())];
+    always.into_iter().chain(kind.map(|kind| ("kind", kind)))
+}
+
 /// A folder with the programs that the test was told to use.
 fn programs(options: &SelftestOptions, folder: &Path) -> Result<PathBuf, LabError> {
     let programs = folder.join("bin");
     let made = fs::create_dir_all(&programs)
-        .and_then(|()| link(&options.kubectl, &programs.join("kubectl")))
-        .and_then(|()| link(&options.program, &programs.join("pulldrill")))
-        .and_then(|()| match &options.backend {
-            BackendKind::Kind(KindOptions { kind_program: Some(kind), .. }) => {
-                link(kind, &programs.join("kind"))
-            }
-            _ => Ok(()),
-        });
+        .and_then(|()| given(options).try_for_each(|(name, program)| link(program, &programs.join(name))));
     made.map_err(|source| LabError::File { action: "make", path: programs.clone(), source })?;
     Ok(programs)
 }
