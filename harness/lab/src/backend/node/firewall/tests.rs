@@ -54,6 +54,20 @@ impl Net {
         None
     }
 
+    /// A node that filters packets with this tool, and is said not to have the other.
+    async fn with(tool: Tool) -> Option<Self> {
+        let (without, look, package): (_, &[&str], _) = match tool {
+            Tool::Iptables => ("", &["iptables", "-w", "-S"], "iptables"),
+            Tool::Nft => ("iptables", &["nft", "list", "tables"], "nftables"),
+        };
+        let net = Self::new(without)?;
+        if net.run(look).await.unwrap().code == 0 {
+            return Some(net);
+        }
+        skip(&format!("no {}: install {package}", look[0]));
+        None
+    }
+
     /// Does something inside a namespace.
     fn inside<T: Send>(&self, name: &str, action: impl FnOnce() -> T + Send) -> T {
         let space = File::open(format!("/run/netns/pd-{}-{name}", self.id)).unwrap();
@@ -192,7 +206,7 @@ async fn rules_do_what_they_say(net: &Net, expected: Tool, part: Part) {
 
 #[tokio::test]
 async fn with_iptables() {
-    let Some(net) = Net::new("") else { return };
+    let Some(net) = Net::with(Tool::Iptables).await else { return };
     rules_do_what_they_say(&net, Tool::Iptables, Part::Own).await;
     let firewall = Firewall { tool: Tool::Iptables, part: Part::Own };
     // By hand, and with another program's chain put before ours.
@@ -222,11 +236,8 @@ async fn with_iptables() {
 
 #[tokio::test]
 async fn with_nft() {
-    let Some(net) = Net::new("iptables") else { return };
+    let Some(net) = Net::with(Tool::Nft).await else { return };
     let node: &dyn Shell = &net;
-    if node.run(&["nft", "list", "tables"]).await.unwrap().code != 0 {
-        return skip("no nft: install nftables");
-    }
     rules_do_what_they_say(&net, Tool::Nft, Part::Own).await;
     let firewall = Firewall { tool: Tool::Nft, part: Part::Own };
     let ours =
@@ -293,15 +304,12 @@ async fn addresses_lead_elsewhere(net: &Net, tool: Tool) {
 
 #[tokio::test]
 async fn addresses_lead_elsewhere_with_iptables() {
-    let Some(net) = Net::new("") else { return };
+    let Some(net) = Net::with(Tool::Iptables).await else { return };
     addresses_lead_elsewhere(&net, Tool::Iptables).await;
 }
 
 #[tokio::test]
 async fn addresses_lead_elsewhere_with_nft() {
-    let Some(net) = Net::new("iptables") else { return };
-    if net.run(&["nft", "list", "tables"]).await.unwrap().code != 0 {
-        return skip("no nft: install nftables");
-    }
+    let Some(net) = Net::with(Tool::Nft).await else { return };
     addresses_lead_elsewhere(&net, Tool::Nft).await;
 }
