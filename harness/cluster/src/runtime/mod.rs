@@ -1,13 +1,13 @@
 //! What runs inside containers.
 //!
-//! Nothing here touches the machine: programs are functions ([`commands`]), files are kept in memory
-//! ([`files`]), time is the lab's. Which programs an image has is data ([`images`]). A new program is a row in
+//! Nothing here touches the machine: programs are functions (`commands`), files are kept in memory
+//! (`files`), time is the lab's. Which programs an image has is data (`images`). A new program is a row in
 //! `commands` and a word in `images.yaml`.
 //!
 //! - [`Runtime`]: the running containers of a cluster, and how clients reach into them.
-//! - [`container`]: one of them: main process, log, who is attached.
-//! - [`process`]: what a program gets; [`work`] counts it for the clock; [`terminal`] is between it and people.
-//! - [`shell`]: the program that runs others. [`listener`]: what answers at ports.
+//! - `container`: one of them: main process, log, who is attached.
+//! - `process`: what a program gets; `work` counts it for the clock; `terminal` is between it and people.
+//! - `shell`: the program that runs others. `listener`: what answers at ports.
 //!
 //! It knows no protocol, and nothing of pods but the uid that containers are found by.
 
