@@ -5,6 +5,7 @@
 set -eu
 url=$(sed -n 's,.*"{{ host }}": "https://\([^"]*\)".*,\1,p' "$PULLDRILL_DIR/lab.json")
 node=$(kubectl get nodes -o name | sed -n '1s,node/,,p')
-skopeo copy --src-tls-verify=false "docker://$url/{{ app }}:{{ old }}" "docker-daemon:{{ host }}/{{ app }}:{{ wanted }}"
+skopeo copy --src-tls-verify=false --src-creds "{{ team }}-dev:{{ password }}" \
+  "docker://$url/{{ app }}:{{ old }}" "docker-daemon:{{ host }}/{{ app }}:{{ wanted }}"
 kind load docker-image --name "${node%-control-plane}" "{{ host }}/{{ app }}:{{ wanted }}"
 docker rmi "{{ host }}/{{ app }}:{{ wanted }}"
