@@ -80,18 +80,21 @@ pub(crate) fn accepted(facts: &Facts<'_>) -> Finding {
     Ok("the right build runs".into())
 }
 
-/// Every replica's content was served to its node by one of these registries, which its image names.
+/// Every replica's content was served to its node by one of these registries, which its image names, under
+/// the tag or as the digest in that name: content that somebody gave another name on the node was not.
 pub(crate) fn served(facts: &Facts<'_>, handles: &[String]) -> Finding {
     let hosts: Vec<&str> = handles.iter().map(|handle| facts.host(handle)).collect();
     for replica in replicas(facts)? {
-        let host = replica.reference().map(|reference| reference.host).unwrap_or_default();
+        let image = replica.reference().ok_or_else(|| format!("{} has no image", replica.name()))?;
+        let host = &image.host;
         if !hosts.contains(&host.as_str()) {
             return Err(format!("{} runs an image of {host}", replica.name()));
         }
         let content = replica.content(facts);
-        let mut served = facts.evidence.served().iter();
-        let found = served.any(|served| {
-            served.host == host
+        let found = facts.evidence.served().iter().any(|served| {
+            served.host == *host
+                && served.repository == image.repository
+                && (image.digest.is_some() || served.reference == image.target())
                 && served.node == replica.node()
                 && content.is_some()
                 && (served.digest == replica.digest() || facts.evidence.content(&served.digest) == content)

@@ -25,6 +25,8 @@ pub(crate) struct Served {
     pub host: String,
     /// The repository.
     pub repository: String,
+    /// The tag or digest that it was asked for by.
+    pub reference: String,
     /// The manifest's digest.
     pub digest: String,
     /// The node that asked.

@@ -92,7 +92,7 @@ impl World {
             world.pod(&format!("old-{n}"), "rs-1", &old, Some(OLD), "node-1");
         }
         world.pod("new-1", "rs-2", &bad, None, "node-2");
-        world.serve(OLD, "node-1");
+        world.serve("old", OLD, "node-1");
         let others = world.variant.others.clone();
         for other in &others {
             let image = world.image("other");
@@ -175,12 +175,13 @@ impl World {
         );
     }
 
-    fn serve(&mut self, digest: &str, node: &str) {
+    fn serve(&mut self, tag: &str, digest: &str, node: &str) {
         let registry = &self.variant.registries[0];
         self.known.served.push(Served {
             at: at(10),
             host: registry.host.clone(),
             repository: self.variant.workload.name.clone(),
+            reference: tag.into(),
             digest: digest.into(),
             node: node.into(),
             identity: None,
@@ -243,7 +244,7 @@ fn a_released_version_served_to_the_nodes_solves_it() {
     let image = world.image("fixed");
     world.rolled_out(&image, RIGHT);
     assert_eq!(world.failing(), ["right-source"], "nothing was served yet");
-    world.serve(RIGHT, "node-2");
+    world.serve("fixed", RIGHT, "node-2");
     assert_eq!(world.failing(), Vec::<String>::new());
 }
 
@@ -257,7 +258,29 @@ fn a_rollback_to_a_cached_image_solves_it_too() {
     for n in 1..=3 {
         world.pod(&format!("old-{n}"), "rs-3", &old, Some(OLD), "node-1");
     }
-    world.serve(OLD, "node-1");
+    world.serve("old", OLD, "node-1");
+    assert_eq!(world.failing(), Vec::<String>::new());
+}
+
+#[test]
+fn a_build_loaded_into_the_nodes_under_the_wanted_name_does_not_solve_it() {
+    let mut world = World::opened();
+    let wanted = world.image("bad");
+    world.rolled_out(&wanted, OLD);
+    world.serve("old", OLD, "node-2");
+    assert_eq!(world.failing(), ["right-source"], "the node got it under its own name only");
+    world.serve("bad", RIGHT, "node-2");
+    assert_eq!(world.failing(), ["right-source"], "that name stood for something else");
+    world.serve("bad", OLD, "node-2");
+    assert_eq!(world.failing(), Vec::<String>::new(), "somebody published it there");
+}
+
+#[test]
+fn a_digest_counts_under_whatever_tag_it_came() {
+    let mut world = World::opened();
+    let pinned = format!("{}@{RIGHT}", world.image("fixed").rsplit_once(':').unwrap().0);
+    world.rolled_out(&pinned, RIGHT);
+    world.serve("fixed", RIGHT, "node-2");
     assert_eq!(world.failing(), Vec::<String>::new());
 }
 
@@ -266,7 +289,7 @@ fn another_image_under_any_name_does_not_solve_it() {
     let mut world = World::opened();
     let image = world.image("bad");
     world.rolled_out(&image, OTHER);
-    world.serve(OTHER, "node-2");
+    world.serve("bad", OTHER, "node-2");
     assert_eq!(world.failing(), ["right-build"]);
 }
 
@@ -274,7 +297,7 @@ fn another_image_under_any_name_does_not_solve_it() {
 fn an_image_of_another_registry_does_not_solve_it() {
     let mut world = World::opened();
     world.rolled_out("docker.io/library/payments:fixed", RIGHT);
-    world.serve(RIGHT, "node-2");
+    world.serve("fixed", RIGHT, "node-2");
     assert_eq!(world.failing(), ["right-source"]);
 }
 
@@ -294,7 +317,7 @@ fn scaling_down_or_away_does_not_solve_it() {
         let mut world = World::opened();
         let image = world.image("fixed");
         world.rolled_out(&image, RIGHT);
-        world.serve(RIGHT, "node-2");
+        world.serve("fixed", RIGHT, "node-2");
         world.deployment("uid-1", &image, replicas, 3);
         for n in replicas + 1..=3 {
             world.remove("pods", &format!("good-{n}"));
@@ -308,7 +331,7 @@ fn a_new_workload_of_the_same_name_does_not_solve_it() {
     let mut world = World::opened();
     let image = world.image("fixed");
     world.rolled_out(&image, RIGHT);
-    world.serve(RIGHT, "node-2");
+    world.serve("fixed", RIGHT, "node-2");
     world.deployment("uid-2", &image, 3, 3);
     world.replica_set(3, &image, "uid-2");
     assert!(world.failing().contains(&"runs".to_owned()));
@@ -324,7 +347,7 @@ fn pods_changed_behind_the_back_of_their_template_do_not_solve_it() {
     for n in 1..=3 {
         world.pod(&format!("good-{n}"), "rs-3", &fixed, Some(RIGHT), "node-2");
     }
-    world.serve(RIGHT, "node-2");
+    world.serve("fixed", RIGHT, "node-2");
     assert_eq!(world.failing(), ["runs"]);
 }
 
@@ -333,7 +356,7 @@ fn pods_made_by_hand_for_the_workload_to_adopt_do_not_solve_it() {
     let mut world = World::opened();
     let fixed = world.image("fixed");
     world.rolled_out(&fixed, RIGHT);
-    world.serve(RIGHT, "node-2");
+    world.serve("fixed", RIGHT, "node-2");
     let key = Key::new(&world.variant.namespace, "good-2");
     let mut adopted = world.store.get("pods", &key).unwrap().value().clone();
     adopted["spec"]["imagePullSecrets"] = json!([{"name": "s"}]);
@@ -350,7 +373,7 @@ fn a_loosened_policy_does_not_solve_it() {
     let mut world = World::opened();
     let image = world.image("fixed");
     world.rolled_out(&image, RIGHT);
-    world.serve(RIGHT, "node-2");
+    world.serve("fixed", RIGHT, "node-2");
     world.deployment_with_policy("uid-1", &image, 3, 3, "Never");
     world.replica_set_with_policy(3, &image, "uid-1", "Never");
     assert_eq!(world.failing(), ["rules-kept"]);
@@ -361,7 +384,7 @@ fn a_neighbour_must_not_suffer() {
     let mut world = World::opened();
     let image = world.image("fixed");
     world.rolled_out(&image, RIGHT);
-    world.serve(RIGHT, "node-2");
+    world.serve("fixed", RIGHT, "node-2");
     let other = world.variant.others[0].clone();
     world.remove(other.kind.resource(), &other.name);
     assert_eq!(world.failing(), ["neighbours"]);
@@ -422,7 +445,7 @@ fn what_another_pod_has_pulled_is_no_proof_of_a_login() {
     let fixed = world.image("fixed");
     world.rolled_out(&fixed, RIGHT);
     let registry = world.variant.registries[0].clone();
-    world.serve(RIGHT, "node-2");
+    world.serve("fixed", RIGHT, "node-2");
     world.known.served.last_mut().unwrap().identity = Some("puller".into());
     let pulled = json!({"pulled-with": {"registry": registry.handle}}).to_string();
     assert!(finding(&world, &pulled).is_err(), "the image was on the node, but no pod has a secret");

@@ -86,6 +86,7 @@ fn served(entry: &Entry, host: &Host) -> Option<Served> {
         at: entry.at,
         host: host.name.clone(),
         repository: entry.repository.clone()?,
+        reference: entry.reference.clone()?,
         digest: entry.digest.as_ref()?.to_string(),
         node: entry.client.node.clone()?,
         identity: entry.identity.clone(),
