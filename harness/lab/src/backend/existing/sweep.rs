@@ -23,6 +23,18 @@ use crate::{LabError, inject::objects::resource_named};
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How long the lab's pods on the nodes may take to end.
 const AGENTS: Duration = Duration::from_secs(60);
+/// How long pods may take to end before their namespace goes all the same.
+const EMPTIED: Duration = Duration::from_secs(20);
+/// What makes pods, its makers first, and the pods.
+const RUNNING: [&str; 7] = [
+    "cronjobs.batch",
+    "deployments.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "jobs.batch",
+    "replicasets.apps",
+    "pods",
+];
 /// How often they are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -49,15 +61,15 @@ pub(crate) async fn sweep(client: &Client, state: &State) -> Result<Vec<String>,
     }
     let mut namespaces = sweep.labelled("namespaces").await?;
     namespaces.retain(|name| *name != own);
+    sweep.empty(&namespaces).await;
     for name in &namespaces {
         sweep.delete("namespaces", name).await?;
     }
-    sweep.hurry(&namespaces).await;
     sweep.end_agents().await?;
     sweep.gone(&namespaces).await?;
     if sweep.get("namespaces", &own).await?.is_some() {
+        sweep.empty(std::slice::from_ref(&own)).await;
         sweep.delete("namespaces", &own).await?;
-        sweep.hurry(std::slice::from_ref(&own)).await;
         sweep.gone(std::slice::from_ref(&own)).await?;
         namespaces.push(own);
     }
@@ -73,6 +85,10 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     fn api(&self, resource: &str) -> Api<DynamicObject> {
         Api::all_with(self.client.clone(), &resource_named(resource))
+    }
+
+    fn within(&self, namespace: &str, resource: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &resource_named(resource))
     }
 
     async fn get(&self, resource: &str, name: &str) -> Result<Option<DynamicObject>, LabError> {
@@ -97,8 +113,7 @@ impl Sweep<'_> {
     /// Ends the lab's pods on the nodes, and waits: as they end, they take away what was changed there.
     async fn end_agents(&self) -> Result<(), LabError> {
         let own = self.names.own_namespace();
-        let sets: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &own, &resource_named("daemonsets.apps"));
+        let sets = self.within(&own, "daemonsets.apps");
         if sets.get_opt(NODES).await.map_err(failed("daemonsets"))?.is_none() {
             return Ok(());
         }
@@ -132,19 +147,31 @@ impl Sweep<'_> {
         }
     }
 
-    /// Gives the pods of namespaces that are going less time to end than they would have. It is no harm when that
-    /// can't be done: then they take longer.
-    async fn hurry(&self, namespaces: &[String]) {
+    /// Ends what runs in namespaces before they go: a namespace controller that meets pods waits for the whole
+    /// time that they could take to end. It is no harm when that can't be done: then the namespaces take longer.
+    async fn empty(&self, namespaces: &[String]) {
+        let soon = DeleteParams::background().grace_period(1);
         for namespace in namespaces {
-            let pods: Api<DynamicObject> =
-                Api::namespaced_with(self.client.clone(), namespace, &resource_named("pods"));
-            let list = pods.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
-            for pod in list {
-                let soon = DeleteParams::default().grace_period(1);
-                if let Err(error) = pods.delete(&pod.name_any(), &soon).await {
-                    tracing::debug!(%error, namespace, "a pod is not hurried");
+            for resource in RUNNING {
+                if let Err(error) = self.within(namespace, resource).delete_collection(&soon, &all()).await {
+                    tracing::debug!(%error, namespace, resource, "not emptied");
                 }
             }
+        }
+        let emptied = real::timeout(EMPTIED, async {
+            for namespace in namespaces {
+                while self
+                    .within(namespace, "pods")
+                    .list(&all())
+                    .await
+                    .is_ok_and(|list| !list.items.is_empty())
+                {
+                    real::sleep(LOOK).await;
+                }
+            }
+        });
+        if emptied.await.is_none() {
+            tracing::debug!("some pods are still ending");
         }
     }
 
@@ -166,6 +193,10 @@ impl Sweep<'_> {
             ))
         })
     }
+}
+
+fn all() -> ListParams {
+    ListParams::default()
 }
 
 fn failed(resource: &str) -> impl Fn(kube::Error) -> LabError + use<> {
