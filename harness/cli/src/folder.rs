@@ -13,7 +13,7 @@ use pulldrill_lab::view::LabInfo;
 use crate::exit::Failure;
 
 /// What `up` makes in its folder; these are removed and nothing else.
-const MADE: [&str; 12] = [
+const MADE: [&str; 13] = [
     "lab.json",
     "kubeconfig",
     "env.sh",
@@ -24,6 +24,7 @@ const MADE: [&str; 12] = [
     "lab.sqlite-shm",
     "up.log",
     "cache",
+    "clusters",
     "kind",
     "lab.lock",
 ];
@@ -95,6 +96,11 @@ impl Folder {
                 .help("whoever ran `pulldrill up` owns that file; give the lab's folder with --dir")
         })?;
         Ok(text.trim().to_owned())
+    }
+
+    /// Where the kubeconfig of a virtual cluster is.
+    pub(crate) fn kubeconfig_of(&self, cluster: &str) -> PathBuf {
+        self.0.join("clusters").join(format!("{cluster}.kubeconfig"))
     }
 
     /// Removes what `up` made, and the folder if nothing else is in it. True when there was anything.

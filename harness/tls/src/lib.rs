@@ -83,6 +83,25 @@ impl Authority {
         Ok(Self { name: name.to_owned(), pem, issuer: Issuer::new(params, key) })
     }
 
+    /// The authority that [`Authority::to_pem`] has written.
+    ///
+    /// # Errors
+    /// [`TlsError::Certificate`] when there is no certificate of an authority with its key in it.
+    pub fn from_pem(name: &str, text: &str) -> Result<Self, TlsError> {
+        let fail = |source| TlsError::Certificate { name: name.to_owned(), source };
+        let key = KeyPair::from_pem(text).map_err(fail)?;
+        let issuer = Issuer::from_ca_cert_pem(text, key).map_err(fail)?;
+        let end = "-----END CERTIFICATE-----\n";
+        let pem = text.find(end).and_then(|at| text.get(..at + end.len())).unwrap_or(text).to_owned();
+        Ok(Self { name: name.to_owned(), pem, issuer })
+    }
+
+    /// The certificate and the private key, for a safe place.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        format!("{}{}", self.pem, self.issuer.key().serialize_pem())
+    }
+
     /// The authority's own certificate, PEM.
     #[must_use]
     pub fn pem(&self) -> &str {

@@ -22,9 +22,10 @@ const P256_INFO: [u8; 26] = [
 /// How long each coordinate of a point is.
 const COORDINATE: usize = 32;
 
-/// A private key; it never leaves the process.
+/// A private key; it leaves the process only where a caller writes it.
 pub struct Signer {
     key: EcdsaKeyPair,
+    pkcs8: Vec<u8>,
     random: SystemRandom,
 }
 
@@ -43,9 +44,24 @@ impl Signer {
         let random = SystemRandom::new();
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
             .map_err(|_| TlsError::Signing)?;
-        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random)
+        Self::from_pkcs8(document.as_ref())
+    }
+
+    /// The key that [`Signer::pkcs8`] gave.
+    ///
+    /// # Errors
+    /// [`TlsError::Signing`] when it is none.
+    pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, TlsError> {
+        let random = SystemRandom::new();
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, &random)
             .map_err(|_| TlsError::Signing)?;
-        Ok(Self { key, random })
+        Ok(Self { key, pkcs8: pkcs8.to_vec(), random })
+    }
+
+    /// The private key, PKCS#8 DER, for a safe place.
+    #[must_use]
+    pub fn pkcs8(&self) -> &[u8] {
+        &self.pkcs8
     }
 
     /// The signature of a message: both numbers, 32 bytes each.
@@ -99,6 +115,14 @@ mod tests {
         let (x, y) = signer.coordinates();
         assert_eq!((x.len(), y.len()), (32, 32));
         assert_eq!(&signer.public_key_der()[27..59], x);
+    }
+
+    #[test]
+    fn a_key_that_was_kept_is_the_same_one() {
+        let signer = Signer::new().unwrap();
+        let again = Signer::from_pkcs8(signer.pkcs8()).unwrap();
+        assert!(again.verifies(b"message", &signer.sign(b"message").unwrap()));
+        assert!(Signer::from_pkcs8(&signer.pkcs8()[1..]).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Words of the commands about the embedded cluster alone.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -11,6 +11,21 @@ use crate::parse;
 pub(crate) enum Cluster {
     /// Serve the embedded cluster alone, without drills, until Ctrl-C
     Serve(ClusterServe),
+    /// Make a virtual cluster in a cluster that is served: complete, with objects, roles and credentials of its own
+    Create {
+        /// Its name: up to 63 of a-z, 0-9 and -
+        name: String,
+        /// Where its kubeconfig is written [default: clusters/NAME.kubeconfig in the folder]
+        #[arg(long, value_name = "FILE")]
+        kubeconfig: Option<PathBuf>,
+    },
+    /// Remove a virtual cluster with everything in it
+    Delete {
+        /// Its name
+        name: String,
+    },
+    /// List the virtual clusters
+    List,
 }
 
 /// Options of `cluster serve`.
@@ -29,6 +44,10 @@ pub(crate) struct ClusterServe {
     /// A bearer token with which anybody is the user `admin` of the group system:masters
     #[arg(long, value_name = "TOKEN", value_parser = parse::token)]
     pub(crate) admin_token: Option<String>,
+    /// Keep everything in this folder, and go on from what is in it: objects, virtual clusters, and what makes
+    /// kubeconfigs and tokens good
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
     /// Wording and timing of which kubelet and runtime
     #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect, value_parser = parse::dialect())]
     pub(crate) dialect: String,

@@ -4,7 +4,9 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use pulldrill_clock::{Clock, real};
-use pulldrill_cluster::{Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network};
+use pulldrill_cluster::{
+    Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network, store::Disk,
+};
 use pulldrill_lab::Folder;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,10 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
             .help("choose another address with --listen, or leave it out")
     })?;
     let folder = Folder::take(&ground.common.dir)?;
+    let data = match &args.data {
+        Some(path) => Some(Disk::open(path).map_err(|error| Failure::infrastructure(error.to_string()))?),
+        None => None,
+    };
     let nodes = if args.bare { 0 } else { args.nodes };
     let options = ClusterOptions {
         listener,
@@ -48,6 +54,7 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
         nodes: (1..=nodes).map(|number| format!("node-{number}")).collect(),
         network: Network::default(),
         registry_authorities: Vec::new(),
+        data,
         stop: stop.clone(),
     };
     let parts = if args.bare { Parts::Bare } else { Parts::All };

@@ -16,6 +16,7 @@ mod serve;
 mod show;
 mod tools;
 mod up;
+mod virtual_clusters;
 
 use clap::CommandFactory;
 
@@ -91,6 +92,11 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         }
         Command::Registry(Registry::Log(log)) => tools::registry_log(&ground, &log).await,
         Command::Cluster(Cluster::Serve(args)) => cluster::serve(&ground, &args).await,
+        Command::Cluster(Cluster::Create { name, kubeconfig }) => {
+            virtual_clusters::create(&ground, &name, kubeconfig.as_deref()).await
+        }
+        Command::Cluster(Cluster::Delete { name }) => virtual_clusters::delete(&ground, &name).await,
+        Command::Cluster(Cluster::List) => virtual_clusters::list(&ground).await,
         Command::Image(image) => tools::image(&ground, &image).await,
         Command::Ecr(ecr) => tools::ecr(&ground, &ecr).await,
         Command::Clock { action } => tools::clock(&ground, action.as_ref()).await,

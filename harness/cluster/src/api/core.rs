@@ -165,5 +165,6 @@ pub(super) fn refused(resource: &Resource, error: StoreError) -> Status {
         StoreError::NotFound { key, .. } => Status::not_found(resource, &key.name),
         StoreError::Conflict { key, .. } => Status::modified(resource, &key.name),
         StoreError::Compacted(_) => Status::expired(error.to_string()),
+        StoreError::Disk(_) => Status::internal(error.to_string()),
     }
 }

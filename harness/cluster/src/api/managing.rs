@@ -28,9 +28,7 @@ static IGNORED: LazyLock<[(&str, FieldSet); 3]> = LazyLock::new(|| {
 
 /// Takes out of an object what a client says about its managers.
 pub(super) fn claim(object: &mut Value) -> Claim {
-    let meta = object.get_mut("metadata").and_then(Value::as_object_mut);
-    let claimed = meta.and_then(|meta| meta.remove("managedFields"));
-    claimed.map(|value| ManagedFields::claimed(&value)).unwrap_or_default()
+    managed::taken_from(object).unwrap_or_default()
 }
 
 /// The versions of one resource.

@@ -32,7 +32,7 @@ mod validate;
 mod warnings;
 
 pub use access::{Access, Attributes};
-use access::{Bearer, Bound, Certified, ISSUER, Token};
+use access::{Bearer, Bound, Certified, ISSUER, MASTERS, Token};
 pub(crate) use access::{aggregated, first_objects};
 pub use apply::Apply;
 pub use core::{Api, ApiOptions, DeleteOptions, WriteOptions};

@@ -16,7 +16,7 @@ pub use apply::{Applied, ApplyError, apply};
 pub use conflict::Conflicts;
 pub use entry::{Entry, ManagedFields, Operation, Owner};
 pub use update::{Versions, Write, update};
-pub use wire::Claim;
+pub use wire::{Claim, taken_from};
 
 #[cfg(test)]
 mod tests;

@@ -101,6 +101,13 @@ impl ManagedFields {
     }
 }
 
+/// Takes the managers out of an object.
+pub fn taken_from(object: &mut Value) -> Option<Claim> {
+    let meta = object.get_mut("metadata").and_then(Value::as_object_mut);
+    let claimed = meta.and_then(|meta| meta.remove("managedFields"));
+    claimed.map(|value| ManagedFields::claimed(&value))
+}
+
 fn read(entry: &Value) -> Option<Entry> {
     let text = |field: &str| entry[field].as_str().unwrap_or_default().to_owned();
     let operation = match entry["operation"].as_str()? {

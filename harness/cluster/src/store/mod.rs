@@ -2,10 +2,13 @@
 //!
 //! A revision counter orders all writes. Behind it a bounded window of events lets watches replay what
 //! happened since a revision, and lets lists go back to one. It knows nothing of kinds: names of resources
-//! (`pods`, `deployments.apps`) are opaque to it, and rules about writes belong to the API layer.
+//! (`pods`, `deployments.apps`) are opaque to it, and rules about writes belong to the API layer. Everything is in
+//! memory; a store on a [`Disk`] also outlives the process.
 
+mod disk;
 mod events;
 mod object;
+mod seed;
 mod shift;
 mod whole;
 
@@ -19,8 +22,10 @@ use pulldrill_clock::{SignedDuration, mailbox};
 use thiserror::Error;
 use tokio::sync::watch;
 
+pub use disk::{Disk, DiskError, Past};
 pub use events::{Change, Event};
 pub use object::{Body, Key, Stored};
+pub use seed::Seed;
 pub use shift::shift_times;
 pub use whole::Whole;
 
@@ -61,6 +66,9 @@ pub enum StoreError {
     /// The revision is older than the event window.
     #[error("revision {0} is too old")]
     Compacted(u64),
+    /// What was written may not outlive the process.
+    #[error("the write has not reached the disk: {0}")]
+    Disk(String),
 }
 
 /// The object store of one cluster.
@@ -69,6 +77,7 @@ pub struct Store {
     inner: RwLock<Inner>,
     revision: watch::Sender<u64>,
     subscribers: RwLock<Vec<mailbox::Sender<StoreChanged>>>,
+    record: Option<disk::Record>,
 }
 
 /// The message that subscribers get: look at [`Store::events_since`] the last revision you saw.
@@ -113,7 +122,27 @@ impl Store {
             }),
             revision: watch::Sender::new(1),
             subscribers: RwLock::new(Vec::new()),
+            record: None,
         }
+    }
+
+    /// The store of a cluster that may have lived before, and whose writes are noted on disk. Revisions go on rising;
+    /// who followed the former life has to list again.
+    #[must_use]
+    pub fn of_past(past: Past, window_size: usize) -> Self {
+        let store = Self { record: Some(past.record), ..Self::new(window_size) };
+        store.begin(past.resources, past.revision);
+        store
+    }
+
+    /// Waits until everything that was written so far would be there after the end of the process. At once for a
+    /// store that is in memory alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`] when it could not be written.
+    pub async fn durable(&self) -> Result<(), StoreError> {
+        let Some(record) = &self.record else { return Ok(()) };
+        record.reached(self.revision()).await.map_err(StoreError::Disk)
     }
 
     /// The revision of the latest write.
@@ -273,12 +302,15 @@ impl Store {
         let mut inner = self.inner.write();
         let mut revision = inner.revision;
         inner.aged = Some(Aged { at: revision, from: inner.compacted });
-        for object in inner.resources.values_mut().flat_map(BTreeMap::values_mut) {
-            revision += 1;
-            let mut body = object.with(object.value().clone());
-            shift_times(&mut body.value, by);
-            body.managed.shift_times(by);
-            *object = Arc::new(Stored::new(body, revision));
+        for (resource, objects) in &mut inner.resources {
+            for (key, object) in objects {
+                revision += 1;
+                let mut body = object.with(object.value().clone());
+                shift_times(&mut body.value, by);
+                body.managed.shift_times(by);
+                *object = Arc::new(Stored::new(body, revision));
+                self.note(resource, key, Some(object), revision);
+            }
         }
         inner.revision = revision + 1;
         inner.compacted = inner.revision;
@@ -324,6 +356,7 @@ impl Store {
                 (Change::Deleted, Arc::new(Stored::new(last, revision)))
             }
         };
+        self.note(&resource, &key, (change != Change::Deleted).then_some(&object), revision);
         inner.revision = revision;
         inner.changed.insert(resource.clone(), revision);
         inner.window.push_back(Event { revision, resource, key, change, object: object.clone(), previous });
@@ -338,6 +371,13 @@ impl Store {
         drop(inner);
         self.announce();
         Ok(object)
+    }
+
+    /// Notes a write for the disk; called under the lock, so that the notes are in order.
+    fn note(&self, resource: &Arc<str>, key: &Key, object: Option<&Arc<Stored>>, revision: u64) {
+        if let Some(record) = &self.record {
+            record.note(resource, key, object, revision);
+        }
     }
 
     fn announce(&self) {

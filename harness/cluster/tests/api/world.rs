@@ -76,6 +76,7 @@ impl World {
             nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             network: Network::default(),
             registry_authorities: Vec::new(),
+            data: None,
             stop: stop.clone(),
         };
         let cluster = Cluster::start_with(options, parts).await.unwrap();

@@ -75,6 +75,16 @@ impl Certified {
     }
 }
 
+impl Certified {
+    /// What the certificate is worth at another cluster of the same authority: the masters are the same.
+    pub(super) fn abroad(self) -> Self {
+        match self {
+            Self::User(user) if !user.is_in(MASTERS) => Self::Wrong,
+            same => same,
+        }
+    }
+}
+
 /// Who makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Requester {

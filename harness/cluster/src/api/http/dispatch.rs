@@ -5,8 +5,8 @@ use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
     Reply, Server, body, discovery, legacy, list, options::Query, patch, read, reply,
-    request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient, subresources, watch,
-    write,
+    request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient, subresources,
+    virtual_clusters, virtual_clusters::Entered, watch, write,
 };
 use crate::api::{Attributes, Certified, Status, User};
 
@@ -46,14 +46,26 @@ impl Asked {
     }
 }
 
-/// Answers one request.
-pub(super) async fn handle(server: &Server, certified: Certified, mut request: Request<Incoming>) -> Reply {
+/// Answers one request, of this cluster or of a virtual one.
+pub(super) async fn handle(server: &Server, certified: Certified, request: Request<Incoming>) -> Reply {
+    match virtual_clusters::enter(server, certified, request) {
+        Entered::Here(certified, request) => handle_own(server, certified, request).await,
+        Entered::There(server, certified, request) => handle_own(&server, certified, request).await,
+        Entered::About(clusters, name, certified, request) => {
+            let answered = virtual_clusters::answer(server, clusters, name, certified, request).await;
+            answered.unwrap_or_else(|status| reply::refuse(&status))
+        }
+        Entered::Nowhere(status) => reply::refuse(&status),
+    }
+}
+
+async fn handle_own(server: &Server, certified: Certified, mut request: Request<Incoming>) -> Reply {
     let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
     let (parts, incoming) = request.into_parts();
     let line = format!("{} {}", parts.method, parts.uri);
     let uri = parts.uri.to_string();
     let (who, answered) = match asked(server, certified, parts, incoming).await {
-        Ok(asked) => (asked.who(), answer(server, &Asked { upgrade, ..asked }).await),
+        Ok(asked) => (asked.who(), acknowledged(server, &Asked { upgrade, ..asked }).await),
         // Who can't be made sense of is told so in plain text.
         Err(status) if status.code == 500 => {
             let message = format!("Internal Server Error: {uri:?}: {}\n", status.message);
@@ -88,6 +100,15 @@ async fn asked(
         body,
         upgrade: None,
     })
+}
+
+/// The answer, once what it acknowledges would outlive the process.
+async fn acknowledged(server: &Server, asked: &Asked) -> Result<Reply, Status> {
+    let reply = answer(server, asked).await?;
+    if !matches!(asked.method, Method::GET | Method::HEAD) {
+        server.api.store().durable().await.map_err(|error| Status::internal(error.to_string()))?;
+    }
+    Ok(reply)
 }
 
 async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {

@@ -27,6 +27,7 @@ mod stream;
 mod subresources;
 mod tokens;
 mod transform;
+mod virtual_clusters;
 mod watch;
 mod write;
 
@@ -39,6 +40,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use connection::serve;
 use reply::Reply;
+pub use virtual_clusters::VirtualClusters;
 
 use super::{Access, Api, LogSource};
 use crate::streams::Containers;
@@ -62,6 +64,8 @@ pub struct Server {
     pub containers: Arc<dyn Containers>,
     /// The connections that streams have taken over.
     pub sessions: TaskTracker,
+    /// The clusters below `/clusters`.
+    pub virtual_clusters: Option<Arc<dyn VirtualClusters>>,
     /// Ends connections and watches.
     pub stop: CancellationToken,
 }

@@ -65,6 +65,7 @@ pub(super) async fn boot(
         nodes: options.nodes.clone(),
         network: network.clone(),
         registry_authorities: vec![authority.pem().to_owned()],
+        data: None,
         stop: stop.clone(),
     })
     .await

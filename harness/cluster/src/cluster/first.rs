@@ -1,0 +1,62 @@
+//! What a cluster has before anybody comes: its first objects, and the certificate that it shows.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use pulldrill_tls::{Authority, Identity, TlsError};
+use serde_json::{Value, json};
+
+use super::ClusterError;
+use crate::api::{self, Api, User, WriteOptions};
+
+/// The address of the `kubernetes` Service.
+const SERVICE_ADDRESS: &str = "10.96.0.1";
+
+/// The namespaces that every cluster has.
+const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/// The certificate of an API server.
+pub(super) fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, TlsError> {
+    // The first is the common name: were it the authority's own, OpenSSL would take the certificate for a
+    // self-signed one.
+    let names = ["kube-apiserver", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"];
+    let names: Vec<String> = names.map(str::to_owned).to_vec();
+    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    addresses.extend(SERVICE_ADDRESS.parse::<IpAddr>());
+    if !addresses.contains(&address) && !address.is_unspecified() {
+        addresses.push(address);
+    }
+    authority.server(&names, &addresses)
+}
+
+/// Makes what is there before anybody comes, unless it is there from a former life.
+pub(super) fn first_objects(api: &Api, authority: &str, minor: u32) -> Result<(), ClusterError> {
+    let who = User::controller("apiserver");
+    let create = |resource: &str, namespace: &str, object: Value| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        match api.create(&who, resource, namespace, object, &WriteOptions::default()) {
+            Err(status) if status.reason != "AlreadyExists" => {
+                Err(ClusterError::FirstObjects { object: name, reason: status.message })
+            }
+            _ => Ok(()),
+        }
+    };
+    for name in NAMESPACES {
+        create("namespaces", "", json!({"metadata": {"name": name}}))?;
+    }
+    for (resource, object) in api::first_objects(minor) {
+        create(resource, "", object)?;
+    }
+    // The controller that publishes it in every namespace takes it from here.
+    create(
+        "configmaps",
+        "kube-system",
+        json!({"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": authority}}),
+    )?;
+    create(
+        "services",
+        "default",
+        json!({"metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {"clusterIP": SERVICE_ADDRESS, "clusterIPs": [SERVICE_ADDRESS],
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]}}),
+    )
+}

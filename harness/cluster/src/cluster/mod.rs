@@ -1,0 +1,292 @@
+//! One whole cluster: API server, controllers, scheduler, and a kubelet per node, from one call.
+
+mod first;
+mod kubeconfig;
+mod plane;
+mod virtual_clusters;
+
+use std::{net::TcpListener, sync::Arc};
+
+use pulldrill_clock::Clock;
+use pulldrill_tls::{Authority, Clients, Identity, Signer, TlsError};
+use serde_json::Value;
+use thiserror::Error;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    api::{Access, Api, User, http},
+    dialect::Dialect,
+    kubelet::Pullers,
+    network::Network,
+    puller::{Reference, ReferenceError},
+    store::{self, Disk, DiskError, Store},
+};
+use first::server_identity;
+use plane::{ControlPlane, Plan, Site};
+use virtual_clusters::VirtualClusters;
+
+/// How many events the store keeps for watches.
+const WINDOW: usize = 20_000;
+
+/// What a cluster is made of.
+pub struct ClusterOptions {
+    /// Where the API server listens; bound by the caller.
+    pub listener: TcpListener,
+    /// The lab clock.
+    pub clock: Clock,
+    /// All randomness comes from this.
+    pub seed: u64,
+    /// How the cluster speaks.
+    pub dialect: Arc<Dialect>,
+    /// The names of the nodes.
+    pub nodes: Vec<String>,
+    /// What the nodes can reach.
+    pub network: Network,
+    /// Authorities (PEM) that the nodes trust.
+    pub registry_authorities: Vec<String>,
+    /// Where the objects, and the keys that make credentials, outlive the process; else they don't.
+    pub data: Option<Disk>,
+    /// Stops everything.
+    pub stop: CancellationToken,
+}
+
+/// Which of its parts a cluster has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Everything.
+    All,
+    /// The API server and the controllers, as Kubernetes' own `test/cmd` suite wants them: no scheduler, no
+    /// kubelets and so no nodes, and pods name no service account unless they say one. Pods stay Pending.
+    Bare,
+}
+
+/// Why a cluster could not be started.
+#[derive(Debug, Error)]
+pub enum ClusterError {
+    /// The listener can't be used.
+    #[error("cannot listen for API requests: {0}")]
+    Listen(#[from] std::io::Error),
+    /// A certificate can't be made.
+    #[error(transparent)]
+    Certificate(#[from] TlsError),
+    /// The data folder can't be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The first objects can't be made.
+    #[error("cannot create {object}: {reason}")]
+    FirstObjects {
+        /// What was to be made.
+        object: String,
+        /// What the API said.
+        reason: String,
+    },
+}
+
+/// Who a kubeconfig is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// May do everything.
+    Admin,
+    /// May do everything that can't forge a score.
+    Trainee,
+}
+
+impl Principal {
+    /// The name and the group in the certificate.
+    fn user(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Admin => ("kubernetes-admin", "system:masters"),
+            Self::Trainee => ("trainee", "pulldrill:trainees"),
+        }
+    }
+}
+
+/// A running cluster.
+pub struct Cluster {
+    url: String,
+    site: Arc<Site>,
+    admin: Identity,
+    trainee: Identity,
+    api: Arc<Api>,
+    access: Arc<Access>,
+    network: Network,
+    pullers: Pullers,
+    virtual_clusters: Arc<VirtualClusters>,
+    tasks: TaskTracker,
+}
+
+/// What the process's own cluster has from a former life.
+struct Past {
+    authority: Authority,
+    signer: Signer,
+    objects: store::Past,
+}
+
+impl Past {
+    async fn of(disk: &Disk) -> Result<Self, ClusterError> {
+        let new = Authority::new("kubernetes")?.to_pem();
+        let authority = disk.keep("authority", new.into_bytes()).await?;
+        let signer = disk.keep("signer/", Signer::new()?.pkcs8().to_vec()).await?;
+        Ok(Self {
+            authority: Authority::from_pem("kubernetes", &String::from_utf8_lossy(&authority))?,
+            signer: Signer::from_pkcs8(&signer)?,
+            objects: disk.past("").await?,
+        })
+    }
+}
+
+impl Cluster {
+    /// Starts everything. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
+        Self::start_with(options, Parts::All).await
+    }
+
+    /// Starts the chosen parts. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn start_with(options: ClusterOptions, chosen: Parts) -> Result<Self, ClusterError> {
+        let ClusterOptions {
+            listener,
+            clock,
+            seed,
+            dialect,
+            nodes,
+            network,
+            registry_authorities,
+            data,
+            stop,
+        } = options;
+        pulldrill_tls::install_provider();
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let past = match &data {
+            Some(disk) => Some(Past::of(disk).await?),
+            None => None,
+        };
+        let (authority, signer, store) = match past {
+            Some(past) => (past.authority, Some(past.signer), Store::of_past(past.objects, WINDOW)),
+            None => (Authority::new("kubernetes")?, None, Store::new(WINDOW)),
+        };
+        let clients = Clients::of(&authority)?;
+        let tls = server_identity(&authority, address.ip())?.server_config(Some(&clients))?;
+        let client = |principal: Principal| {
+            let (name, group) = principal.user();
+            authority.client(name, &[group])
+        };
+        let (admin, trainee) = (client(Principal::Admin)?, client(Principal::Trainee)?);
+        let version = Arc::new(dialect.server.clone());
+        let address: Arc<str> = address.to_string().into();
+        let site = Arc::new(Site {
+            clock,
+            seed,
+            dialect,
+            parts: chosen,
+            nodes,
+            registry_authorities,
+            authority,
+            clients,
+            address,
+            version,
+            disk: data,
+        });
+        let virtual_clusters = Arc::new(VirtualClusters::new(site.clone(), stop.clone()));
+        let network_of_nodes = network.clone();
+        let plan = Plan { name: "", store, begins: true, network: network_of_nodes, signer, stop };
+        let plane = ControlPlane::start(&site, plan)?;
+        virtual_clusters.resume().await?;
+        let ControlPlane { api, access, pullers, tasks, mut server } = plane;
+        server.virtual_clusters = Some(virtual_clusters.clone());
+        tasks.spawn(http::serve(listener, tls, server));
+        tasks.close();
+        let url = format!("https://{}", site.address);
+        Ok(Self { url, site, admin, trainee, api, access, network, pullers, virtual_clusters, tasks })
+    }
+
+    /// Waits for the end of everything that [`Cluster::start`] has started, after it was stopped.
+    pub async fn ended(&self) {
+        self.tasks.wait().await;
+        self.virtual_clusters.ended().await;
+        if let Some(disk) = &self.site.disk
+            && let Err(error) = disk.flush().await
+        {
+            tracing::error!(%error, "the latest changes are lost");
+        }
+    }
+
+    /// Where the API server listens: `https://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The authority that the API server's certificate comes from, PEM.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.site.authority.pem()
+    }
+
+    /// A kubeconfig with everything in it.
+    #[must_use]
+    pub fn kubeconfig(&self, principal: Principal) -> String {
+        let (user, identity) = match principal {
+            Principal::Admin => (Principal::Admin.user().0, &self.admin),
+            Principal::Trainee => (Principal::Trainee.user().0, &self.trainee),
+        };
+        kubeconfig::write(
+            &self.url,
+            self.site.authority.pem(),
+            "pulldrill",
+            user,
+            kubeconfig::Credential::Certificate(identity),
+        )
+    }
+
+    /// The objects.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        self.api.store()
+    }
+
+    /// The rules of reading and writing them.
+    #[must_use]
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
+    /// Who is who.
+    #[must_use]
+    pub fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    /// Takes a bearer token with which anybody is the user `admin`, who may do everything.
+    pub fn accept_admin_token(&self, token: &str) {
+        self.access.accept(token, User::named("admin", &["system:masters"]));
+    }
+
+    /// Makes every node forget the images of a registry, as it goes by in references.
+    pub fn forget_images(&self, host: &str) {
+        self.pullers.lock().iter().for_each(|puller| puller.forget(host));
+    }
+
+    /// Puts an image on every node, as if it had been loaded there: it needs no registry.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] for a reference that is none.
+    pub fn load_image(&self, reference: &str, config: &Value) -> Result<(), ReferenceError> {
+        let reference = Reference::parse(reference)?;
+        self.pullers.lock().iter().for_each(|puller| puller.load(&reference, config));
+        Ok(())
+    }
+
+    /// What the nodes can reach.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+}

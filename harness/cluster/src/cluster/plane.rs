@@ -1,0 +1,170 @@
+//! A control plane with its nodes: API, controllers, scheduler and kubelets over one store. The process has one of its
+//! own, and one for each virtual cluster; what they share is a [`Site`].
+
+use std::sync::Arc;
+
+use pulldrill_clock::Clock;
+use pulldrill_tls::{Authority, Clients, Signer};
+use serde_json::Value;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{ClusterError, Parts, first::first_objects};
+use crate::{
+    api::{Access, Api, ApiOptions, LogLine, LogSource, http},
+    controllers,
+    dialect::Dialect,
+    engine::Engine,
+    kubelet::{self, KubeletOptions, Logs, Pullers},
+    network::Network,
+    runtime::Runtime,
+    store::{Disk, Store},
+};
+
+/// How many pulls a node makes at a time. A kubelet's default is one, but here what happens to one
+/// namespace must never change what another one sees.
+const PARALLEL_PULLS: usize = 16;
+
+/// What all control planes of a process have in common.
+pub(super) struct Site {
+    pub(super) clock: Clock,
+    pub(super) seed: u64,
+    pub(super) dialect: Arc<Dialect>,
+    pub(super) parts: Parts,
+    pub(super) nodes: Vec<String>,
+    pub(super) registry_authorities: Vec<String>,
+    pub(super) authority: Authority,
+    pub(super) clients: Clients,
+    /// `host:port` of the API server.
+    pub(super) address: Arc<str>,
+    pub(super) version: Arc<Value>,
+    pub(super) disk: Option<Disk>,
+}
+
+impl Site {
+    /// The minor version that the clusters say they have.
+    pub(super) fn minor(&self) -> u32 {
+        self.dialect.server["minor"].as_str().and_then(|minor| minor.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// What is one control plane's own.
+pub(super) struct Plan<'a> {
+    /// The name of a virtual cluster; the process's own has none.
+    pub(super) name: &'a str,
+    pub(super) store: Store,
+    /// Whether the store may lack first objects.
+    pub(super) begins: bool,
+    pub(super) network: Network,
+    /// The key of its tokens; a new one when there is none.
+    pub(super) signer: Option<Signer>,
+    pub(super) stop: CancellationToken,
+}
+
+/// One control plane that runs.
+pub(super) struct ControlPlane {
+    pub(super) api: Arc<Api>,
+    pub(super) access: Arc<Access>,
+    pub(super) pullers: Pullers,
+    pub(super) tasks: TaskTracker,
+    /// Its side of the API server.
+    pub(super) server: http::Server,
+}
+
+/// What the kubelets' containers wrote, at the times that clients are shown.
+struct ShownLogs {
+    written: Arc<Logs>,
+    clock: Clock,
+}
+
+impl LogSource for ShownLogs {
+    fn lines(
+        &self,
+        pod_uid: &str,
+        container: &str,
+        previous: bool,
+        from: usize,
+    ) -> Option<(usize, Vec<LogLine>)> {
+        let (next, lines) = self.written.since(pod_uid, container, previous, from)?;
+        let shown = lines.into_iter().map(|l| LogLine { at: self.clock.shown(l.at), text: l.text });
+        Some((next, shown.collect()))
+    }
+}
+
+impl ControlPlane {
+    /// Starts everything but the server's listener.
+    pub(super) fn start(site: &Site, plan: Plan<'_>) -> Result<Self, ClusterError> {
+        let Plan { name, store, begins, network, signer, stop } = plan;
+        let store = Arc::new(store);
+        let Site { clock, dialect, parts: chosen, .. } = site;
+        // Names that were drawn in a former life are not drawn again.
+        let seed =
+            site.seed ^ store.revision().saturating_sub(1).rotate_left(32) ^ u64::from(name_number(name));
+        let minor = site.minor();
+        let api_options = ApiOptions {
+            admission: true,
+            service_accounts: *chosen == Parts::All,
+            seed,
+            legacy_tokens: minor < 24,
+            guarded: *chosen == Parts::All,
+        };
+        let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
+        if let Some(signer) = signer {
+            api.issuer().sign_with(signer);
+        }
+        if begins {
+            first_objects(&api, site.authority.pem(), minor)?;
+        }
+        // Weakly: the store's subscribers own the clock.
+        let shifted = Arc::downgrade(&store);
+        clock.on_advance(move |by| {
+            if let Some(store) = shifted.upgrade() {
+                store.shift_times(by);
+            }
+        });
+
+        let written = Arc::new(Logs::default());
+        let runtime = Arc::new(Runtime::new(clock.clone()));
+        let pullers = Pullers::default();
+        let kubelets = KubeletOptions {
+            api: api.clone(),
+            clock: clock.clone(),
+            seed,
+            dialect: dialect.clone(),
+            network,
+            authorities: site.registry_authorities.clone(),
+            // One stuck pull must not delay those of others: see [`PARALLEL_PULLS`].
+            parallel_pulls: PARALLEL_PULLS,
+            logs: written.clone(),
+            runtime: runtime.clone(),
+            pullers: pullers.clone(),
+        };
+        let mut parts = controllers::all(&api, dialect);
+        if *chosen == Parts::All {
+            parts.push(controllers::scheduler(&api, dialect, seed));
+            parts.extend(kubelet::kubelets(&kubelets, &site.nodes)?);
+        }
+        let engine = Engine::new(store, clock, parts, stop.clone());
+        let tasks = TaskTracker::new();
+        tasks.spawn(engine.run());
+
+        let access = Arc::new(Access::new(api.clone()));
+        let server = http::Server {
+            api: api.clone(),
+            access: access.clone(),
+            clients: site.clients.clone(),
+            version: site.version.clone(),
+            address: site.address.clone(),
+            logs: Arc::new(ShownLogs { written, clock: clock.clone() }),
+            containers: runtime,
+            sessions: TaskTracker::new(),
+            virtual_clusters: None,
+            stop,
+        };
+        Ok(Self { api, access, pullers, tasks, server })
+    }
+}
+
+/// A number that differs between clusters, so that their nodes do not draw the same.
+fn name_number(name: &str) -> u32 {
+    name.bytes().fold(0, |number, byte| number.rotate_left(5) ^ u32::from(byte))
+}

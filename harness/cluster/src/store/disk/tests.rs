@@ -1,0 +1,159 @@
+//! What survives, what is numbered how, and what is said when a folder is no good.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{super::Store, *};
+
+fn config_map(name: &str, data: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "ns"},
+        "data": {"x": data}})
+}
+
+fn key(name: &str) -> Key {
+    Key::new("ns", name)
+}
+
+async fn open(folder: &Path) -> (Disk, Store) {
+    let disk = Disk::open(folder).unwrap();
+    let past = disk.past("").await.unwrap();
+    let store = Store::of_past(past, 100);
+    (disk, store)
+}
+
+/// Waits until the thread of a disk has let go of the database.
+async fn reopened(folder: &Path) -> (Disk, Store) {
+    loop {
+        if let Ok(disk) = Disk::open(folder) {
+            let past = disk.past("").await.unwrap();
+            return (disk, Store::of_past(past, 100));
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_durable_is_there_again_and_revisions_rise() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    for name in ["a", "b", "c"] {
+        store.create("configmaps", key(name), config_map(name, "1")).unwrap();
+    }
+    let managed = json!([{"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+        "time": "2026-01-02T03:04:05Z", "fieldsV1": {"f:data": {"f:x": {}}}}]);
+    let Claim::Entries(owners) = ManagedFields::claimed(&managed) else { panic!("not read") };
+    let body = Body { value: config_map("b", "2"), managed: owners };
+    let b = store.update("configmaps", &key("b"), None, body).unwrap();
+    store.delete("configmaps", &key("c"), None).unwrap();
+    store.durable().await.unwrap();
+    let shown = store.revision();
+    drop((disk, store));
+
+    let (_disk, store) = reopened(folder.path()).await;
+    let again = store.get("configmaps", &key("b")).unwrap();
+    assert_eq!((again.bytes(), again.revision()), (b.bytes(), b.revision()));
+    assert_eq!(again.managed(), b.managed());
+    assert_eq!(store.list("configmaps", None).0.len(), 2);
+    assert!(store.revision() > shown);
+    assert!(store.events_since(shown).is_err(), "who followed has to list again");
+    assert!(store.events_since(store.revision()).unwrap().is_empty());
+    let next = store.create("configmaps", key("d"), config_map("d", "1")).unwrap();
+    assert!(next.revision() > shown);
+}
+
+#[tokio::test]
+async fn a_folder_has_one_owner_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_disk, store) = open(folder.path()).await;
+    store.create("configmaps", key("a"), config_map("a", "1")).unwrap();
+    store.durable().await.unwrap();
+    let second = Disk::open(folder.path()).unwrap_err().to_string();
+    assert!(second.contains("locked") && second.contains(FILE), "{second}");
+}
+
+#[tokio::test]
+async fn clusters_do_not_see_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::open(folder.path()).unwrap();
+    let one = Store::of_past(disk.past("one").await.unwrap(), 10);
+    let two = Store::of_past(disk.past("two").await.unwrap(), 10);
+    one.create("configmaps", key("a"), config_map("a", "1")).unwrap();
+    two.create("configmaps", key("a"), config_map("a", "2")).unwrap();
+    disk.flush().await.unwrap();
+    assert_eq!(disk.clusters().await.unwrap(), ["one", "two"]);
+    drop((one, two));
+    disk.forget("one").await.unwrap();
+    assert_eq!(disk.clusters().await.unwrap(), ["two"]);
+    assert!(disk.past("one").await.unwrap().resources.is_empty());
+    let two = Store::of_past(disk.past("two").await.unwrap(), 10);
+    assert_eq!(two.get("configmaps", &key("a")).unwrap().value()["data"]["x"], "2");
+}
+
+#[tokio::test]
+async fn many_writers_wait_for_the_same_transactions() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    let store = Arc::new(store);
+    let writers = (0..50).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 0..20 {
+                let name = format!("w{writer}-{n}");
+                store.create("configmaps", key(&name), config_map(&name, "1")).unwrap();
+                store.durable().await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    drop((disk, store));
+    let (_disk, store) = reopened(folder.path()).await;
+    assert_eq!(store.list("configmaps", None).0.len(), 1000);
+}
+
+#[tokio::test]
+async fn revisions_are_reserved_anew_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    // A store that has lived long: as if it had come so far by writing.
+    store.inner.write().revision = 700_000;
+    store.create("configmaps", key("a"), config_map("a", "1")).unwrap();
+    store.durable().await.unwrap();
+    store.inner.write().revision = 1_400_000;
+    store.create("configmaps", key("b"), config_map("b", "1")).unwrap();
+    store.durable().await.unwrap();
+    drop((disk, store));
+    let (_disk, store) = reopened(folder.path()).await;
+    assert!(store.revision() > 1_400_001, "{}", store.revision());
+}
+
+#[test]
+fn a_database_that_is_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(FILE), "this is no database, but it is long enough to be looked at")
+        .unwrap();
+    let error = Disk::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains(FILE) && error.contains("not a database"), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_object_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    store.create("configmaps", key("a"), config_map("a", "1")).unwrap();
+    store.durable().await.unwrap();
+    drop((disk, store));
+    drop(reopened(folder.path()).await);
+    loop {
+        let db = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+        if db.execute("UPDATE objects SET body = CAST('{\"kind\":' AS BLOB)", []).is_ok() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let disk = Disk::open(folder.path()).unwrap();
+    let error = disk.past("").await.unwrap_err().to_string();
+    assert!(error.contains("configmaps ns/a") && error.contains("damaged"), "{error}");
+}

@@ -1,0 +1,144 @@
+//! The thread that owns the database: takes work as it comes, writes what is there in one transaction, and says how
+//! far it has come.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Clusters, Key, Progress, Reply, Stored,
+    database::{Database, Row},
+};
+
+/// How many writes a transaction takes at most, so that nobody waits long for the first of them.
+const BATCH: usize = 4096;
+/// How long after a failure it is tried again, when nothing else comes.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// One write of a store.
+pub(super) struct Write {
+    pub(super) cluster: Arc<str>,
+    pub(super) resource: Arc<str>,
+    pub(super) key: Key,
+    /// Nothing, when it was removed.
+    pub(super) object: Option<Arc<Stored>>,
+    pub(super) revision: u64,
+}
+
+/// A cluster's past.
+pub(super) struct Loaded {
+    pub(super) revision: u64,
+    pub(super) rows: Vec<Row>,
+    pub(super) progress: watch::Receiver<Progress>,
+}
+
+pub(super) enum Work {
+    Write(Write),
+    Load { cluster: Arc<str>, reply: Reply<Loaded> },
+    Clusters { reply: Reply<Vec<String>> },
+    Forget { cluster: Arc<str>, reply: Reply<()> },
+    Keep { name: String, new: Vec<u8>, reply: Reply<Vec<u8>> },
+    Flush { reply: Reply<()> },
+}
+
+pub(super) struct Writer {
+    database: Database,
+    inbox: mpsc::Receiver<Work>,
+    clusters: Clusters,
+    /// What has to be written yet, in order.
+    waiting: Vec<Write>,
+}
+
+impl Writer {
+    pub(super) fn new(database: Database, inbox: mpsc::Receiver<Work>) -> Self {
+        Self { database, inbox, clusters: Clusters::new(), waiting: Vec::new() }
+    }
+
+    /// Works until nobody is left who could bring more.
+    pub(super) fn run(mut self) {
+        loop {
+            // What failed is tried again from time to time, and whenever something new comes.
+            let first = match self.waiting.is_empty() {
+                true => self.inbox.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+                false => self.inbox.recv_timeout(AGAIN),
+            };
+            match first {
+                Ok(work) => {
+                    self.take(work);
+                    while self.waiting.len() < BATCH
+                        && let Ok(work) = self.inbox.try_recv()
+                    {
+                        self.take(work);
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    drop(self.write());
+                    return;
+                }
+            }
+            drop(self.write());
+        }
+    }
+
+    fn take(&mut self, work: Work) {
+        match work {
+            Work::Write(write) => self.waiting.push(write),
+            Work::Load { cluster, reply } => drop(reply.send(self.load(&cluster))),
+            Work::Clusters { reply } => drop(reply.send(self.database.clusters().map_err(text))),
+            Work::Forget { cluster, reply } => {
+                self.waiting.retain(|write| write.cluster != cluster);
+                self.clusters.remove(&cluster);
+                drop(reply.send(self.database.forget(&cluster).map_err(text)));
+            }
+            Work::Keep { name, new, reply } => {
+                drop(reply.send(self.database.keep(&name, new).map_err(text)));
+            }
+            Work::Flush { reply } => drop(reply.send(self.write())),
+        }
+    }
+
+    fn load(&mut self, cluster: &Arc<str>) -> Result<Loaded, String> {
+        self.write()?;
+        let (revision, rows) = self.database.load(cluster).map_err(text)?;
+        let (told, progress) = watch::channel(Progress { revision: revision.max(1), failure: None });
+        self.clusters.insert(cluster.clone(), told);
+        Ok(Loaded { revision, rows, progress })
+    }
+
+    /// Writes what waits, and tells who waits for it.
+    fn write(&mut self) -> Result<(), String> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let written = self.database.write(&self.waiting).map_err(text);
+        let failure: Option<Arc<str>> = written.as_ref().err().map(|error| error.as_str().into());
+        if let Some(error) = &failure {
+            tracing::error!(%error, writes = self.waiting.len(), "what clients write does not reach the disk; it is tried again");
+        }
+        let mut reached = std::collections::BTreeMap::new();
+        for write in &self.waiting {
+            reached.insert(write.cluster.clone(), write.revision);
+        }
+        for (cluster, revision) in reached {
+            let Some(told) = self.clusters.get(&cluster) else { continue };
+            told.send_modify(|progress| {
+                progress.failure = failure.clone();
+                if failure.is_none() {
+                    progress.revision = progress.revision.max(revision);
+                }
+            });
+        }
+        if failure.is_none() {
+            self.waiting.clear();
+        }
+        written
+    }
+}
+
+fn text(error: rusqlite::Error) -> String {
+    error.to_string()
+}

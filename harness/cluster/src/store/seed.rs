@@ -1,0 +1,81 @@
+//! What many stores begin with: objects made once, and shared until somebody writes to them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use pulldrill_clock::secret;
+
+use super::{Key, Objects, Past, Store, Stored};
+
+/// Objects whose uid nobody asks for: they can be the same in every cluster.
+const ALIKE: &str = ".rbac.authorization.k8s.io";
+
+/// The first state of stores.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    revision: u64,
+    resources: BTreeMap<Arc<str>, Objects>,
+}
+
+impl Seed {
+    /// The present state of a store.
+    #[must_use]
+    pub fn of(store: &Store) -> Self {
+        let inner = store.inner.read();
+        Self { revision: inner.revision, resources: inner.resources.clone() }
+    }
+
+    /// The objects for one more store: those that have an identity get one of their own.
+    fn objects(&self) -> BTreeMap<Arc<str>, Objects> {
+        let mut resources = self.resources.clone();
+        let own = resources.iter_mut().filter(|(resource, _)| !resource.ends_with(ALIKE));
+        for object in own.flat_map(|(_, objects)| objects.values_mut()) {
+            let mut body = object.with(object.value().clone());
+            body.value["metadata"]["uid"] = secret::uid().into();
+            *object = Arc::new(Stored::new(body, object.revision()));
+        }
+        resources
+    }
+}
+
+impl Store {
+    /// A store in memory that begins with the objects of a seed.
+    #[must_use]
+    pub fn of_seed(seed: &Seed, window_size: usize) -> Self {
+        let store = Self::new(window_size);
+        store.begin(seed.objects(), seed.revision);
+        store
+    }
+
+    /// Begins with these objects; whoever follows from before has to list.
+    pub(super) fn begin(&self, resources: BTreeMap<Arc<str>, Objects>, revision: u64) {
+        let mut inner = self.inner.write();
+        inner.revision = revision.max(1);
+        inner.compacted = inner.revision;
+        for (resource, objects) in &resources {
+            let latest = objects.values().map(|object| object.revision()).max();
+            inner.changed.insert(resource.clone(), latest.unwrap_or_default());
+        }
+        inner.resources = resources;
+        drop(inner);
+        self.announce();
+    }
+}
+
+impl Past {
+    /// The same, or the objects of a seed when there was no life before.
+    #[must_use]
+    pub fn or_seed(mut self, seed: &Seed) -> Self {
+        if self.resources.is_empty() {
+            self.resources = seed.objects();
+            self.revision = self.revision.max(seed.revision);
+            let all =
+                self.resources.iter().flat_map(|(resource, all)| all.iter().map(move |one| (resource, one)));
+            let mut all: Vec<(&Arc<str>, (&Key, &Arc<Stored>))> = all.collect();
+            all.sort_by_key(|(_, (_, object))| object.revision());
+            for (resource, (key, object)) in all {
+                self.record.note(resource, key, Some(object), object.revision());
+            }
+        }
+        self
+    }
+}
