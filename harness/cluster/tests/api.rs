@@ -9,6 +9,8 @@ mod bare;
 mod bearers;
 #[path = "api/discovery.rs"]
 mod discovery;
+#[path = "api/durable.rs"]
+mod durable;
 #[path = "api/hostile.rs"]
 mod hostile;
 #[path = "api/kubectls.rs"]
@@ -25,6 +27,8 @@ mod programs;
 mod reviews;
 #[path = "api/streams.rs"]
 mod streams;
+#[path = "api/virtual_clusters.rs"]
+mod virtual_clusters;
 #[path = "api/watches.rs"]
 mod watches;
 #[path = "api/world.rs"]

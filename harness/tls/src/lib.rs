@@ -63,6 +63,9 @@ pub struct Identity {
     pub key: String,
 }
 
+/// How the key begins, in PEM.
+const KEY: &str = "-----BEGIN PRIVATE KEY-----";
+
 /// Makes ring the process's TLS provider. Call it first in `main` and in every test world; again is fine.
 pub fn install_provider() {
     let _already_there = rustls::crypto::ring::default_provider().install_default();
@@ -89,10 +92,9 @@ impl Authority {
     /// [`TlsError::Certificate`] when there is no certificate of an authority with its key in it.
     pub fn from_pem(name: &str, text: &str) -> Result<Self, TlsError> {
         let fail = |source| TlsError::Certificate { name: name.to_owned(), source };
-        let key = KeyPair::from_pem(text).map_err(fail)?;
-        let issuer = Issuer::from_ca_cert_pem(text, key).map_err(fail)?;
-        let end = "-----END CERTIFICATE-----\n";
-        let pem = text.find(end).and_then(|at| text.get(..at + end.len())).unwrap_or(text).to_owned();
+        let (certificate, key) = text.split_at(text.find(KEY).unwrap_or(text.len()));
+        let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key).map_err(fail)?);
+        let (pem, issuer) = (certificate.to_owned(), issuer.map_err(fail)?);
         Ok(Self { name: name.to_owned(), pem, issuer })
     }
 
@@ -220,6 +222,11 @@ mod tests {
         let other = Authority::new("lab").unwrap().client("trainee", &[]).unwrap();
         assert!(!clients.vouch_for(&chain(&other)) && !clients.vouch_for(&[]));
         client_config(&[authority.pem()]).unwrap();
+        let again = Authority::from_pem("lab", &authority.to_pem()).unwrap();
+        assert_eq!(again.pem(), authority.pem());
+        assert!(clients.vouch_for(&chain(&again.client("later", &[]).unwrap())));
+        assert!(Authority::from_pem("lab", authority.pem()).is_err(), "there is no key in it");
+        assert!(Authority::from_pem("lab", "").is_err());
         assert!(client_config(&["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! A cluster without nodes, and a small client that speaks HTTP/1.1 over TLS with a certificate.
 
-use std::{net::TcpListener, sync::Arc};
+use std::{net::TcpListener, path::Path, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -9,7 +9,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network};
+use pulldrill_cluster::{
+    Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network, store::Disk,
+};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
@@ -67,6 +69,23 @@ impl World {
     }
 
     pub(crate) async fn of(clock: Clock, parts: Parts, dialect: &str, nodes: &[&str]) -> Self {
+        Self::with(clock, parts, dialect, nodes, None).await
+    }
+
+    /// One whose data outlives it.
+    pub(crate) async fn durable(clock: Clock, dialect: &str, nodes: &[&str], folder: &Path) -> Self {
+        // The former owner's thread may still be closing the database.
+        let disk = loop {
+            match Disk::open(folder) {
+                Ok(disk) => break disk,
+                Err(error) => assert!(error.to_string().contains("locked"), "{error}"),
+            }
+            tokio::task::yield_now().await;
+        };
+        Self::with(clock, Parts::All, dialect, nodes, Some(disk)).await
+    }
+
+    async fn with(clock: Clock, parts: Parts, dialect: &str, nodes: &[&str], data: Option<Disk>) -> Self {
         let stop = CancellationToken::new();
         let options = ClusterOptions {
             listener: TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -76,7 +95,7 @@ impl World {
             nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             network: Network::default(),
             registry_authorities: Vec::new(),
-            data: None,
+            data,
             stop: stop.clone(),
         };
         let cluster = Cluster::start_with(options, parts).await.unwrap();
@@ -90,6 +109,16 @@ impl World {
     }
 
     pub(crate) fn client(&self, principal: Principal) -> Client {
+        let (certificate, key) = self.identity(principal);
+        self.with_identity(&certificate, &key)
+    }
+
+    /// The administrator's certificate and key, PEM.
+    pub(crate) fn admin_identity(&self) -> (Vec<u8>, Vec<u8>) {
+        self.identity(Principal::Admin)
+    }
+
+    fn identity(&self, principal: Principal) -> (Vec<u8>, Vec<u8>) {
         let kubeconfig = self.cluster.kubeconfig(principal);
         let field = |name: &str| {
             let start = kubeconfig.find(&format!("{name}: ")).unwrap() + name.len() + 2;
@@ -97,7 +126,7 @@ impl World {
             STANDARD.decode(text).unwrap()
         };
         assert_eq!(field("certificate-authority-data"), self.cluster.authority().as_bytes());
-        self.with_identity(&field("client-certificate-data"), &field("client-key-data"))
+        (field("client-certificate-data"), field("client-key-data"))
     }
 
     /// A client with a certificate and a key, PEM.

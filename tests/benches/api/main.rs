@@ -1,0 +1,61 @@
+//! The embedded API server and a real kube-apiserver with etcd side by side: the same client program, the same objects,
+//! one run on one machine. Writes are compared in both modes: in memory (etcd on a memory file system), and durable
+//! (both on disk).
+//!
+//! `cargo bench -p pulldrill-cli --bench api` with `PULLDRILL_TEST_KUBE_APISERVER` and `PULLDRILL_TEST_ETCD` prints the
+//! figures and their ratios; without them, only the embedded cluster's. Nothing is asserted but that the answers are
+//! right.
+#![expect(clippy::disallowed_macros, reason = "a bench prints its figures")]
+
+mod client;
+mod measures;
+mod pods;
+mod server;
+
+use anyhow::Result;
+use measures::{Figure, Unit};
+use server::Server;
+
+/// What is compared: the embedded cluster's way of keeping objects, and the folder where etcd does the same.
+const MODES: [(&str, bool); 2] = [("in memory", false), ("durable", true)];
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    pulldrill_tls::install_provider();
+    for (mode, durable) in MODES {
+        let ours = {
+            let server = Server::embedded(durable).await?;
+            measures::all(&server).await?
+        };
+        let real = match Server::real(durable).await? {
+            Some(server) => Some(measures::all(&server).await?),
+            None => None,
+        };
+        print(mode, &ours, real.as_deref());
+    }
+    let (count, time) = pods::until_back_off().await?;
+    println!(
+        "{count} pods to the right back-off state: {:.2} s, {:.0} pods/s",
+        time.as_secs_f64(),
+        count as f64 / time.as_secs_f64()
+    );
+    Ok(())
+}
+
+fn print(mode: &str, ours: &[Figure], real: Option<&[Figure]>) {
+    println!("\n{:<48} {:>16} {:>16} {:>8}", mode, "embedded", "kube-apiserver", "ratio");
+    for (index, figure) in ours.iter().enumerate() {
+        let other = real.and_then(|real| real.get(index));
+        let ratio = other.map(|other| match figure.unit {
+            Unit::PerSecond => figure.value / other.value,
+            Unit::Milliseconds | Unit::Mebibytes => other.value / figure.value,
+        });
+        println!(
+            "{:<48} {:>16} {:>16} {:>8}",
+            figure.what,
+            figure.shown(),
+            other.map_or_else(|| "-".to_owned(), Figure::shown),
+            ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}"))
+        );
+    }
+}
