@@ -13,7 +13,7 @@ mod shift;
 mod whole;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -76,6 +76,7 @@ pub enum StoreError {
 pub struct Store {
     inner: RwLock<Inner>,
     revision: watch::Sender<u64>,
+    followers: RwLock<HashMap<Arc<str>, watch::Sender<u64>>>,
     subscribers: RwLock<Vec<mailbox::Sender<StoreChanged>>>,
     record: Option<disk::Record>,
 }
@@ -90,10 +91,12 @@ struct Inner {
     resources: BTreeMap<Arc<str>, Objects>,
     /// The revision of each resource's latest write.
     changed: BTreeMap<Arc<str>, u64>,
-    window: VecDeque<Event>,
+    window: VecDeque<Arc<Event>>,
     window_size: usize,
     /// Events up to and including this revision are no longer in the window.
     compacted: u64,
+    /// Who has seen nothing later than before this revision has to list, whatever the resource.
+    floor: u64,
     aged: Option<Aged>,
 }
 
@@ -118,9 +121,11 @@ impl Store {
                 window: VecDeque::new(),
                 window_size: window_size.max(1),
                 compacted: 1,
+                floor: 0,
                 aged: None,
             }),
             revision: watch::Sender::new(1),
+            followers: RwLock::default(),
             subscribers: RwLock::new(Vec::new()),
             record: None,
         }
@@ -169,6 +174,17 @@ impl Store {
     #[must_use]
     pub fn follow(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
+    }
+
+    /// Follows the revision of one resource's latest write: who follows a quiet one is not woken by others.
+    #[must_use]
+    pub fn follow_resource(&self, resource: &str) -> watch::Receiver<u64> {
+        if let Some(sender) = self.followers.read().get(resource) {
+            return sender.subscribe();
+        }
+        let mut followers = self.followers.write();
+        let sender = followers.entry(Arc::from(resource)).or_insert_with(|| watch::Sender::new(0));
+        sender.subscribe()
     }
 
     /// Sends a message, and with it a busy token, after every write; for parts that work in lab time.
@@ -224,7 +240,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Compacted`] when that revision is out of the window: list again.
-    pub fn events_since(&self, revision: u64) -> Result<Vec<Event>, StoreError> {
+    pub fn events_since(&self, revision: u64) -> Result<Vec<Arc<Event>>, StoreError> {
         let inner = self.inner.read();
         if revision < inner.compacted {
             return Err(StoreError::Compacted(revision));
@@ -236,9 +252,13 @@ impl Store {
     /// What happened to some resources after `revision`, oldest first, and up to which revision that is all.
     ///
     /// # Errors
-    /// [`StoreError::Compacted`] when that revision is out of the window: list again.
-    pub fn events_of(&self, resources: &[&str], revision: u64) -> Result<(Vec<Event>, u64), StoreError> {
+    /// [`StoreError::Compacted`] when some of it may be out of the window: list again.
+    pub fn events_of(&self, resources: &[&str], revision: u64) -> Result<(Vec<Arc<Event>>, u64), StoreError> {
         let inner = self.inner.read();
+        let latest = resources.iter().filter_map(|resource| inner.changed.get(*resource)).max();
+        if revision >= inner.floor && latest.is_none_or(|latest| *latest <= revision) {
+            return Ok((Vec::new(), inner.revision.max(revision)));
+        }
         if revision < inner.compacted {
             return Err(StoreError::Compacted(revision));
         }
@@ -314,17 +334,18 @@ impl Store {
         }
         inner.revision = revision + 1;
         inner.compacted = inner.revision;
+        inner.floor = inner.revision;
         drop(inner);
-        self.announce();
+        self.announce(None);
     }
 
     /// For whoever follows and can't list again: what happened between `revision` and the moment when the
     /// world was made older. `None` when that is not the (only) reason why `revision` is out of the window.
     #[must_use]
-    pub fn missed_by_aging(&self, revision: u64) -> Option<Vec<Event>> {
+    pub fn missed_by_aging(&self, revision: u64) -> Option<Vec<Arc<Event>>> {
         let inner = self.inner.read();
         let aged = inner.aged.as_ref().filter(|aged| (aged.from..=aged.at).contains(&revision))?;
-        let missed = |e: &&Event| e.revision > revision && e.revision <= aged.at;
+        let missed = |e: &&Arc<Event>| e.revision > revision && e.revision <= aged.at;
         Some(inner.window.iter().filter(missed).cloned().collect())
     }
 
@@ -359,7 +380,9 @@ impl Store {
         self.note(&resource, &key, (change != Change::Deleted).then_some(&object), revision);
         inner.revision = revision;
         inner.changed.insert(resource.clone(), revision);
-        inner.window.push_back(Event { revision, resource, key, change, object: object.clone(), previous });
+        let event =
+            Event { revision, resource: resource.clone(), key, change, object: object.clone(), previous };
+        inner.window.push_back(Arc::new(event));
         if inner.window.len() > inner.window_size
             && let Some(oldest) = inner.window.pop_front()
         {
@@ -369,7 +392,7 @@ impl Store {
             }
         }
         drop(inner);
-        self.announce();
+        self.announce(Some(&resource));
         Ok(object)
     }
 
@@ -380,17 +403,30 @@ impl Store {
         }
     }
 
-    fn announce(&self) {
+    /// Tells everybody that there was a write, to one resource or to all.
+    fn announce(&self, resource: Option<&Arc<str>>) {
         for subscriber in self.subscribers.read().iter() {
             subscriber.send(StoreChanged);
         }
         let revision = self.revision();
-        self.revision.send_if_modified(|seen| {
-            let newer = revision > *seen;
-            *seen = revision.max(*seen);
-            newer
-        });
+        rise(&self.revision, revision);
+        let followers = self.followers.read();
+        match resource {
+            Some(resource) => {
+                followers.get(resource).into_iter().for_each(|follower| rise(follower, revision))
+            }
+            None => followers.values().for_each(|follower| rise(follower, revision)),
+        }
     }
+}
+
+/// Tells a revision, unless a later one has been told.
+fn rise(sender: &watch::Sender<u64>, revision: u64) {
+    sender.send_if_modified(|seen| {
+        let newer = revision > *seen;
+        *seen = revision.max(*seen);
+        newer
+    });
 }
 
 /// A refusal that does not yet know which object it is about.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::OnceLock};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Whole;
+use super::{Whole, whole::FIRST};
 use crate::managed::ManagedFields;
 
 /// Namespace (empty for cluster-scoped objects) and name.
@@ -63,7 +63,15 @@ pub struct Stored {
     value: Value,
     managed: ManagedFields,
     revision: u64,
-    bytes: OnceLock<Bytes>,
+    encoded: OnceLock<Encoded>,
+}
+
+/// The JSON of an object.
+#[derive(Debug)]
+struct Encoded {
+    all: Bytes,
+    /// Where what comes after its kind and version begins.
+    item: usize,
 }
 
 impl Stored {
@@ -76,14 +84,14 @@ impl Stored {
         {
             meta.insert("resourceVersion".into(), revision.to_string().into());
         }
-        Self { value, managed, revision, bytes: OnceLock::new() }
+        Self { value, managed, revision, encoded: OnceLock::new() }
     }
 
     /// An object that is not stored: the answer to a dry run.
     #[must_use]
     pub fn unstored(body: impl Into<Body>) -> Self {
         let Body { value, managed } = body.into();
-        Self { value, managed, revision: 0, bytes: OnceLock::new() }
+        Self { value, managed, revision: 0, encoded: OnceLock::new() }
     }
 
     /// The object, with `apiVersion` and `kind`, but without `metadata.managedFields`.
@@ -121,10 +129,31 @@ impl Stored {
         self.revision
     }
 
+    fn encoded(&self) -> &Encoded {
+        self.encoded.get_or_init(|| {
+            let all = serde_json::to_vec(&Whole(&self.value, &self.managed)).unwrap_or_default();
+            let head = |name: &str| {
+                self.value.get(name).map_or(0, |value| {
+                    // Both in quotes, a colon between and a comma after.
+                    format!("{name:?}:{value},").len()
+                })
+            };
+            let item = 1 + FIRST.into_iter().map(head).sum::<usize>();
+            Encoded { item: item.min(all.len().saturating_sub(1)), all: all.into() }
+        })
+    }
+
     /// Its JSON encoding, made on first use.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
-        self.bytes.get_or_init(|| Bytes::from(Whole(&self.value, &self.managed).to_string())).clone()
+        self.encoded().all.clone()
+    }
+
+    /// What has to follow an opening brace to write the object into a list, which says for all what they are.
+    #[must_use]
+    pub fn item(&self) -> Bytes {
+        let Encoded { all, item } = self.encoded();
+        all.slice(item..)
     }
 
     /// Namespace and name.

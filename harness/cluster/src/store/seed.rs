@@ -51,13 +51,14 @@ impl Store {
         let mut inner = self.inner.write();
         inner.revision = revision.max(1);
         inner.compacted = inner.revision;
+        inner.floor = inner.revision;
         for (resource, objects) in &resources {
             let latest = objects.values().map(|object| object.revision()).max();
             inner.changed.insert(resource.clone(), latest.unwrap_or_default());
         }
         inner.resources = resources;
         drop(inner);
-        self.announce();
+        self.announce(None);
     }
 }
 

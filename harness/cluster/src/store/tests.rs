@@ -113,3 +113,32 @@ fn who_cannot_list_again_learns_what_an_advance_hid() {
     assert!(store.missed_by_aging(seen).is_none());
     assert!(store.events_since(seen).is_err());
 }
+
+#[test]
+fn an_object_in_a_list_is_what_comes_after_its_kind_and_version() {
+    for (object, item) in [
+        (
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "alpha": 1}),
+            json!({"metadata": {"name": "a"}, "alpha": 1}),
+        ),
+        (json!({"kind": "Pod", "metadata": {}}), json!({"metadata": {}})),
+        (
+            json!({"apiVersion": "a/\"v1\"", "kind": "P\u{e9}\n", "data": {"kind": "x"}}),
+            json!({"data": {"kind": "x"}}),
+        ),
+        (json!({}), json!({})),
+    ] {
+        let stored = Stored::unstored(object.clone());
+        let whole: Value = serde_json::from_slice(&stored.bytes()).unwrap();
+        assert_eq!(whole, object);
+        let text = [b"{", &stored.item()[..]].concat();
+        assert_eq!(
+            serde_json::from_slice::<Value>(&text).unwrap(),
+            item,
+            "{}",
+            String::from_utf8_lossy(&text)
+        );
+    }
+    let pod = Stored::unstored(json!({"alpha": 1, "apiVersion": "v1", "kind": "Pod"}));
+    assert!(pod.bytes().starts_with(br#"{"kind":"Pod","apiVersion":"v1","alpha""#));
+}

@@ -11,17 +11,19 @@ use crate::managed::ManagedFields;
 #[derive(Clone, Copy, Debug)]
 pub struct Whole<'a>(pub &'a Value, pub &'a ManagedFields);
 
-impl Whole<'_> {
-    /// Writes the fields of the object, except some.
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn write<S: Serializer>(&self, serializer: S, except: &[&str]) -> Result<S::Ok, S::Error> {
+/// What an object is comes first in it, as from real servers: [`Stored::item`](super::Stored::item) counts on it.
+pub(super) const FIRST: [&str; 2] = ["kind", "apiVersion"];
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(fields) = self.0.as_object() else { return self.0.serialize(serializer) };
         let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.0.as_object().into_iter().flatten() {
-            if except.contains(&name.as_str()) {
-                continue;
+        for name in FIRST {
+            if let Some(value) = fields.get(name) {
+                map.serialize_entry(name, value)?;
             }
+        }
+        for (name, value) in fields.iter().filter(|(name, _)| !FIRST.contains(&name.as_str())) {
             match value {
                 Value::Object(fields) if name == "metadata" && !self.1.is_empty() => {
                     map.serialize_entry(name, &Metadata(fields, self.1))?;
@@ -30,12 +32,6 @@ impl Whole<'_> {
             }
         }
         map.end()
-    }
-}
-
-impl Serialize for Whole<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_object() { self.write(serializer, &[]) } else { self.0.serialize(serializer) }
     }
 }
 

@@ -104,7 +104,7 @@ impl Recorder {
         }
     }
 
-    fn keep(&self, tapes: &mut Tapes, events: &[Event]) {
+    fn keep(&self, tapes: &mut Tapes, events: &[Arc<Event>]) {
         let shown = self.clock.shown_now();
         let shift = self.shift();
         for event in events.iter().filter(|event| RESOURCES.contains(&&*event.resource)) {

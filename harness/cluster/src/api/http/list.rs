@@ -1,19 +1,17 @@
 //! Reading many objects: selectors, revisions, pages.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
-    Reply, Server, dispatch::Asked, negotiate, negotiate::Form, options::Query, reply, route::Target,
-    transform, transform::Writer,
+    Reply, Server, dispatch::Asked, list_body, negotiate, negotiate::Form, options::Query, reply,
+    route::Target, transform, transform::Writer,
 };
 use crate::{
     api::{Errors, FieldSelector, Selector, Status, convert},
-    managed::ManagedFields,
-    store::{Key, StoreError, Stored, Whole},
+    store::{Key, StoreError, Stored},
 };
 
 /// Which objects a list or a watch is about.
@@ -77,11 +75,11 @@ pub(super) fn list(server: &Server, asked: &Asked, target: &Target) -> Result<Re
         }
     }
     let writer = Writer::new(server, target, form, &asked.query);
-    Ok(write(&writer, target, &meta, &objects))
+    Ok(write(&writer, &meta, objects))
 }
 
-fn write(writer: &Writer<'_>, target: &Target, meta: &Value, objects: &[Arc<Stored>]) -> Reply {
-    let (resource, version) = (&target.resource, target.version.as_str());
+fn write(writer: &Writer<'_>, meta: &Value, objects: Vec<Arc<Stored>>) -> Reply {
+    let (resource, version) = (&writer.target.resource, writer.target.version.as_str());
     let shown = || objects.iter().map(|o| convert::shown(resource, version, o)).collect::<Vec<_>>();
     match writer.form {
         Form::Table(form) => reply::json(200, &writer.table(form, meta, shown().iter().map(|o| &**o), true)),
@@ -91,37 +89,23 @@ fn write(writer: &Writer<'_>, target: &Target, meta: &Value, objects: &[Arc<Stor
             reply::json(200, &json!({"kind": kind, "apiVersion": form, "metadata": meta, "items": items}))
         }
         Form::Object => {
-            let list = List {
-                kind: format!("{}List", resource.kind),
-                api_version: resource.api_version(version),
-                metadata: meta,
-                items: objects
-                    .iter()
-                    .map(|o| Item(convert::outgoing(resource, version, o.value()), o.managed()))
-                    .collect(),
-            };
-            reply::json(200, &list)
+            let kind = format!("{}List", resource.kind);
+            list_body::write(&kind, &resource.api_version(version), meta, items(writer, objects))
         }
     }
 }
 
-/// A list in its usual order of fields.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct List<'a> {
-    kind: String,
-    api_version: String,
-    metadata: &'a Value,
-    items: Vec<Item<'a>>,
-}
-
-/// An object in a list: without what the list says for all.
-struct Item<'a>(Cow<'a, Value>, &'a ManagedFields);
-
-impl Serialize for Item<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Whole(&self.0, self.1).write(serializer, &["kind", "apiVersion"])
+/// The objects as they stand in a list: the bytes of the store, where they are what is wanted.
+fn items(writer: &Writer<'_>, objects: Vec<Arc<Stored>>) -> Vec<Arc<Stored>> {
+    let (resource, version) = (&writer.target.resource, writer.target.version.as_str());
+    if convert::is_stored_form(resource, version) {
+        return objects;
     }
+    let converted = |object: Arc<Stored>| {
+        let value = convert::outgoing(resource, version, object.value()).into_owned();
+        Arc::new(Stored::unstored(object.with(value)))
+    };
+    objects.into_iter().map(converted).collect()
 }
 
 /// Which part of a list is wanted.

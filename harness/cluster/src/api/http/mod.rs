@@ -11,6 +11,7 @@ mod discovery;
 mod dispatch;
 mod legacy;
 mod list;
+mod list_body;
 mod log;
 mod negotiate;
 mod oidc;

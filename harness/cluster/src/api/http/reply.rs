@@ -63,6 +63,17 @@ pub(super) fn stream(
     reply
 }
 
+/// An answer of known length whose body comes piece by piece.
+pub(super) fn sized(
+    content_type: &'static str,
+    length: usize,
+    pieces: impl Stream<Item = Bytes> + Send + 'static,
+) -> Reply {
+    let mut reply = stream(content_type, pieces);
+    reply.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    reply
+}
+
 /// Adds warnings, each in a header of its own.
 pub(super) fn warn(reply: &mut Reply, warnings: &[String]) {
     for warning in warnings {

@@ -22,7 +22,8 @@ pub(super) enum Include {
 /// How the objects of one answer are written.
 pub(super) struct Writer<'a> {
     server: &'a Server,
-    target: &'a Target,
+    /// What was asked for.
+    pub(super) target: &'a Target,
     /// The form.
     pub(super) form: Form,
     include: Include,

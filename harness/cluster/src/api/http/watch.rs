@@ -3,7 +3,7 @@
 //! A watch holds no events of its own. It looks at the store's window whenever the client has taken what
 //! there was, so a slow client costs nothing but its socket, and falls out of the window in the end.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::stream;
@@ -62,7 +62,7 @@ pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let timeout = query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT);
     let start = revision(query)?.unwrap_or(0);
     let mut watch = Watch {
-        follow: server.api.store().follow(),
+        follow: server.api.store().follow_resource(&target.resource.store),
         server: server.clone(),
         target: target.clone(),
         query: query.clone(),
@@ -131,7 +131,12 @@ impl Watch {
                         return None;
                     }
                 }
-                () = real::sleep(BOOKMARKS), if self.bookmarks => self.bookmark(false),
+                () = real::sleep(BOOKMARKS), if self.bookmarks => {
+                    // What happened to others has woken nobody, but it counts.
+                    if !self.catch_up() {
+                        self.bookmark(false);
+                    }
+                }
             }
         }
     }
@@ -139,12 +144,16 @@ impl Watch {
     /// Queues everything that has happened. True when that was anything to send.
     fn catch_up(&mut self) -> bool {
         let store = self.server.api.store().clone();
-        match store.events_since(self.seen) {
-            Ok(events) => self.events(&events),
+        match store.events_of(&[&self.target.resource.store], self.seen) {
+            Ok((events, revision)) => {
+                self.events(&events);
+                self.seen = self.seen.max(revision);
+            }
             Err(_) => {
                 // Who has tables printed never lists again, and shall see the pods grow old.
                 let missed = store.missed_by_aging(self.seen);
-                if let (Form::Table(_), Some(missed)) = (self.form, missed) {
+                if let (Form::Table(_), Some(mut missed)) = (self.form, missed) {
+                    missed.retain(|event| *event.resource == *self.target.resource.store);
                     self.events(&missed);
                     self.all("MODIFIED");
                     return true;
@@ -159,7 +168,7 @@ impl Watch {
         !self.ready.is_empty()
     }
 
-    fn events(&mut self, events: &[Event]) {
+    fn events(&mut self, events: &[Arc<Event>]) {
         let mut piece = BytesMut::new();
         for event in events {
             self.seen = self.seen.max(event.revision);
@@ -178,9 +187,6 @@ impl Watch {
     /// Queues what an event means to this watch: an object that enters or leaves the selection is new or
     /// gone for it.
     fn event(&mut self, event: &Event, piece: &mut BytesMut) {
-        if *event.resource != *self.target.resource.store {
-            return;
-        }
         let is = self.filter.matches(event.object.value());
         let was = event.previous.as_ref().is_some_and(|p| self.filter.matches(p.value()));
         match (event.change, was, is) {
