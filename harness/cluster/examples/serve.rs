@@ -28,6 +28,7 @@ async fn main() -> Result<(), Failure> {
         nodes: (1..=nodes).map(|n| format!("node-{n}")).collect(),
         network: Network::default(),
         registry_authorities: Vec::new(),
+        most_pods: None,
         data: None,
         stop: stop.clone(),
     })

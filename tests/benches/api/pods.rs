@@ -31,6 +31,7 @@ pub(crate) async fn until_back_off() -> Result<(usize, Duration)> {
         nodes: (1..=NODES).map(|n| format!("node-{n}")).collect(),
         network: Network::default(),
         registry_authorities: Vec::new(),
+        most_pods: None,
         data: None,
         stop: stop.clone(),
     })

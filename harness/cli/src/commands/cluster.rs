@@ -54,6 +54,7 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
         nodes: (1..=nodes).map(|number| format!("node-{number}")).collect(),
         network: Network::default(),
         registry_authorities: Vec::new(),
+        most_pods: None,
         data,
         stop: stop.clone(),
     };

@@ -11,9 +11,6 @@ use super::{
 };
 use crate::{resources::Resource, store::Key};
 
-/// How many pods there may be in all.
-const MOST_PODS: usize = 2000;
-
 /// Where the credentials of a pod's service account are mounted.
 const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -48,8 +45,8 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());
     }
-    if api.options().admission {
-        room(api, resource, object)?;
+    if let Some(most) = api.options().most_pods {
+        room(api, most, resource, object)?;
     }
     priority(api, resource, object)?;
     tolerations(&mut object["spec"]);
@@ -82,13 +79,12 @@ fn service_address(api: &Api, service: &mut Value) {
 }
 
 /// Refuses a pod beyond what one machine should carry: a slip of the finger at `--replicas` must not end the lab.
-fn room(api: &Api, resource: &Resource, pod: &Value) -> Result<(), Status> {
-    let pods = api.list("pods", None).len();
-    if pods < MOST_PODS {
+fn room(api: &Api, most: usize, resource: &Resource, pod: &Value) -> Result<(), Status> {
+    let pods = api.store().count("pods");
+    if pods < most {
         return Ok(());
     }
-    let why =
-        format!("exceeded quota: pods, requested: pods=1, used: pods={pods}, limited: pods={MOST_PODS}");
+    let why = format!("exceeded quota: pods, requested: pods=1, used: pods={pods}, limited: pods={most}");
     Err(Status::forbidden(resource, text(&pod["metadata"]["name"]), &why))
 }
 

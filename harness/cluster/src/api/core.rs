@@ -31,9 +31,10 @@ pub struct Api {
 /// What an API does besides storing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiOptions {
-    /// Namespaces have to exist, and there is room for only so many pods. Without it the API is bare: good
-    /// for tests of one controller.
+    /// Namespaces have to exist. Without it the API is bare: good for tests of one controller.
     pub admission: bool,
+    /// How many pods there may be in all namespaces.
+    pub most_pods: Option<usize>,
     /// Pods get a service account, which has to exist, and what belongs to it.
     pub service_accounts: bool,
     /// Generated names come from this.

@@ -44,6 +44,8 @@ pub struct ClusterOptions {
     pub network: Network,
     /// Authorities (PEM) that the nodes trust.
     pub registry_authorities: Vec<String>,
+    /// How many pods there may be: a lab whose visitors are strangers has a limit.
+    pub most_pods: Option<usize>,
     /// Where the objects, and the keys that make credentials, outlive the process; else they don't.
     pub data: Option<Disk>,
     /// Stops everything.
@@ -157,6 +159,7 @@ impl Cluster {
             nodes,
             network,
             registry_authorities,
+            most_pods,
             data,
             stop,
         } = options;
@@ -188,6 +191,7 @@ impl Cluster {
             parts: chosen,
             nodes,
             registry_authorities,
+            most_pods,
             authority,
             clients,
             address,

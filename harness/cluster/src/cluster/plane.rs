@@ -32,6 +32,7 @@ pub(super) struct Site {
     pub(super) parts: Parts,
     pub(super) nodes: Vec<String>,
     pub(super) registry_authorities: Vec<String>,
+    pub(super) most_pods: Option<usize>,
     pub(super) authority: Authority,
     pub(super) clients: Clients,
     /// `host:port` of the API server.
@@ -102,6 +103,7 @@ impl ControlPlane {
         let minor = site.minor();
         let api_options = ApiOptions {
             admission: true,
+            most_pods: site.most_pods,
             service_accounts: *chosen == Parts::All,
             seed,
             legacy_tokens: minor < 24,

@@ -206,6 +206,12 @@ impl Store {
         (objects.map(|o| select(o, namespace)).unwrap_or_default(), inner.revision)
     }
 
+    /// How many objects of a resource there are.
+    #[must_use]
+    pub fn count(&self, resource: &str) -> usize {
+        self.inner.read().resources.get(resource).map_or(0, BTreeMap::len)
+    }
+
     /// [`Store::list`] as it would have been at an earlier revision.
     ///
     /// # Errors

@@ -95,6 +95,7 @@ impl World {
             nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             network: Network::default(),
             registry_authorities: Vec::new(),
+            most_pods: Some(2000),
             data,
             stop: stop.clone(),
         };

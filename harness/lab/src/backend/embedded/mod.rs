@@ -25,6 +25,9 @@ use crate::{LabError, LabOptions};
 use nat::Nat;
 use nodes::EmbeddedNodes;
 
+/// How many pods there may be in a lab, so that nobody's script fills its memory.
+const MOST_PODS: usize = 2000;
+
 /// A running embedded cluster.
 struct Embedded {
     cluster: Cluster,
@@ -65,6 +68,7 @@ pub(super) async fn boot(
         nodes: options.nodes.clone(),
         network: network.clone(),
         registry_authorities: vec![authority.pem().to_owned()],
+        most_pods: Some(MOST_PODS),
         data: None,
         stop: stop.clone(),
     })

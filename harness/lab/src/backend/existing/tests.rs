@@ -47,6 +47,7 @@ impl World {
             nodes: vec!["node-1".into(), "node-2".into()],
             network: Network::new(),
             registry_authorities: Vec::new(),
+            most_pods: None,
             data: None,
             stop: stop.clone(),
         })
