@@ -175,6 +175,7 @@ impl Cluster {
             seed,
             legacy_tokens: minor < 24,
             guarded: chosen == Parts::All,
+            quota_names_containers: minor >= 24,
         };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
         first_objects(&api, authority.pem(), minor)?;

@@ -1,6 +1,8 @@
 //! What the API adds to or refuses about an object because of *other* objects: namespaces and their end,
 //! the service account of a pod, priorities, default tolerations.
 
+mod limits;
+
 use rand::RngExt;
 use serde_json::{Value, json};
 
@@ -44,6 +46,9 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     let _ = who;
     if resource.store == "services" {
         service_address(api, object);
+    }
+    if api.options().admission {
+        limits::admit(api, resource, object)?;
     }
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());

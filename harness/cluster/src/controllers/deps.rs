@@ -123,6 +123,11 @@ impl Deps {
         }
     }
 
+    /// What the objects of a quota's namespace use of what it limits.
+    pub(crate) fn quota_used(&self, quota: &Value) -> crate::api::quantity::Amounts {
+        crate::api::quota::used(self.api.store(), quota)
+    }
+
     /// A new token of a ServiceAccount, for a Secret to hold.
     pub(crate) fn token_for_secret(&self, account: &Value, secret: &Key) -> Result<String, Status> {
         self.api.issuer().issue_for_secret(Key::of(account), uid(account), secret, self.api.clock().now())

@@ -5,6 +5,7 @@
 //! The scheduler and the kubelets are parts of their own.
 
 mod aggregation;
+mod budgets;
 mod children;
 mod cronjob;
 mod daemonset;
@@ -18,6 +19,7 @@ pub(crate) mod json;
 pub(crate) mod meta;
 mod namespaces;
 pub(crate) mod pods;
+mod quotas;
 mod replicaset;
 mod revisions;
 pub(crate) mod selector;
@@ -54,6 +56,8 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
         Box::new(job::Jobs::new(deps("job-controller"))),
         Box::new(cronjob::CronJobs::new(deps("cronjob-controller"))),
         Box::new(services::Services::new(deps("endpoint-controller"))),
+        Box::new(budgets::Budgets::new(deps("disruption-controller"))),
+        Box::new(quotas::Quotas::new(deps("resourcequota-controller"))),
     ]
 }
 

@@ -17,6 +17,7 @@ mod keyring;
 mod launch;
 mod logs;
 mod node;
+mod restart;
 mod secrets;
 mod status;
 mod stop;

@@ -126,8 +126,8 @@ impl Node {
                 {"type": "InternalIP", "address": self.address},
                 {"type": "Hostname", "address": self.name},
             ],
-            "capacity": {"cpu": "8", "memory": "16384Mi", "pods": "500", "ephemeral-storage": "100Gi"},
-            "allocatable": {"cpu": "8", "memory": "16284Mi", "pods": "500", "ephemeral-storage": "90Gi"},
+            "capacity": {"cpu": "8", "memory": "16384Mi", "pods": "2000", "ephemeral-storage": "100Gi"},
+            "allocatable": {"cpu": "8", "memory": "16284Mi", "pods": "2000", "ephemeral-storage": "90Gi"},
             "conditions": [
                 condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
                 condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),

@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::{
     Done, Kubelet, What,
+    container::Container,
     images::Decision,
-    secrets,
+    restart, secrets,
     status::View,
     worker::{Sandbox, Stage, Sync, Todo, Waiting, Worker},
 };
@@ -88,6 +89,11 @@ impl Kubelet {
     /// Takes one container after the other until one makes the sync wait, or none is left.
     fn go_on(&mut self, worker: &mut Worker, key: &Key, mut sync: Sync, context: &Context) {
         while let Some(todo) = sync.todo.pop() {
+            if let Some(waiting) = self.crash_loop(worker, &sync, &todo) {
+                worker.waiting.insert(todo.name.clone(), waiting);
+                sync.failed = true;
+                continue;
+            }
             self.replace(worker, &mut sync, &todo);
             let decision = self.ensure(worker, key, &sync, &todo);
             if self.decided(worker, key, &mut sync, todo, decision, context) {
@@ -160,7 +166,7 @@ impl Kubelet {
         let path = todo.field_path();
         self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Started", &message);
         worker.waiting.remove(&todo.name);
-        let number = worker.slot(&todo.name).restarts;
+        let number = worker.slot(&todo.name).started();
         let container = self.launch(worker, key, todo, image, number, context);
         worker.slots.entry(todo.name.clone()).or_default().start(container);
     }
@@ -249,27 +255,33 @@ fn to_start(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
     all
 }
 
-/// Init containers go one by one, and first.
+/// Init containers go one by one, and first; those that stay beside the others are kept running.
 fn in_order(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
     let spec = &pod["spec"];
+    let policy = restart::policy_of(spec);
+    let mut all = Vec::new();
     for container in spec["initContainers"].as_array().into_iter().flatten() {
         let todo = Todo::of(container, "initContainers");
         let slot = worker.slot(&todo.name);
+        let stays = !todo.init();
         match slot.ended() {
+            Some(_) if stays => all.push(todo),
             Some((_, ended)) if ended.code == 0 => {}
-            Some(_) => return Vec::new(),
+            Some(_) if policy == "Never" => return Vec::new(),
+            Some(_) => return vec![todo],
+            None if slot.running().is_some() && stays => {}
             None if slot.running().is_some() => return Vec::new(),
             None => return vec![todo],
         }
     }
     let containers = spec["containers"].as_array().into_iter().flatten();
-    let mut all: Vec<Todo> = containers
-        .map(|container| Todo::of(container, "containers"))
-        .filter(|todo| match &worker.slot(&todo.name).current {
+    all.extend(containers.map(|container| Todo::of(container, "containers")).filter(|todo| {
+        match &worker.slot(&todo.name).current {
             None => true,
-            Some(current) => current.ended.is_none() && current.spec_image != todo.image,
-        })
-        .collect();
+            Some(Container { ended: Some(ended), .. }) => restart::restarts(policy, ended),
+            Some(running) => running.spec_image != todo.image,
+        }
+    }));
     all.reverse();
     all
 }

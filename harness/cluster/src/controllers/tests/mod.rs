@@ -1,5 +1,6 @@
 //! The controllers together, on a held clock, with a kubelet that only knows good images and bad ones.
 
+mod budgets;
 mod daemonsets;
 mod deployments;
 mod ends;

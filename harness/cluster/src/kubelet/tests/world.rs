@@ -143,6 +143,13 @@ impl World {
         self.tape(pod).into_iter().map(|s| s.what).collect()
     }
 
+    /// Every status that a pod has had.
+    pub(super) fn statuses(&self, pod: &str) -> Vec<Value> {
+        let events = self.api.store().events_since(self.revision).unwrap();
+        let mine = events.iter().filter(|e| &*e.resource == "pods" && e.key == key(pod));
+        mine.map(|e| e.object.value()["status"].clone()).collect()
+    }
+
     /// The waiting messages that a pod's status has shown, each once.
     pub(super) fn messages(&self, pod: &str) -> Vec<String> {
         let mut seen: Vec<String> = Vec::new();
