@@ -16,8 +16,8 @@ use crate::{
     api::{self, Access, Api, ApiOptions, LogLine, LogSource, User, WriteOptions, http},
     controllers,
     dialect::Dialect,
-    engine::Engine,
-    kubelet::{self, KubeletOptions, Logs, Pullers},
+    engine::{Door, Engine},
+    kubelet::{Fleet, KubeletOptions, Logs, NodeError, Pullers},
     network::Network,
     puller::{Reference, ReferenceError},
     runtime::Runtime,
@@ -73,6 +73,9 @@ pub enum ClusterError {
     /// The listener can't be used.
     #[error("cannot listen for API requests: {0}")]
     Listen(#[from] std::io::Error),
+    /// A node can't be made.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// A certificate can't be made.
     #[error(transparent)]
     Certificate(#[from] TlsError),
@@ -115,6 +118,8 @@ pub struct Cluster {
     access: Arc<Access>,
     network: Network,
     pullers: Pullers,
+    fleet: Option<Arc<Fleet>>,
+    door: Door,
     tasks: TaskTracker,
 }
 
@@ -206,9 +211,21 @@ impl Cluster {
         let mut parts = controllers::all(&api, &dialect);
         if chosen == Parts::All {
             parts.push(controllers::scheduler(&api, &dialect, seed));
-            parts.extend(kubelet::kubelets(&kubelets, &nodes)?);
+        }
+        let fleet = match chosen {
+            Parts::Bare => None,
+            Parts::All => Some(Arc::new(Fleet::new(kubelets)?)),
+        };
+        if let Some(fleet) = &fleet {
+            let machines = fleet.clone();
+            let alive = Arc::new(move |name: &str| machines.runs(name));
+            parts.push(controllers::node_lifecycle(&api, &dialect, alive));
+            for name in &nodes {
+                parts.push(fleet.add(name)?);
+            }
         }
         let engine = Engine::new(store, &clock, parts, stop.clone());
+        let door = engine.door();
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
 
@@ -227,7 +244,7 @@ impl Cluster {
         tasks.spawn(http::serve(listener, tls, server));
         tasks.close();
         let url = format!("https://{address}");
-        Ok(Self { url, authority, admin, trainee, api, access, network, pullers, tasks })
+        Ok(Self { url, authority, admin, trainee, api, access, network, pullers, fleet, door, tasks })
     }
 
     /// Waits for the end of everything that [`Cluster::start`] has started, after it was stopped.
@@ -302,6 +319,44 @@ impl Cluster {
     pub fn load_image(&self, reference: &str, config: &Value) -> Result<(), ReferenceError> {
         let reference = Reference::parse(reference)?;
         self.pullers.lock().iter().for_each(|puller| puller.load(&reference, config));
+        Ok(())
+    }
+
+    fn fleet(&self, name: &str) -> Result<&Fleet, NodeError> {
+        self.fleet.as_deref().ok_or_else(|| NodeError::Bare(name.to_owned()))
+    }
+
+    /// Adds a node, empty of images.
+    ///
+    /// # Errors
+    /// [`NodeError`] for a name that is taken, or that no node can have.
+    pub fn add_node(&self, name: &str) -> Result<(), NodeError> {
+        self.door.join(self.fleet(name)?.add(name)?);
+        Ok(())
+    }
+
+    /// Takes a node away, with its machine: pods on it are removed a while later.
+    ///
+    /// # Errors
+    /// [`NodeError`] when there is none.
+    pub fn remove_node(&self, name: &str) -> Result<(), NodeError> {
+        self.fleet(name)?.remove(name)
+    }
+
+    /// Switches a node's machine off. The cluster notices after a while.
+    ///
+    /// # Errors
+    /// [`NodeError`] when there is none, or it is off.
+    pub fn stop_node(&self, name: &str) -> Result<(), NodeError> {
+        self.fleet(name)?.stop(name)
+    }
+
+    /// Switches a node's machine on again.
+    ///
+    /// # Errors
+    /// [`NodeError`] when there is none, or it is on.
+    pub fn start_node(&self, name: &str) -> Result<(), NodeError> {
+        self.door.join(self.fleet(name)?.start(name)?);
         Ok(())
     }
 

@@ -27,6 +27,12 @@ pub(crate) struct Wording {
     pub(crate) cron_stamps: bool,
     /// `status.conditions` of PodDisruptionBudgets.
     pub(crate) budget_conditions: bool,
+    /// For how many seconds a node may be silent before nothing is known of it.
+    pub(crate) node_grace_seconds: i64,
+    /// Who makes pods go because of taints.
+    pub(crate) taint_component: &'static str,
+    /// The condition `DisruptionTarget` of pods that are made to go.
+    pub(crate) disruption_target: bool,
     /// Each ServiceAccount has a token in a Secret.
     pub(crate) token_secrets: bool,
     /// No node matches a pod's node selector or affinity.
@@ -60,6 +66,9 @@ const V1_20: Wording = Wording {
     cron_state: "status",
     cron_stamps: false,
     budget_conditions: false,
+    node_grace_seconds: 40,
+    taint_component: "node-controller",
+    disruption_target: false,
     token_secrets: true,
     node_affinity: "node(s) didn't match Pod's node affinity",
     taint: "node(s) had taint {{key}: {value}}, that the pod didn't tolerate",
@@ -93,6 +102,9 @@ const V1_36: Wording = Wording {
     cron_state: "condition",
     cron_stamps: true,
     budget_conditions: true,
+    node_grace_seconds: 50,
+    taint_component: "taint-eviction-controller",
+    disruption_target: true,
     token_secrets: false,
     node_affinity: "node(s) didn't match Pod's node affinity/selector",
     taint: "node(s) had untolerated taint(s)",
@@ -107,6 +119,7 @@ const V1_36: Wording = Wording {
 /// Not recorded, but read in sources and seen in others' clusters.
 const V1_31: Wording = Wording {
     scaled: V1_20.scaled,
+    node_grace_seconds: 40,
     terminating_replicas: false,
     taint: "node(s) had untolerated taint {{key}: {value}}",
     no_fit_tail: ". preemption: 0/{nodes} nodes are available: {preemption}.",

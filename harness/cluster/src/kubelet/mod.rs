@@ -12,11 +12,13 @@ mod backoff;
 mod conditions;
 mod container;
 mod environment;
+mod fleet;
 mod images;
 mod keyring;
 mod launch;
 mod logs;
 mod node;
+mod remembered;
 mod restart;
 mod secrets;
 mod status;
@@ -29,11 +31,10 @@ mod worker;
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU32},
 };
 
 use pulldrill_clock::{Clock, seed};
-use pulldrill_tls::TlsError;
 use rand::RngExt;
 use serde_json::Value;
 
@@ -48,6 +49,8 @@ use crate::{
     store::{Event, Key, Stored},
 };
 use access::Access;
+pub use fleet::{Fleet, NodeError};
+use fleet::{Machine, Power};
 use images::{Job, Pulled};
 pub use logs::{Line, Logs};
 use node::{HEARTBEAT, Node};
@@ -80,29 +83,6 @@ pub struct KubeletOptions {
 
 /// The pullers of all nodes; shared by all clones.
 pub type Pullers = Arc<parking_lot::Mutex<Vec<Arc<Puller>>>>;
-
-/// The kubelets of `nodes`; each registers its node.
-///
-/// # Errors
-/// [`TlsError`] for an authority that is none.
-pub fn kubelets(options: &KubeletOptions, nodes: &[String]) -> Result<Vec<Box<dyn Controller>>, TlsError> {
-    let authorities: Vec<&str> = options.authorities.iter().map(String::as_str).collect();
-    let tls = pulldrill_tls::client_config(&authorities)?;
-    let mut all: Vec<Box<dyn Controller>> = Vec::new();
-    for (index, name) in nodes.iter().enumerate() {
-        let puller = Arc::new(Puller::new(
-            name,
-            options.network.clone(),
-            options.clock.clone(),
-            options.dialect.clone(),
-            tls.clone(),
-            options.seed,
-        ));
-        options.pullers.lock().push(puller.clone());
-        all.push(Box::new(Kubelet::new(options, name, index, puller)));
-    }
-    Ok(all)
-}
 
 /// What a piece of work brings back.
 struct Done {
@@ -146,9 +126,12 @@ struct Kubelet {
     parallel: usize,
     /// Pulls that the present step has asked for.
     waiting_jobs: Vec<Job>,
-    /// How many sandboxes and workers there have been.
-    addresses: u32,
+    /// How many sandboxes the machine and workers this kubelet have had.
+    addresses: Arc<AtomicU32>,
     workers: u64,
+    /// Whether its machine is on, and how often that had been switched on before.
+    power: Power,
+    boots: u32,
     /// At which part of a second the node looks at its containers, and at its timers.
     relist: i64,
     ticker: i64,
@@ -162,15 +145,17 @@ impl fmt::Debug for Kubelet {
 }
 
 impl Kubelet {
-    fn new(options: &KubeletOptions, name: &str, index: usize, puller: Arc<Puller>) -> Self {
-        let mut rng = seed::rng(options.seed, &format!("kubelet/{name}"));
-        let node = Node::new(name, index);
+    fn new(options: &KubeletOptions, machine: Machine) -> Self {
+        let Machine { node, puller, power, addresses, boots } = machine;
+        let name = node.name.clone();
+        let again = if boots == 0 { String::new() } else { format!("/{boots}") };
+        let mut rng = seed::rng(options.seed, &format!("kubelet/{name}{again}"));
         node.register(&options.api, &options.dialect);
         let recorder = Recorder::new(
             options.api.clone(),
             options.clock.clone(),
             "kubelet",
-            Some(name.to_owned()),
+            Some(node.name.clone()),
             options.dialect.clone(),
         );
         Self {
@@ -189,7 +174,9 @@ impl Kubelet {
             pulling: 0,
             parallel: options.parallel_pulls.max(1),
             waiting_jobs: Vec::new(),
-            addresses: 0,
+            addresses,
+            power,
+            boots,
             workers: 0,
             relist: rng.random_range(0..1_000_000_000),
             ticker: rng.random_range(0..1_000_000_000),
@@ -247,7 +234,11 @@ impl Kubelet {
     fn new_worker(&mut self, pod: &Arc<Stored>) -> Worker {
         self.workers += 1;
         let name = format!("kubelet/{}/{}/{}", self.node.name, pod.key(), self.workers);
-        Worker::new(pod, seed::rng(self.seed, &name), self.clock.now())
+        let mut worker = Worker::new(pod, seed::rng(self.seed, &name), self.clock.now());
+        if self.boots > 0 {
+            self.remember(&mut worker, pod.value());
+        }
+        worker
     }
 
     /// Puts the pulls in line that a step has asked for, now that its worker is back in its place.
@@ -276,6 +267,9 @@ impl Controller for Kubelet {
     }
 
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        if !self.power.is_on() {
+            return;
+        }
         match &*event.resource {
             "pods" if self.is_mine(event.object.value()) => {
                 let changed = match self.pods.get_mut(&event.key) {
@@ -292,6 +286,9 @@ impl Controller for Kubelet {
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {
+        if !self.power.is_on() {
+            return;
+        }
         if key.namespace.is_empty() {
             self.beat(context);
         } else {
@@ -301,6 +298,9 @@ impl Controller for Kubelet {
 
     fn finished(&mut self, key: &Key, outcome: Outcome, context: &Context) {
         let Ok(done) = outcome.downcast::<Done>() else { return };
+        if !self.power.is_on() {
+            return;
+        }
         let Done { uid, what } = *done;
         let ended_pull = matches!(what, What::Pulled(_));
         if let Some(mut worker) = self.pods.remove(key) {

@@ -2,11 +2,11 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use pulldrill_clock::{Clock, SignedDuration};
+use pulldrill_clock::{Clock, SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Api, User, WriteOptions},
+    api::{Api, DeleteOptions, User, WriteOptions},
     dialect::Dialect,
     puller::{Image, words},
     store::Key,
@@ -87,10 +87,30 @@ impl Node {
         if let Err(status) = api.create(&self.user, "leases.coordination.k8s.io", LEASES, lease, &options) {
             tracing::debug!(node = self.name, %status, "lease not created");
         }
+        self.renew(api, api.clock().shown_now());
         let status = self.status(api.clock(), dialect, &[]);
         let set = |node: &mut Value| node["status"] = status.clone();
         if let Err(status) = api.modify(&self.user, "nodes", &self.key(), Some("status"), set) {
             tracing::debug!(node = self.name, %status, "node status not written");
+        }
+    }
+
+    /// Writes when the node last showed that it lived.
+    pub(super) fn renew(&self, api: &Api, at: Timestamp) {
+        let key = Key::new(LEASES, self.name.clone());
+        let renew = |lease: &mut Value| lease["spec"]["renewTime"] = json!(in_micros(at));
+        if let Err(status) = api.modify(&self.user, "leases.coordination.k8s.io", &key, None, renew) {
+            tracing::debug!(node = self.name, %status, "lease not renewed");
+        }
+    }
+
+    /// Removes the Node object and its Lease.
+    pub(super) fn unregister(&self, api: &Api) {
+        let lease = Key::new(LEASES, self.name.clone());
+        for (resource, key) in [("nodes", self.key()), ("leases.coordination.k8s.io", lease)] {
+            if let Err(status) = api.delete(&self.user, resource, &key, &DeleteOptions::default()) {
+                tracing::debug!(node = self.name, %status, resource, "not removed");
+            }
         }
     }
 
@@ -156,7 +176,11 @@ impl Node {
 }
 
 fn micros(clock: &Clock) -> String {
-    clock.shown_now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+    in_micros(clock.shown_now())
+}
+
+fn in_micros(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
 }
 
 fn keep_transition_times(conditions: &mut Value, before: &Value) {

@@ -2,7 +2,7 @@
 //!
 //! The status is made from what the *previous* sync came to; that is why it lags behind the events.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use pulldrill_clock::{SignedDuration, Timestamp};
 use rand::RngExt;
@@ -64,9 +64,8 @@ impl Kubelet {
         let mut sync = *sync;
         match what {
             What::Sandbox => {
-                self.addresses += 1;
-                worker.sandbox =
-                    Some(Sandbox { address: self.node.pod_address(self.addresses), ready: true });
+                let number = self.addresses.fetch_add(1, Ordering::Relaxed) + 1;
+                worker.sandbox = Some(Sandbox { address: self.node.pod_address(number), ready: true });
                 sync.change(self.clock.now());
                 self.write_status(worker, key, false);
             }

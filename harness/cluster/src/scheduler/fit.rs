@@ -85,13 +85,16 @@ pub(crate) fn misfit(pod: &Value, node: &Value) -> Option<Misfit> {
 }
 
 pub(super) fn tolerated(spec: &Value, taint: &Value) -> bool {
-    items(&spec["tolerations"]).iter().any(|toleration| {
-        let (key, effect) = (text(&toleration["key"]), text(&toleration["effect"]));
-        let exists = text(&toleration["operator"]) == "Exists";
-        (effect.is_empty() || effect == text(&taint["effect"]))
-            && if key.is_empty() { exists } else { key == text(&taint["key"]) }
-            && (exists || text(&toleration["value"]) == text(&taint["value"]))
-    })
+    items(&spec["tolerations"]).iter().any(|toleration| tolerates(toleration, taint))
+}
+
+/// Whether a toleration is for a taint.
+pub(crate) fn tolerates(toleration: &Value, taint: &Value) -> bool {
+    let (key, effect) = (text(&toleration["key"]), text(&toleration["effect"]));
+    let exists = text(&toleration["operator"]) == "Exists";
+    (effect.is_empty() || effect == text(&taint["effect"]))
+        && if key.is_empty() { exists } else { key == text(&taint["key"]) }
+        && (exists || text(&toleration["value"]) == text(&taint["value"]))
 }
 
 /// Whether node selector and required affinity accept the node.

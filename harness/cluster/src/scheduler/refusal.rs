@@ -98,7 +98,7 @@ mod tests {
              helpful for scheduling."
         );
         assert_eq!(
-            say(new, &[&[cpu.clone()], &[cpu]]),
+            say(new, &[std::slice::from_ref(&cpu), std::slice::from_ref(&cpu)]),
             "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: \
              2 No preemption victims found for incoming pod."
         );

@@ -24,11 +24,11 @@ fn create(api: &Api, resource: &str, object: Value) -> Result<(), Status> {
     api.create(&user, resource, namespace, object, &WriteOptions::default()).map(drop)
 }
 
-fn quota(api: &Api, name: &str, spec: Value) {
+fn quota(api: &Api, name: &str, spec: &Value) {
     create(api, "resourcequotas", json!({"metadata": {"name": name}, "spec": spec})).unwrap();
 }
 
-fn pod(name: &str, resources: Value) -> Value {
+fn pod(name: &str, resources: &Value) -> Value {
     json!({"metadata": {"name": name},
         "spec": {"containers": [{"name": "app", "image": "nginx:1", "resources": resources}]}})
 }
@@ -42,12 +42,12 @@ fn refusal(result: Result<(), Status>) -> String {
 #[test]
 fn a_full_quota_refuses_in_the_plugins_words() {
     let api = api(true);
-    quota(&api, "q", json!({"hard": {"pods": "3", "secrets": "1", "count/deployments.apps": "0"}}));
+    quota(&api, "q", &json!({"hard": {"pods": "3", "secrets": "1", "count/deployments.apps": "0"}}));
     for n in 0..3 {
-        create(&api, "pods", pod(&format!("z{n}"), json!({}))).unwrap();
+        create(&api, "pods", pod(&format!("z{n}"), &json!({}))).unwrap();
     }
     assert_eq!(
-        refusal(create(&api, "pods", pod("z3", json!({})))),
+        refusal(create(&api, "pods", pod("z3", &json!({})))),
         "pods \"z3\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3"
     );
     let deployment = json!({"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}},
@@ -67,7 +67,7 @@ fn a_full_quota_refuses_in_the_plugins_words() {
         pod["status"]["phase"] = "Succeeded".into();
     })
     .unwrap();
-    create(&api, "pods", pod("z3", json!({}))).unwrap();
+    create(&api, "pods", pod("z3", &json!({}))).unwrap();
 }
 
 #[test]
@@ -77,25 +77,25 @@ fn resources_are_summed_and_have_to_be_named() {
         (false, "must specify limits.memory,requests.cpu"),
     ] {
         let api = api(names);
-        quota(&api, "compute", json!({"hard": {"requests.cpu": "1", "limits.memory": "1Gi"}}));
-        let why = refusal(create(&api, "pods", pod("silent", json!({}))));
+        quota(&api, "compute", &json!({"hard": {"requests.cpu": "1", "limits.memory": "1Gi"}}));
+        let why = refusal(create(&api, "pods", pod("silent", &json!({}))));
         assert_eq!(why, format!("pods \"silent\" is forbidden: failed quota: compute: {silent}"));
     }
     let api = api(true);
-    quota(&api, "compute", json!({"hard": {"requests.cpu": "1", "limits.memory": "1Gi"}}));
+    quota(&api, "compute", &json!({"hard": {"requests.cpu": "1", "limits.memory": "1Gi"}}));
     let resources = |cpu: &str, memory: &str| json!({"requests": {"cpu": cpu}, "limits": {"memory": memory}});
-    create(&api, "pods", pod("a", resources("600m", "256Mi"))).unwrap();
+    create(&api, "pods", pod("a", &resources("600m", "256Mi"))).unwrap();
     assert_eq!(
-        refusal(create(&api, "pods", pod("b", resources("500m", "0.5Gi")))),
+        refusal(create(&api, "pods", pod("b", &resources("500m", "0.5Gi")))),
         "pods \"b\" is forbidden: exceeded quota: compute, requested: requests.cpu=500m, used: requests.cpu=600m, \
          limited: requests.cpu=1"
     );
     assert_eq!(
-        refusal(create(&api, "pods", pod("c", resources("2", "2Gi")))),
+        refusal(create(&api, "pods", pod("c", &resources("2", "2Gi")))),
         "pods \"c\" is forbidden: exceeded quota: compute, requested: limits.memory=2Gi,requests.cpu=2, used: \
          limits.memory=256Mi,requests.cpu=600m, limited: limits.memory=1Gi,requests.cpu=1"
     );
-    create(&api, "pods", pod("d", resources("400m", "768Mi"))).unwrap();
+    create(&api, "pods", pod("d", &resources("400m", "768Mi"))).unwrap();
     let found = api.list("resourcequotas", Some("shop"));
     let used = quota::written(&quota::used(api.store(), found[0].value()));
     assert_eq!(used, json!({"limits.memory": "1Gi", "requests.cpu": "1"}));
@@ -104,12 +104,12 @@ fn resources_are_summed_and_have_to_be_named() {
 #[test]
 fn a_scoped_quota_is_about_its_pods_only() {
     let api = api(true);
-    quota(&api, "best", json!({"hard": {"pods": "0"}, "scopes": ["BestEffort"]}));
+    quota(&api, "best", &json!({"hard": {"pods": "0"}, "scopes": ["BestEffort"]}));
     let critical =
         json!({"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}]});
-    quota(&api, "high", json!({"hard": {"pods": "0"}, "scopeSelector": critical}));
-    assert!(refusal(create(&api, "pods", pod("a", json!({})))).contains("exceeded quota: best"));
-    create(&api, "pods", pod("b", json!({"requests": {"cpu": "1"}}))).unwrap();
+    quota(&api, "high", &json!({"hard": {"pods": "0"}, "scopeSelector": critical}));
+    assert!(refusal(create(&api, "pods", pod("a", &json!({})))).contains("exceeded quota: best"));
+    create(&api, "pods", pod("b", &json!({"requests": {"cpu": "1"}}))).unwrap();
     create(&api, "secrets", json!({"metadata": {"name": "one"}})).unwrap();
 }
 
@@ -119,7 +119,7 @@ fn limit_ranges_fill_in_and_refuse() {
     let item = json!({"type": "Container", "max": {"cpu": "1"}, "min": {"cpu": "100m"},
         "default": {"memory": "256Mi"}, "maxLimitRequestRatio": {"cpu": "4"}});
     create(&api, "limitranges", json!({"metadata": {"name": "lr"}, "spec": {"limits": [item]}})).unwrap();
-    create(&api, "pods", pod("plain", json!({}))).unwrap();
+    create(&api, "pods", pod("plain", &json!({}))).unwrap();
     let stored = api.get("pods", &Key::new("shop", "plain")).unwrap();
     let container = &stored.value()["spec"]["containers"][0];
     let both = json!({"cpu": "1", "memory": "256Mi"});
@@ -146,7 +146,7 @@ fn limit_ranges_fill_in_and_refuse() {
         ),
     ];
     for (resources, why) in cases {
-        let found = refusal(create(&api, "pods", pod("p", resources)));
+        let found = refusal(create(&api, "pods", pod("p", &resources)));
         assert_eq!(found, format!("pods \"p\" is forbidden: {why}"));
     }
 }
@@ -158,10 +158,10 @@ fn whole_pods_and_claims_have_limits_too() {
         {"type": "PersistentVolumeClaim", "min": {"storage": "1Gi"}, "max": {"storage": "2Gi"}}]);
     create(&api, "limitranges", json!({"metadata": {"name": "lr"}, "spec": {"limits": limits}})).unwrap();
     assert_eq!(
-        refusal(create(&api, "pods", pod("p", json!({})))),
+        refusal(create(&api, "pods", pod("p", &json!({})))),
         "pods \"p\" is forbidden: maximum memory usage per Pod is 1Gi.  No limit is specified"
     );
-    create(&api, "pods", pod("p", json!({"limits": {"memory": "1Gi"}}))).unwrap();
+    create(&api, "pods", pod("p", &json!({"limits": {"memory": "1Gi"}}))).unwrap();
     let claim = |name: &str, size: &str| {
         json!({"metadata": {"name": name}, "spec": {"accessModes": ["ReadWriteOnce"],
             "resources": {"requests": {"storage": size}}}})
@@ -177,7 +177,7 @@ fn whole_pods_and_claims_have_limits_too() {
 #[test]
 fn two_that_come_at_once_do_not_share_the_last_place() {
     let api = Arc::new(api(true));
-    quota(&api, "q", json!({"hard": {"configmaps": "5"}}));
+    quota(&api, "q", &json!({"hard": {"configmaps": "5"}}));
     let made: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|t| {

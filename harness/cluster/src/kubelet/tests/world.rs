@@ -11,7 +11,7 @@ use crate::{
     api::{Api, DeleteOptions, User, WriteOptions},
     dialect::Dialect,
     engine::Engine,
-    kubelet::{KubeletOptions, Logs, kubelets},
+    kubelet::{Fleet, KubeletOptions, Logs},
     puller::fake::Fake,
     store::{Change, Key, Store},
 };
@@ -70,7 +70,7 @@ impl World {
             runtime: Arc::new(crate::runtime::Runtime::new(clock.clone())),
             pullers: super::super::Pullers::default(),
         };
-        let controllers = kubelets(&options, &["node-1".to_owned()]).unwrap();
+        let controllers = vec![Fleet::new(options).unwrap().add("node-1").unwrap()];
         tokio::spawn(Engine::new(store.clone(), &clock, controllers, stop.clone()).run());
         let tape = Arc::new(Mutex::new(Vec::new()));
         record(&clock, &store, began, tape.clone());
