@@ -17,7 +17,7 @@ use crate::{
     controllers,
     dialect::Dialect,
     engine::{Door, Engine},
-    kubelet::{Fleet, KubeletOptions, Logs, NodeError, Pullers},
+    kubelet::{Fleet, KubeletOptions, Logs, NodeError, NodeOptions, Pullers},
     network::Network,
     puller::{Reference, ReferenceError},
     runtime::Runtime,
@@ -26,10 +26,6 @@ use crate::{
 
 /// How many events the store keeps for watches.
 const WINDOW: usize = 20_000;
-
-/// How many pulls a node makes at a time. A kubelet's default is one, but here what happens to one
-/// namespace must never change what another one sees.
-const PARALLEL_PULLS: usize = 16;
 
 /// The address of the `kubernetes` Service.
 const SERVICE_ADDRESS: &str = "10.96.0.1";
@@ -157,6 +153,18 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`].
     pub async fn start_with(options: ClusterOptions, chosen: Parts) -> Result<Self, ClusterError> {
+        Self::start_as(options, chosen, NodeOptions::default()).await
+    }
+
+    /// Starts the chosen parts, with nodes of a kind. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn start_as(
+        options: ClusterOptions,
+        chosen: Parts,
+        set: NodeOptions,
+    ) -> Result<Self, ClusterError> {
         let ClusterOptions { listener, clock, seed, dialect, nodes, network, registry_authorities, stop } =
             options;
         pulldrill_tls::install_provider();
@@ -202,8 +210,7 @@ impl Cluster {
             dialect: dialect.clone(),
             network: network.clone(),
             authorities: registry_authorities,
-            // One stuck pull must not delay those of others: see [`PARALLEL_PULLS`].
-            parallel_pulls: PARALLEL_PULLS,
+            nodes: set,
             logs: written.clone(),
             runtime: runtime.clone(),
             pullers: pullers.clone(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Api, Status, User,
     json::{default, default_text, items, items_mut, push, text},
-    names,
+    names, quota,
 };
 use crate::{resources::Resource, store::Key};
 
@@ -47,14 +47,12 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     if resource.store == "services" {
         service_address(api, object);
     }
-    if api.options().admission {
-        limits::admit(api, resource, object)?;
-    }
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());
     }
     if api.options().admission {
         room(api, resource, object)?;
+        limits::complete_pod(api, object);
     }
     priority(api, resource, object)?;
     tolerations(&mut object["spec"]);
@@ -62,6 +60,12 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
         service_account(api, resource, object)?;
     }
     Ok(())
+}
+
+/// Refuses a valid object that is beyond what its namespace may have. Two must not ask at the same time.
+pub(super) fn judge(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
+    limits::admit(api, resource, object)?;
+    quota::admit(api, resource, object)
 }
 
 /// Gives a service an address of its own, unless it has or wants none.

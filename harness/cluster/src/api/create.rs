@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, admission, core::refused, defaults, invalid::Errors,
-    json::is_nothing, kinds, legacy, managing, names, quota, template_generation, validate,
+    json::is_nothing, kinds, legacy, managing, names, template_generation, validate,
 };
 use crate::{
     managed::ManagedFields,
@@ -66,7 +66,7 @@ impl Api {
         let key = Key::of(&object);
         let _turn = if self.options().admission && resource.namespaced {
             let turn = self.quotas().lock();
-            quota::admit(self, resource, &object)?;
+            admission::judge(self, resource, &object)?;
             Some(turn)
         } else {
             None

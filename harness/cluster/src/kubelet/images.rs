@@ -115,6 +115,7 @@ impl Kubelet {
             };
             return refused("ImagePullBackOff", message);
         }
+        let entries = [entries, self.providers.entries(&reference, now)].concat();
         worker.last_errors.remove(image);
         say(Kind::Normal, "Pulling", &self.dialect.text(Text::Pulling, &[("image", image)]));
         if let Err(words) = &sync.secrets.entries {

@@ -13,11 +13,13 @@ mod conditions;
 mod container;
 mod environment;
 mod fleet;
+mod image_gc;
 mod images;
 mod keyring;
 mod launch;
 mod logs;
 mod node;
+mod providers;
 mod remembered;
 mod restart;
 mod secrets;
@@ -51,9 +53,12 @@ use crate::{
 use access::Access;
 pub use fleet::{Fleet, NodeError};
 use fleet::{Machine, Power};
+use image_gc::ImageUse;
 use images::{Job, Pulled};
 pub use logs::{Line, Logs};
 use node::{HEARTBEAT, Node};
+use providers::Providers;
+pub use providers::{Ask, CacheKey, Provided, Provider};
 use worker::{Stage, Todo, Worker};
 
 /// What the kubelets of one cluster need.
@@ -71,14 +76,36 @@ pub struct KubeletOptions {
     pub network: Network,
     /// Whom they trust, PEM.
     pub authorities: Vec<String>,
-    /// How many pulls a node makes at a time; a kubelet's default is one.
-    pub parallel_pulls: usize,
+    /// What nodes can do.
+    pub nodes: NodeOptions,
     /// Where the containers' lines go.
     pub logs: Arc<Logs>,
     /// What runs in containers.
     pub runtime: Arc<Runtime>,
     /// Gets the nodes' pullers, for whoever manages what nodes have stored.
     pub pullers: Pullers,
+}
+
+/// How many pulls a node makes at a time. A kubelet's default is one, but here what happens to one
+/// namespace must never change what another one sees.
+const PARALLEL_PULLS: usize = 16;
+
+/// What can be set about the nodes of a cluster.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// How many pulls a node makes at a time. With one they are made in the order in which they were asked for, as
+    /// kubelets do that have `serializeImagePulls`.
+    pub parallel_pulls: usize,
+    /// How many bytes of images a node has room for; without a number it is never full.
+    pub image_disk: Option<u64>,
+    /// Who knows the credentials of registries on a node.
+    pub credential_providers: Vec<Provider>,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self { parallel_pulls: PARALLEL_PULLS, image_disk: None, credential_providers: Vec::new() }
+    }
 }
 
 /// The pullers of all nodes; shared by all clones.
@@ -120,6 +147,9 @@ struct Kubelet {
     node: Node,
     pods: HashMap<Key, Worker>,
     access: Access,
+    providers: Providers,
+    image_use: ImageUse,
+    image_disk: Option<u64>,
     /// Pulls that wait, and how many run of how many that may.
     line: VecDeque<Job>,
     pulling: usize,
@@ -170,9 +200,12 @@ impl Kubelet {
             node,
             pods: HashMap::new(),
             access: Access::default(),
+            providers: Providers::new(options.nodes.credential_providers.clone()),
+            image_use: ImageUse::default(),
+            image_disk: options.nodes.image_disk,
             line: VecDeque::new(),
             pulling: 0,
-            parallel: options.parallel_pulls.max(1),
+            parallel: options.nodes.parallel_pulls.max(1),
             waiting_jobs: Vec::new(),
             addresses,
             power,
@@ -253,6 +286,9 @@ impl Kubelet {
     }
 
     fn beat(&mut self, context: &Context) {
+        if !self.beating {
+            context.again_at(self.disk_key(), self.clock.now() + image_gc::PERIOD);
+        }
         if self.beating {
             self.node.heartbeat(&self.api, &self.dialect, &self.puller.images());
         }
@@ -289,7 +325,9 @@ impl Controller for Kubelet {
         if !self.power.is_on() {
             return;
         }
-        if key.namespace.is_empty() {
+        if *key == self.disk_key() {
+            self.look_at_disk(context);
+        } else if key.namespace.is_empty() {
             self.beat(context);
         } else {
             self.look(key, context);
@@ -303,6 +341,9 @@ impl Controller for Kubelet {
         }
         let Done { uid, what } = *done;
         let ended_pull = matches!(what, What::Pulled(_));
+        if matches!(&what, What::Pulled(pulled) if pulled.result.is_ok()) {
+            self.node.tell_images(&self.api, &self.puller.images());
+        }
         if let Some(mut worker) = self.pods.remove(key) {
             if worker.uid == uid {
                 match (&worker.stage, what) {

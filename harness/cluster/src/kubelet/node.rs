@@ -14,6 +14,8 @@ use crate::{
 
 /// How often a node shows that it lives.
 pub(super) const HEARTBEAT: SignedDuration = SignedDuration::from_mins(10);
+/// How many images a node tells of, the largest first.
+const MOST_IMAGES: usize = 50;
 /// Where leases of nodes are.
 const LEASES: &str = "kube-node-lease";
 
@@ -104,6 +106,15 @@ impl Node {
         }
     }
 
+    /// Writes which images the node has, if that has changed.
+    pub(super) fn tell_images(&self, api: &Api, images: &[Arc<Image>]) {
+        let images = shown(images);
+        let set = |node: &mut Value| node["status"]["images"] = images.clone();
+        if let Err(status) = api.modify(&self.user, "nodes", &self.key(), Some("status"), set) {
+            tracing::debug!(node = self.name, %status, "images not told");
+        }
+    }
+
     /// Removes the Node object and its Lease.
     pub(super) fn unregister(&self, api: &Api) {
         let lease = Key::new(LEASES, self.name.clone());
@@ -137,10 +148,6 @@ impl Node {
             json!({"type": kind, "status": status, "reason": reason, "message": message,
                 "lastHeartbeatTime": now, "lastTransitionTime": now})
         };
-        let images: Vec<Value> = images
-            .iter()
-            .map(|image| json!({"names": [image.repo_digest, image.reference], "sizeBytes": image.size}))
-            .collect();
         let mut status = json!({
             "addresses": [
                 {"type": "InternalIP", "address": self.address},
@@ -169,10 +176,19 @@ impl Node {
             },
         });
         if !images.is_empty() {
-            status["images"] = json!(images);
+            status["images"] = shown(images);
         }
         status
     }
+}
+
+/// Images as a node tells of them.
+fn shown(images: &[Arc<Image>]) -> Value {
+    let mut images = images.to_vec();
+    images.sort_by_key(|image| std::cmp::Reverse(image.size));
+    let one =
+        |image: &Arc<Image>| json!({"names": [image.repo_digest, image.reference], "sizeBytes": image.size});
+    images.iter().take(MOST_IMAGES).map(one).collect()
 }
 
 fn micros(clock: &Clock) -> String {

@@ -22,7 +22,7 @@ pub(super) fn is_sidecar(container: &Value) -> bool {
 }
 
 /// Whether a pod with this restart policy starts a container again that has ended so.
-pub(super) fn restarts(policy: &str, ended: &Ended) -> bool {
+fn restarts(policy: &str, ended: &Ended) -> bool {
     match policy {
         "Never" => false,
         "OnFailure" => ended.code != 0,
@@ -33,6 +33,17 @@ pub(super) fn restarts(policy: &str, ended: &Ended) -> bool {
 /// The restart policy of a pod.
 pub(super) fn policy_of(spec: &Value) -> &str {
     spec["restartPolicy"].as_str().unwrap_or("Always")
+}
+
+impl Todo {
+    /// Whether it is started again after it has ended so.
+    pub(super) fn restarts(&self, policy: &str, ended: &Ended) -> bool {
+        match self.list {
+            "ephemeralContainers" => false,
+            "initContainers" => is_sidecar(&self.container) || ended.code != 0 && policy != "Never",
+            _ => restarts(policy, ended),
+        }
+    }
 }
 
 impl Kubelet {

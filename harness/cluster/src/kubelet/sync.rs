@@ -77,7 +77,7 @@ impl Kubelet {
                 }
             }
             What::Started(todo, image) => {
-                self.started(worker, key, &sync, &todo, image, context);
+                self.started(worker, key, &mut sync, &todo, image, context);
                 sync.change(self.clock.now());
             }
             What::Exited { .. } | What::Stopped | What::Removed => {}
@@ -156,17 +156,31 @@ impl Kubelet {
         &self,
         worker: &mut Worker,
         key: &Key,
-        sync: &Sync,
+        sync: &mut Sync,
         todo: &Todo,
         image: Arc<Image>,
         context: &Context,
     ) {
-        let message = self.dialect.text(Text::Started, &[("container", &todo.name)]);
-        let path = todo.field_path();
-        self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Started", &message);
         worker.waiting.remove(&todo.name);
         let number = worker.slot(&todo.name).started();
         let container = self.launch(worker, key, todo, image, number, context);
+        let path = todo.field_path();
+        let say = |kind, reason: &str, message: &str| {
+            self.recorder.event(sync.pod.value(), Some(&path), kind, reason, message);
+        };
+        match container.ended.as_ref().and_then(|ended| Some((ended, ended.failure.clone()?))) {
+            None => {
+                say(Kind::Normal, "Started", &self.dialect.text(Text::Started, &[("container", &todo.name)]));
+            }
+            Some((ended, message)) => {
+                say(Kind::Warning, "Failed", &format!("Error: {message}"));
+                sync.failed = true;
+                if todo.restarts(restart::policy_of(&sync.pod.value()["spec"]), ended) {
+                    let waiting = Waiting { reason: "RunContainerError".to_owned(), message };
+                    worker.waiting.insert(todo.name.clone(), waiting);
+                }
+            }
+        }
         worker.slots.entry(todo.name.clone()).or_default().start(container);
     }
 
@@ -266,8 +280,8 @@ fn in_order(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
         match slot.ended() {
             Some(_) if stays => all.push(todo),
             Some((_, ended)) if ended.code == 0 => {}
-            Some(_) if policy == "Never" => return Vec::new(),
-            Some(_) => return vec![todo],
+            Some((_, ended)) if todo.restarts(policy, ended) => return vec![todo],
+            Some(_) => return Vec::new(),
             None if slot.running().is_some() && stays => {}
             None if slot.running().is_some() => return Vec::new(),
             None => return vec![todo],
@@ -277,7 +291,7 @@ fn in_order(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
     all.extend(containers.map(|container| Todo::of(container, "containers")).filter(|todo| {
         match &worker.slot(&todo.name).current {
             None => true,
-            Some(Container { ended: Some(ended), .. }) => restart::restarts(policy, ended),
+            Some(Container { ended: Some(ended), .. }) => todo.restarts(policy, ended),
             Some(running) => running.spec_image != todo.image,
         }
     }));

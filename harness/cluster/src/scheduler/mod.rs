@@ -136,18 +136,31 @@ impl Scheduler {
         equals.get(chosen).map(|node| (*node).to_owned())
     }
 
-    /// Whether a change of a pod is a new chance for those that wait: it has a place now, or has left it.
-    fn makes_room(&self, event: &Event) -> bool {
+    /// Which of the pods that wait have a new chance because of a change of a pod: all when one has left its place,
+    /// those that look at others when one has got one.
+    fn chances(&self, event: &Event) -> Chances {
+        let deleted = event.change == crate::store::Change::Deleted;
         let placed =
             |pod: &Stored| !text(&pod.value()["spec"]["nodeName"]).is_empty() && !pods::ended(pod.value());
-        let before = event.previous.as_deref().is_some_and(placed);
-        let now = event.change != crate::store::Change::Deleted && placed(&event.object);
-        let gone = event.change == crate::store::Change::Deleted && placed(&event.object);
-        !self.waiting.is_empty() && (before != now || gone)
+        let before = event.previous.as_deref().map_or(deleted && placed(&event.object), placed);
+        match (before, !deleted && placed(&event.object)) {
+            _ if self.waiting.is_empty() => Chances::Nobody,
+            (true, false) => Chances::All,
+            (false, true) => Chances::Curious,
+            _ => Chances::Nobody,
+        }
     }
 
-    fn look_at_waiting(&self, queue: &mut Queue) {
-        let mut waiting: Vec<&Key> = self.waiting.iter().collect();
+    fn look_at_waiting(&self, chances: Chances, queue: &mut Queue) {
+        let curious = |key: &&Key| {
+            let pod = self.deps.get("pods", key);
+            pod.is_some_and(|pod| affinity::matters(pod.value()) || spread::matters(pod.value()))
+        };
+        let mut waiting: Vec<&Key> = match chances {
+            Chances::Nobody => return,
+            Chances::Curious => self.waiting.iter().filter(curious).collect(),
+            Chances::All => self.waiting.iter().collect(),
+        };
         waiting.sort();
         waiting.into_iter().for_each(|key| queue.add(key.clone()));
     }
@@ -181,6 +194,15 @@ impl Scheduler {
         self.deps.warning(pod, "FailedScheduling", message);
         Ok(())
     }
+}
+
+/// Which of the pods that wait are to be looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chances {
+    Nobody,
+    /// Those that want to be with other pods, or away from them.
+    Curious,
+    All,
 }
 
 /// Pods that run.
@@ -241,10 +263,8 @@ impl Controller for Scheduler {
                 if event.change == crate::store::Change::Deleted || deleting(pod) {
                     self.waiting.remove(&event.key);
                 }
-                if self.makes_room(event) {
-                    self.look_at_waiting(queue);
-                } else if deleting(pod) {
-                } else if spec_changed && wants_node(pod) {
+                self.look_at_waiting(self.chances(event), queue);
+                if !deleting(pod) && spec_changed && wants_node(pod) {
                     queue.add(event.key.clone());
                 }
             }
@@ -261,7 +281,7 @@ impl Controller for Scheduler {
                     part(before) != part(&event.object)
                 });
                 if changed {
-                    self.look_at_waiting(queue);
+                    self.look_at_waiting(Chances::All, queue);
                 }
             }
             _ => {}

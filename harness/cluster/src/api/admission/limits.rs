@@ -13,26 +13,29 @@ use crate::{
     resources::Resource,
 };
 
+const RESOURCE: &str = "limitranges";
 /// Where a pod notes what was filled in.
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";
 /// The two lists of containers that limits are about, and what the note calls them.
 const CONTAINERS: [(&str, &str); 2] = [("containers", "container"), ("initContainers", "init container")];
 
-/// Fills in what a new pod's containers leave open, and refuses objects beyond the limits.
-pub(super) fn admit(api: &Api, resource: &Resource, object: &mut Value) -> Result<(), Status> {
+/// Fills in what a new pod's containers leave open.
+pub(super) fn complete_pod(api: &Api, pod: &mut Value) {
+    let ranges = api.list(RESOURCE, Some(text(&pod["metadata"]["namespace"])));
+    if !ranges.is_empty() {
+        ranges.iter().for_each(|range| fill_in(pod, range.value()));
+        defaults::qos_class(pod);
+    }
+}
+
+/// Refuses objects beyond the limits.
+pub(in crate::api) fn admit(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
     let kind = match resource.store.as_str() {
         "pods" => "Pod",
         "persistentvolumeclaims" => "PersistentVolumeClaim",
         _ => return Ok(()),
     };
-    let ranges = api.list("limitranges", Some(text(&object["metadata"]["namespace"])));
-    if ranges.is_empty() {
-        return Ok(());
-    }
-    if kind == "Pod" {
-        ranges.iter().for_each(|range| fill_in(object, range.value()));
-        defaults::qos_class(object);
-    }
+    let ranges = api.list(RESOURCE, Some(text(&object["metadata"]["namespace"])));
     let limits = ranges.iter().flat_map(|range| items(&range.value()["spec"]["limits"]));
     let errors: Vec<String> = limits.flat_map(|limit| check(object, kind, limit)).collect();
     match errors.as_slice() {

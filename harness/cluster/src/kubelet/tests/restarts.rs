@@ -165,3 +165,28 @@ async fn an_init_container_that_always_restarts_runs_beside_the_others() {
     assert_eq!(pod["status"]["initContainerStatuses"][0]["ready"], true);
     assert!(pod["status"]["conditions"].as_array().unwrap().iter().all(|c| c["status"] == "True"));
 }
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_told_and_tried_again() {
+    let world = world(NEW).await;
+    for (name, policy) in [("again", "Always"), ("once", "Never")] {
+        let more = json!({"restartPolicy": policy, "containers": [{"command": ["nope"]}]});
+        world.pod(name, "registry.lab.test/team/tool:1.0", more);
+    }
+    world.run(4).await;
+    let why = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: \
+        unable to start container process: error during container init: exec: \"nope\": executable file not found in $PATH: \
+        unknown";
+    let story = world.story("again");
+    assert!(story.contains(&format!("Failed x1 Error: {why}")), "{story:#?}");
+    assert!(!story.iter().any(|line| line.starts_with("Started")), "{story:#?}");
+    let state = |name: &str| container(&world, name);
+    assert_eq!(state("again")["state"]["waiting"], json!({"reason": "RunContainerError", "message": why}));
+    let last = &state("again")["lastState"]["terminated"];
+    assert_eq!((&last["reason"], &last["exitCode"]), (&json!("StartError"), &json!(128)));
+    assert_eq!(state("once")["state"]["terminated"]["reason"], "StartError");
+    assert_eq!(world.get("once").unwrap()["status"]["phase"], "Failed");
+    world.run(60).await;
+    assert_eq!(state("again")["state"]["waiting"]["reason"], "CrashLoopBackOff");
+    assert_eq!(state("once")["restartCount"], 0);
+}
