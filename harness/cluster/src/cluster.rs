@@ -228,7 +228,7 @@ impl Cluster {
             let alive = Arc::new(move |name: &str| machines.runs(name));
             parts.push(controllers::node_lifecycle(&api, &dialect, alive));
             for name in &nodes {
-                parts.push(fleet.add(name)?);
+                parts.push(fleet.add(name, false)?);
             }
         }
         let engine = Engine::new(store, &clock, parts, stop.clone());
@@ -338,7 +338,7 @@ impl Cluster {
     /// # Errors
     /// [`NodeError`] for a name that is taken, or that no node can have.
     pub fn add_node(&self, name: &str) -> Result<(), NodeError> {
-        self.door.join(self.fleet(name)?.add(name)?);
+        self.door.join(self.fleet(name)?.add(name, true)?);
         Ok(())
     }
 

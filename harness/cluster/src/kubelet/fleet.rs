@@ -17,7 +17,11 @@ use rustls::ClientConfig;
 use thiserror::Error;
 
 use super::{Kubelet, KubeletOptions, node::Node};
-use crate::{engine::Controller, puller::Puller};
+use crate::{
+    engine::Controller,
+    puller::Puller,
+    recorder::{Kind, Recorder},
+};
 
 /// How long before it was switched off a machine last showed that it lived; leases are renewed every ten seconds.
 const LAST_SIGN: SignedDuration = SignedDuration::from_secs(4);
@@ -73,6 +77,30 @@ pub(super) struct Machine {
     pub(super) addresses: Arc<AtomicU32>,
     /// How often it has been switched on.
     pub(super) boots: u32,
+    /// Whether its kubelet tells that it starts. What started with the cluster told so long ago.
+    pub(super) told: bool,
+}
+
+/// What a kubelet says of its node when it starts: reason, message.
+const STARTING: [(&str, &str); 6] = [
+    ("Starting", "Starting kubelet."),
+    ("NodeAllocatableEnforced", "Updated Node Allocatable limit across pods"),
+    ("NodeHasSufficientMemory", "Node {node} status is now: NodeHasSufficientMemory"),
+    ("NodeHasNoDiskPressure", "Node {node} status is now: NodeHasNoDiskPressure"),
+    ("NodeHasSufficientPID", "Node {node} status is now: NodeHasSufficientPID"),
+    ("NodeReady", "Node {node} status is now: NodeReady"),
+];
+
+/// Tells that a kubelet has started, on a machine that was off before or is new.
+pub(super) fn announce(recorder: &Recorder, node: &Node, again: bool) {
+    let about = node.reference();
+    for (reason, message) in STARTING {
+        recorder.event(&about, None, Kind::Normal, reason, &message.replace("{node}", &node.name));
+    }
+    if again {
+        let message = format!("Node {} has been rebooted, boot id: {}", node.name, node.boot_id());
+        recorder.event(&about, None, Kind::Warning, "Rebooted", &message);
+    }
 }
 
 /// The machines of a cluster.
@@ -105,11 +133,11 @@ impl Fleet {
         Ok(Self { options, tls, machines: Mutex::default() })
     }
 
-    /// A new machine, and its kubelet, which has registered the node.
+    /// A new machine, and its kubelet, which has registered the node. `told` when that is news.
     ///
     /// # Errors
     /// [`NodeError`] for a name that is taken or none.
-    pub fn add(&self, name: &str) -> Result<Box<dyn Controller>, NodeError> {
+    pub fn add(&self, name: &str, told: bool) -> Result<Box<dyn Controller>, NodeError> {
         if !is_name(name) {
             return Err(NodeError::BadName(name.to_owned()));
         }
@@ -129,7 +157,7 @@ impl Fleet {
         options.pullers.lock().push(puller.clone());
         let node = Node::new(name, machines.made);
         machines.made += 1;
-        let machine = Machine { node, puller, power: Power::on(), addresses: Arc::default(), boots: 0 };
+        let machine = Machine { node, puller, power: Power::on(), addresses: Arc::default(), boots: 0, told };
         machines.by_name.insert(name.to_owned(), machine.clone());
         drop(machines);
         Ok(Box::new(Kubelet::new(options, machine)))
@@ -162,6 +190,8 @@ impl Fleet {
         }
         machine.power = Power::on();
         machine.boots += 1;
+        machine.told = true;
+        machine.node.boots = machine.boots;
         let machine = machine.clone();
         drop(machines);
         Ok(Box::new(Kubelet::new(&self.options, machine)))

@@ -8,7 +8,6 @@ use std::{
 };
 
 use pulldrill_clock::{SignedDuration, Timestamp};
-use serde_json::json;
 
 use super::Kubelet;
 use crate::{dialect::Text, engine::Context, puller::Image, recorder::Kind, store::Key};
@@ -109,8 +108,7 @@ impl Kubelet {
         }
         let (wanted, freed) = (wanted.to_string(), freed.to_string());
         let message = self.dialect.text(Text::DiskFull, &[("wanted", &wanted), ("freed", &freed)]);
-        // A kubelet calls its node by its name where others have a uid.
-        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.node.name, "uid": self.node.name}});
+        let node = self.node.reference();
         self.recorder.event(&node, None, Kind::Warning, "FreeDiskSpaceFailed", &message);
         if std::mem::replace(&mut self.image_use.failed, true) {
             self.recorder.event(&node, None, Kind::Warning, "ImageGCFailed", &message);

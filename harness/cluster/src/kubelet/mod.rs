@@ -176,7 +176,7 @@ impl fmt::Debug for Kubelet {
 
 impl Kubelet {
     fn new(options: &KubeletOptions, machine: Machine) -> Self {
-        let Machine { node, puller, power, addresses, boots } = machine;
+        let Machine { node, puller, power, addresses, boots, told } = machine;
         let name = node.name.clone();
         let again = if boots == 0 { String::new() } else { format!("/{boots}") };
         let mut rng = seed::rng(options.seed, &format!("kubelet/{name}{again}"));
@@ -188,6 +188,9 @@ impl Kubelet {
             Some(node.name.clone()),
             options.dialect.clone(),
         );
+        if told {
+            fleet::announce(&recorder, &node, boots > 0);
+        }
         Self {
             api: options.api.clone(),
             clock: options.clock.clone(),

@@ -27,6 +27,8 @@ pub(super) struct Node {
     pub(super) address: Ipv4Addr,
     /// Its number, which its pods' addresses contain.
     index: u8,
+    /// How often it has been switched on again.
+    pub(super) boots: u32,
     pub(super) user: User,
 }
 
@@ -34,7 +36,20 @@ impl Node {
     pub(super) fn new(name: &str, index: usize) -> Self {
         let index = u8::try_from(index % 250).unwrap_or_default();
         let user = User::named(format!("system:node:{name}"), &["system:nodes"]);
-        Self { name: name.to_owned(), address: Ipv4Addr::new(172, 18, 0, index + 2), index, user }
+        Self { name: name.to_owned(), address: Ipv4Addr::new(172, 18, 0, index + 2), index, boots: 0, user }
+    }
+
+    /// The node as its kubelet's events name it: with its name where others have a uid.
+    pub(super) fn reference(&self) -> Value {
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.name, "uid": self.name}})
+    }
+
+    /// What tells one start of the machine from another.
+    pub(super) fn boot_id(&self) -> String {
+        match self.boots {
+            0 => words::identity(&[&self.name, "boot"]),
+            n => words::identity(&[&self.name, "boot", &n.to_string()]),
+        }
     }
 
     /// The key of the Node object.
@@ -164,7 +179,7 @@ impl Node {
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {
                 "architecture": "amd64",
-                "bootID": words::identity(&[&self.name, "boot"]),
+                "bootID": self.boot_id(),
                 "containerRuntimeVersion": dialect.node.runtime_version,
                 "kernelVersion": dialect.node.kernel_version,
                 "kubeProxyVersion": dialect.node.kube_proxy_version,

@@ -20,6 +20,11 @@ const IMAGE: &str = "registry.example/shop/web:1";
 async fn world(clock: Clock, dialect: &str) -> World {
     let world = World::of(clock, Parts::All, dialect, &["node-1", "node-2"]).await;
     load(&world);
+    // The controllers have begun when the first of them has done its work.
+    while world.cluster.api().get("serviceaccounts", &Key::new("default", "default")).is_err() {
+        tokio::task::yield_now().await;
+    }
+    world.clock.idle().await;
     world
 }
 
@@ -129,6 +134,13 @@ async fn a_node_that_falls_silent_loses_its_pods_after_five_minutes() {
         assert_eq!(pods(&world, "node-2").len(), 2);
         world.cluster.start_node("node-1").unwrap();
         pass(&world, 20).await;
+        let about = events(&world, "Node");
+        for told in [
+            "Normal Starting kubelet Starting kubelet.",
+            "Warning Rebooted kubelet Node node-1 has been rebooted, boot id: ",
+        ] {
+            assert!(about.iter().any(|line| line.starts_with(told)), "{about:?}");
+        }
         assert_eq!(ready(&node(&world, "node-1")).0, "True");
         assert_eq!(taints(&world, "node-1"), Vec::<String>::new());
         assert_eq!(pods(&world, "node-1").len(), 0, "the kubelet ended what it should not have");
@@ -183,6 +195,8 @@ async fn nodes_join_and_leave() {
     assert_eq!(world.cluster.add_node("Node/3"), Err(NodeError::BadName("Node/3".into())));
     assert_eq!(world.cluster.remove_node("nobody"), Err(NodeError::Unknown("nobody".into())));
     assert_eq!(world.cluster.start_node("node-1"), Err(NodeError::Runs("node-1".into())));
+    assert_eq!(events(&world, "Node"), Vec::<String>::new(), "what started with the cluster is no news");
+    pass(&world, 2).await;
     world.cluster.add_node("node-3").unwrap();
     load(&world);
     create(&world, "deployments.apps", deployment(3));
@@ -192,6 +206,14 @@ async fn nodes_join_and_leave() {
     world.cluster.remove_node("node-3").unwrap();
     world.clock.idle().await;
     assert!(world.cluster.api().get("nodes", &Key::new("", "node-3")).is_err());
+    let about = events(&world, "Node");
+    for told in [
+        "Normal NodeReady kubelet Node node-3 status is now: NodeReady",
+        "Normal RegisteredNode node-controller Node node-3 event: Registered Node node-3 in Controller",
+        "Normal RemovingNode node-controller Node node-3 event: Removing Node node-3 from Controller",
+    ] {
+        assert!(about.contains(&told.to_owned()), "{about:?}");
+    }
     assert_eq!(pods(&world, "node-3").len(), 1);
     pass(&world, 60).await;
     assert_eq!(pods(&world, "node-3").len(), 0);

@@ -3,6 +3,8 @@
 //! A kubelet of this cluster renews its Lease less often than a real one, as long as its machine is on; so that is
 //! asked first, and the Lease says only since when a machine that is off has not been heard of.
 
+use std::collections::HashSet;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -33,13 +35,17 @@ const LATE: SignedDuration = SignedDuration::from_secs(3);
 pub(crate) struct Lifecycle {
     deps: Deps,
     alive: Alive,
+    /// Whether it has begun: nodes that are there by then are no news.
+    begun: bool,
+    /// The nodes that it knows.
+    known: HashSet<Key>,
     timers: Timers,
 }
 
 impl Lifecycle {
     /// A controller that has seen nothing yet.
     pub(crate) fn new(deps: Deps, alive: Alive) -> Self {
-        Self { deps, alive, timers: Timers::default() }
+        Self { deps, alive, begun: false, known: HashSet::new(), timers: Timers::default() }
     }
 
     fn sync(&mut self, key: &Key, context: &Context) -> Result<(), Status> {
@@ -60,6 +66,23 @@ impl Lifecycle {
             Some(_) => {}
         }
         self.taint(key)
+    }
+
+    /// Tells of nodes that join and leave.
+    fn meet(&mut self, event: &Event) {
+        if &*event.resource != RESOURCE {
+            return;
+        }
+        let (node, name) = (event.object.value(), &event.key.name);
+        if event.change == Change::Deleted {
+            if self.known.remove(&event.key) {
+                let message = format!("Node {name} event: Removing Node {name} from Controller");
+                self.deps.normal(node, "RemovingNode", &message);
+            }
+        } else if self.known.insert(event.key.clone()) && self.begun {
+            let message = format!("Node {name} event: Registered Node {name} in Controller");
+            self.deps.normal(node, "RegisteredNode", &message);
+        }
     }
 
     /// Nothing has been heard of a node for too long.
@@ -143,6 +166,7 @@ impl Controller for Lifecycle {
     }
 
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        self.meet(event);
         match &*event.resource {
             RESOURCE if event.change != Change::Deleted => {
                 queue.add(event.key.clone());
@@ -161,6 +185,7 @@ impl Controller for Lifecycle {
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {
+        self.begun = true;
         let outcome = self.sync(key, context);
         self.timers.outcome(key, &outcome, context);
     }

@@ -80,7 +80,7 @@ impl World {
             runtime: Arc::new(crate::runtime::Runtime::new(clock.clone())),
             pullers: super::super::Pullers::default(),
         };
-        let controllers = vec![Fleet::new(options).unwrap().add("node-1").unwrap()];
+        let controllers = vec![Fleet::new(options).unwrap().add("node-1", false).unwrap()];
         tokio::spawn(Engine::new(store.clone(), &clock, controllers, stop.clone()).run());
         let tape = Arc::new(Mutex::new(Vec::new()));
         record(&clock, &store, began, tape.clone());
