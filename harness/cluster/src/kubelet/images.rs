@@ -121,6 +121,9 @@ impl Kubelet {
         if let Err(words) = &sync.secrets.entries {
             return self.pull_failed(worker, sync, todo, words.clone());
         }
+        if !self.rate.take(now) {
+            return self.pull_failed(worker, sync, todo, "pull QPS exceeded".to_owned());
+        }
         Decision::Pull(Box::new(Job {
             key: key.clone(),
             uid: worker.uid.clone(),

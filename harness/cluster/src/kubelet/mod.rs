@@ -20,6 +20,7 @@ mod launch;
 mod logs;
 mod node;
 mod providers;
+mod rate;
 mod remembered;
 mod restart;
 mod secrets;
@@ -59,6 +60,7 @@ pub use logs::{Line, Logs};
 use node::{HEARTBEAT, Node};
 use providers::Providers;
 pub use providers::{Ask, CacheKey, Provided, Provider};
+pub use rate::PullRate;
 use worker::{Stage, Todo, Worker};
 
 /// What the kubelets of one cluster need.
@@ -96,6 +98,8 @@ pub struct NodeOptions {
     /// How many pulls a node makes at a time. With one they are made in the order in which they were asked for, as
     /// kubelets do that have `serializeImagePulls`.
     pub parallel_pulls: usize,
+    /// How many pulls a node begins in a while; those beyond fail. Without a number there is no limit.
+    pub pull_rate: Option<PullRate>,
     /// How many bytes of images a node has room for; without a number it is never full.
     pub image_disk: Option<u64>,
     /// Who knows the credentials of registries on a node.
@@ -104,7 +108,12 @@ pub struct NodeOptions {
 
 impl Default for NodeOptions {
     fn default() -> Self {
-        Self { parallel_pulls: PARALLEL_PULLS, image_disk: None, credential_providers: Vec::new() }
+        Self {
+            parallel_pulls: PARALLEL_PULLS,
+            pull_rate: None,
+            image_disk: None,
+            credential_providers: Vec::new(),
+        }
     }
 }
 
@@ -148,6 +157,7 @@ struct Kubelet {
     pods: HashMap<Key, Worker>,
     access: Access,
     providers: Providers,
+    rate: rate::Bucket,
     image_use: ImageUse,
     image_disk: Option<u64>,
     /// Pulls that wait, and how many run of how many that may.
@@ -204,6 +214,7 @@ impl Kubelet {
             pods: HashMap::new(),
             access: Access::default(),
             providers: Providers::new(options.nodes.credential_providers.clone()),
+            rate: rate::Bucket::new(options.nodes.pull_rate),
             image_use: ImageUse::default(),
             image_disk: options.nodes.image_disk,
             line: VecDeque::new(),

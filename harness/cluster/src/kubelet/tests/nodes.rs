@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::world::{NEW, OLD, World, held};
 use crate::{
-    kubelet::{CacheKey, NodeOptions, Provided, Provider},
+    kubelet::{CacheKey, NodeOptions, Provided, Provider, PullRate},
     puller::{Credential, fake},
 };
 
@@ -120,5 +120,30 @@ async fn pulls_one_by_one_are_an_option() {
         world.run(12).await;
         let phase = world.get("good").unwrap()["status"]["phase"].clone();
         assert_eq!(phase, if waits { "Pending" } else { "Running" });
+    }
+}
+
+#[tokio::test]
+async fn pulls_beyond_the_rate_fail_at_once_and_are_tried_again() {
+    let nodes =
+        NodeOptions { pull_rate: Some(PullRate { per_second: 0.05, burst: 1.0 }), ..NodeOptions::default() };
+    let world = World::with_nodes(OLD, 1, held(), nodes).await;
+    for name in ["a", "b"] {
+        world.fake.image(&format!("team/{name}"), "1.0", &json!({}));
+        world.pod(name, &reference(name), json!({}));
+    }
+    world.run(8).await;
+    let beyond =
+        |name: &str| format!("Failed x1 Failed to pull image \"{}\": pull QPS exceeded", reference(name));
+    let failed: Vec<&str> = ["a", "b"].into_iter().filter(|n| world.story(n).contains(&beyond(n))).collect();
+    assert_eq!(failed.len(), 1, "one of them was in time");
+    assert!(
+        world
+            .story(failed[0])
+            .contains(&"BackOff x1 Back-off pulling image \"IMAGE\"".replace("IMAGE", &reference(failed[0])))
+    );
+    world.run(60).await;
+    for name in ["a", "b"] {
+        assert_eq!(world.get(name).unwrap()["status"]["phase"], "Running");
     }
 }
