@@ -14,6 +14,9 @@ use crate::{
 /// A pod that runs, and its node.
 pub(super) type Placed<'a> = (&'a Value, &'a Value);
 
+/// Looks up the labels of a namespace.
+pub(super) type Labels<'a> = &'a dyn Fn(&str) -> Value;
+
 /// The terms that have to hold when a pod is placed; `kind` is `podAffinity` or `podAntiAffinity`.
 pub(super) fn required<'a>(pod: &'a Value, kind: &str) -> &'a [Value] {
     items(&pod["spec"]["affinity"][kind]["requiredDuringSchedulingIgnoredDuringExecution"])
@@ -25,21 +28,27 @@ pub(super) fn matters(pod: &Value) -> bool {
 }
 
 /// Why a pod may not be on a node, among those that run. `loners` are the ones of them with wishes of their own.
-pub(super) fn misfit(pod: &Value, node: &Value, placed: &[Placed], loners: &[Placed]) -> Option<Misfit> {
+pub(super) fn misfit(
+    pod: &Value,
+    node: &Value,
+    placed: &[Placed],
+    loners: &[Placed],
+    labels: Labels,
+) -> Option<Misfit> {
     let unwanted = |(other, other_node): &Placed| {
         required(other, "podAntiAffinity")
             .iter()
-            .any(|term| selects(term, other, pod) && same_domain(term, node, other_node))
+            .any(|term| selects(term, other, pod, labels) && same_domain(term, node, other_node))
     };
     if loners.iter().any(unwanted) {
         return Some(Misfit::ExistingAntiAffinity);
     }
     let met = |term: &Value, (other, other_node): &Placed| {
-        selects(term, pod, other) && same_domain(term, node, other_node)
+        selects(term, pod, other, labels) && same_domain(term, node, other_node)
     };
     let together = required(pod, "podAffinity");
     if !together.iter().all(|term| placed.iter().any(|p| met(term, p)))
-        && !first_of_its_kind(pod, node, placed)
+        && !first_of_its_kind(pod, node, placed, labels)
     {
         return Some(Misfit::PodAffinity);
     }
@@ -48,36 +57,42 @@ pub(super) fn misfit(pod: &Value, node: &Value, placed: &[Placed], loners: &[Pla
 }
 
 /// A pod that wants to be with its like has to begin somewhere.
-fn first_of_its_kind(pod: &Value, node: &Value, placed: &[Placed]) -> bool {
+fn first_of_its_kind(pod: &Value, node: &Value, placed: &[Placed], labels: Labels) -> bool {
     let terms = required(pod, "podAffinity");
-    terms.iter().all(|term| selects(term, pod, pod) && domain(term, node).is_some())
-        && !placed.iter().any(|(other, _)| terms.iter().all(|term| selects(term, pod, other)))
+    terms.iter().all(|term| selects(term, pod, pod, labels) && domain(term, node).is_some())
+        && !placed.iter().any(|(other, _)| terms.iter().all(|term| selects(term, pod, other, labels)))
 }
 
 /// How much a node is preferred: the weights of the wishes that would come true there.
-pub(super) fn preference(pod: &Value, node: &Value, placed: &[Placed]) -> i64 {
+pub(super) fn preference(pod: &Value, node: &Value, placed: &[Placed], labels: Labels) -> i64 {
     let score = |kind: &str| -> i64 {
         let wishes = items(&pod["spec"]["affinity"][kind]["preferredDuringSchedulingIgnoredDuringExecution"]);
         let one = |wish: &Value| {
             let term = &wish["podAffinityTerm"];
-            let met =
-                placed.iter().filter(|(other, at)| selects(term, pod, other) && same_domain(term, node, at));
-            wish["weight"].as_i64().unwrap_or(0) * i64::try_from(met.count()).unwrap_or(0)
+            let met = placed
+                .iter()
+                .filter(|(other, at)| selects(term, pod, other, labels) && same_domain(term, node, at));
+            weight(wish).saturating_mul(i64::try_from(met.count()).unwrap_or(0))
         };
         wishes.iter().map(one).sum()
     };
     score("podAffinity") - score("podAntiAffinity")
 }
 
+/// How much a wish counts: from 1 to 100.
+pub(super) fn weight(wish: &Value) -> i64 {
+    wish["weight"].as_i64().unwrap_or(0).clamp(0, 100)
+}
+
 /// Whether a term of `owner` is about `other`.
-fn selects(term: &Value, owner: &Value, other: &Value) -> bool {
-    let named = items(&term["namespaces"]);
-    // A selector of namespaces is taken to select all: their labels are not looked up.
-    let everywhere = term["namespaceSelector"].is_object();
-    let here = if named.is_empty() && !everywhere {
-        namespace(owner) == namespace(other)
+fn selects(term: &Value, owner: &Value, other: &Value, labels: Labels) -> bool {
+    let (named, selected) = (items(&term["namespaces"]), &term["namespaceSelector"]);
+    let theirs = namespace(other);
+    let here = if named.is_empty() && !selected.is_object() {
+        namespace(owner) == theirs
     } else {
-        everywhere || named.iter().any(|n| n == namespace(other))
+        named.iter().any(|n| n == theirs)
+            || selected.is_object() && Selector::of_object(selected).matches(&labels(theirs))
     };
     let selector = &term["labelSelector"];
     here && selector.is_object() && Selector::of_object(selector).matches(&other["metadata"]["labels"])
@@ -96,6 +111,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn team(namespace: &str) -> Value {
+        json!({"team": namespace})
+    }
 
     fn node(zone: &str) -> Value {
         json!({"metadata": {"name": zone, "labels": {"zone": zone}}})
@@ -117,30 +136,43 @@ mod tests {
         let placed = [(&db, &a)];
         let near = pod("web", "podAffinity", "db");
         let far = pod("web", "podAntiAffinity", "db");
-        assert_eq!(misfit(&near, &a, &placed, &[]), None);
-        assert_eq!(misfit(&near, &b, &placed, &[]), Some(Misfit::PodAffinity));
-        assert_eq!(misfit(&far, &a, &placed, &[]), Some(Misfit::PodAntiAffinity));
-        assert_eq!(misfit(&far, &b, &placed, &[]), None);
+        assert_eq!(misfit(&near, &a, &placed, &[], &team), None);
+        assert_eq!(misfit(&near, &b, &placed, &[], &team), Some(Misfit::PodAffinity));
+        assert_eq!(misfit(&far, &a, &placed, &[], &team), Some(Misfit::PodAntiAffinity));
+        assert_eq!(misfit(&far, &b, &placed, &[], &team), None);
         assert_eq!(
-            misfit(&far, &bare, &placed, &[]),
+            misfit(&far, &bare, &placed, &[], &team),
             None,
             "a node outside all domains is far from everything"
         );
         let shy = pod("db", "podAntiAffinity", "web");
         let web = pod("web", "", "");
-        assert_eq!(misfit(&web, &a, &[(&shy, &a)], &[(&shy, &a)]), Some(Misfit::ExistingAntiAffinity));
+        assert_eq!(misfit(&web, &a, &[(&shy, &a)], &[(&shy, &a)], &team), Some(Misfit::ExistingAntiAffinity));
         let mut elsewhere = web;
         elsewhere["metadata"]["namespace"] = "other".into();
-        assert_eq!(misfit(&elsewhere, &a, &[(&shy, &a)], &[(&shy, &a)]), None);
+        let mut everywhere = shy.clone();
+        let term = &mut everywhere["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+            [0];
+        for (selector, expected) in [
+            (json!({}), Some(Misfit::ExistingAntiAffinity)),
+            (json!({"matchLabels": {"team": "other"}}), Some(Misfit::ExistingAntiAffinity)),
+            (json!({"matchLabels": {"team": "third"}}), None),
+        ] {
+            term["namespaceSelector"] = selector;
+            let loner = json!({"metadata": shy["metadata"], "spec": {"affinity": {"podAntiAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": [term.clone()]}}}});
+            assert_eq!(misfit(&elsewhere, &a, &[], &[(&loner, &a)], &team), expected, "{term}");
+        }
+        assert_eq!(misfit(&elsewhere, &a, &[(&shy, &a)], &[(&shy, &a)], &team), None);
     }
 
     #[test]
     fn the_first_of_a_group_may_go_anywhere_in_a_domain() {
         let (a, bare) = (node("a"), json!({"metadata": {"name": "bare"}}));
         let first = pod("web", "podAffinity", "web");
-        assert_eq!(misfit(&first, &a, &[], &[]), None);
-        assert_eq!(misfit(&first, &bare, &[], &[]), Some(Misfit::PodAffinity));
+        assert_eq!(misfit(&first, &a, &[], &[], &team), None);
+        assert_eq!(misfit(&first, &bare, &[], &[], &team), Some(Misfit::PodAffinity));
         let stranger = pod("web", "podAffinity", "db");
-        assert_eq!(misfit(&stranger, &a, &[], &[]), Some(Misfit::PodAffinity));
+        assert_eq!(misfit(&stranger, &a, &[], &[], &team), Some(Misfit::PodAffinity));
     }
 }

@@ -68,6 +68,7 @@ impl Scheduler {
         let around = self.around(pod);
         let (placed, loners) = (around.placed(&nodes), around.loners(&nodes));
         let spread = spread::Spread::of(pod, &nodes, &placed, true);
+        let labels = |namespace: &str| self.labels_of(namespace);
         let mut refusal = Refusal::new(nodes.len());
         let mut fitting = Vec::new();
         for node in &nodes {
@@ -76,7 +77,7 @@ impl Scheduler {
                 None => resources::misfits(pod, node, self.load.on(name(node))),
             };
             let misfits = if misfits.is_empty() {
-                let among = || affinity::misfit(pod, node, &placed, &loners);
+                let among = || affinity::misfit(pod, node, &placed, &loners, &labels);
                 spread.misfit(node).or_else(among).into_iter().collect()
             } else {
                 misfits
@@ -97,6 +98,11 @@ impl Scheduler {
                 self.refuse(key, pod, &refusal.message(self.deps.wording))
             }
         }
+    }
+
+    fn labels_of(&self, namespace: &str) -> Value {
+        let found = self.deps.get("namespaces", &Key::new("", namespace));
+        found.map(|namespace| namespace.value()["metadata"]["labels"].clone()).unwrap_or_default()
     }
 
     /// The pods that matter for where this one may run.
@@ -123,7 +129,9 @@ impl Scheduler {
         let soft = spread::Spread::of(pod, nodes, placed, false);
         let scores: Vec<score::Score> = fitting
             .iter()
-            .map(|node| score::of(pod, node, placed, &soft, self.load.of(name(node), owner)))
+            .map(|node| {
+                score::of(pod, node, placed, &|n| self.labels_of(n), &soft, self.load.of(name(node), owner))
+            })
             .collect();
         let least = scores.iter().min()?;
         let equals: Vec<&str> = fitting

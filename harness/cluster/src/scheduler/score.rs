@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    affinity::{self, Placed},
+    affinity::{self, Labels, Placed},
     fit, resources,
     spread::Spread,
 };
@@ -20,8 +20,15 @@ pub(super) struct Score {
 
 /// How well a node suits a pod: wishes and taints first, then even spreading, then the fewest pods of the same
 /// owner, then the fewest pods.
-pub(super) fn of(pod: &Value, node: &Value, placed: &[Placed], soft: &Spread, load: (usize, usize)) -> Score {
-    let wishes = node_preference(pod, node) + affinity::preference(pod, node, placed);
+pub(super) fn of(
+    pod: &Value,
+    node: &Value,
+    placed: &[Placed],
+    labels: Labels,
+    soft: &Spread,
+    load: (usize, usize),
+) -> Score {
+    let wishes = node_preference(pod, node) + affinity::preference(pod, node, placed, labels);
     Score { dislike: resources::soft_taints(pod, node) * 100 - wishes, crowd: soft.crowd(node), load }
 }
 
@@ -30,5 +37,5 @@ fn node_preference(pod: &Value, node: &Value) -> i64 {
     let preferred =
         &pod["spec"]["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
     let met = items(preferred).iter().filter(|wish| fit::term_matches(&wish["preference"], node));
-    met.map(|wish| wish["weight"].as_i64().unwrap_or(0)).sum()
+    met.map(affinity::weight).sum()
 }

@@ -87,8 +87,8 @@ pub(crate) fn share(value: &Value, total: i64, up: bool) -> i64 {
         return number.max(0);
     }
     let percent = value.as_str().unwrap_or("25%").trim_end_matches('%').parse::<i64>().unwrap_or(0).max(0);
-    let scaled = percent * total;
-    if up { (scaled + 99) / 100 } else { scaled / 100 }
+    let scaled = percent.saturating_mul(total);
+    if up { scaled.saturating_add(99) / 100 } else { scaled / 100 }
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ use crate::{
 };
 
 const RESOURCE: &str = "jobs.batch";
+/// No more pods than this are made in one go.
+const BURST: usize = 500;
 const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(10);
 
@@ -196,7 +198,7 @@ impl View<'_> {
         for pod in active.iter().take(excess) {
             delete_pod(self.deps, self.job, pod)?;
         }
-        let missing = wanted.saturating_sub(active.len());
+        let missing = wanted.saturating_sub(active.len()).min(BURST);
         if missing == 0 {
             return Ok(());
         }
