@@ -37,4 +37,6 @@ pub mod schema;
 pub mod store;
 pub mod streams;
 
+pub use kubelet::{NodeError, NodeOptions};
+
 pub use cluster::{Cluster, ClusterError, ClusterOptions, Parts, Principal};

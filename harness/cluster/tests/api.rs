@@ -17,6 +17,8 @@ mod hostile;
 mod kubectls;
 #[path = "api/managed.rs"]
 mod managed;
+#[path = "api/nodes.rs"]
+mod nodes;
 #[path = "api/objects.rs"]
 mod objects;
 #[path = "api/older.rs"]

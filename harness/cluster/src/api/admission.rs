@@ -1,13 +1,15 @@
 //! What the API adds to or refuses about an object because of *other* objects: namespaces and their end,
 //! the service account of a pod, priorities, default tolerations.
 
+mod limits;
+
 use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::{
     Api, Status, User,
     json::{default, default_text, items, items_mut, push, text},
-    names,
+    names, quota,
 };
 use crate::{resources::Resource, store::Key};
 
@@ -48,12 +50,21 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     if let Some(most) = api.options().most_pods {
         room(api, most, resource, object)?;
     }
+    if api.options().admission {
+        limits::complete_pod(api, object);
+    }
     priority(api, resource, object)?;
     tolerations(&mut object["spec"]);
     if api.options().service_accounts {
         service_account(api, resource, object)?;
     }
     Ok(())
+}
+
+/// Refuses a valid object that is beyond what its namespace may have. Two must not ask at the same time.
+pub(super) fn judge(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
+    limits::admit(api, resource, object)?;
+    quota::admit(api, resource, object)
 }
 
 /// Gives a service an address of its own, unless it has or wants none.

@@ -26,6 +26,7 @@ pub struct Api {
     names: Mutex<seed::Rng>,
     policy: Policy,
     issuer: Issuer,
+    quotas: Mutex<()>,
 }
 
 /// What an API does besides storing.
@@ -43,6 +44,8 @@ pub struct ApiOptions {
     pub legacy_tokens: bool,
     /// Nobody but masters writes what a lab takes as evidence, whatever roles say.
     pub guarded: bool,
+    /// A quota that wants more said of resources names the containers that are silent, as since Kubernetes 1.24.
+    pub quota_names_containers: bool,
 }
 
 /// How a write is to be done.
@@ -83,7 +86,16 @@ impl Api {
     pub fn with_options(store: Arc<Store>, clock: Clock, options: ApiOptions) -> Self {
         let names = Mutex::new(seed::rng(options.seed, "api/names"));
         let (policy, issuer) = (Policy::default(), Issuer::default());
-        Self { store, clock, resources: Resources::default(), options, names, policy, issuer }
+        Self {
+            store,
+            clock,
+            resources: Resources::default(),
+            options,
+            names,
+            policy,
+            issuer,
+            quotas: Mutex::default(),
+        }
     }
 
     /// The objects below.
@@ -112,6 +124,11 @@ impl Api {
     /// Where tokens of service accounts come from.
     pub(crate) fn issuer(&self) -> &Issuer {
         &self.issuer
+    }
+
+    /// Held from the question whether there is room for an object until it is stored, so that two can't share a place.
+    pub(super) fn quotas(&self) -> &Mutex<()> {
+        &self.quotas
     }
 
     pub(super) fn options(&self) -> &ApiOptions {

@@ -64,6 +64,13 @@ impl Api {
         validate::new_object(resource, &object, &mut errors);
         self.refuse_invalid(resource, &object, errors)?;
         let key = Key::of(&object);
+        let _turn = if self.options().admission && resource.namespaced {
+            let turn = self.quotas().lock();
+            admission::judge(self, resource, &object)?;
+            Some(turn)
+        } else {
+            None
+        };
         if options.dry_run {
             if self.store().get(&resource.store, &key).is_some() {
                 return Err(Status::exists(resource, &key.name));

@@ -1,38 +1,199 @@
-//! Amounts of resources: `500m`, `1Gi`, `2e3`.
+//! Amounts of resources: `500m`, `1Gi`, `2e3`. Exact to a billionth, and written as the API writes them.
+//!
+//! Whether a text is a quantity at all is for the schema to say.
+
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
-/// Suffixes and what they stand for.
-const SUFFIXES: [(&str, f64); 15] = [
-    ("Ki", 1024.0),
-    ("Mi", 1_048_576.0),
-    ("Gi", 1_073_741_824.0),
-    ("Ti", 1_099_511_627_776.0),
-    ("Pi", 1_125_899_906_842_624.0),
-    ("Ei", 1_152_921_504_606_846_976.0),
-    ("n", 1e-9),
-    ("u", 1e-6),
-    ("m", 1e-3),
-    ("k", 1e3),
-    ("M", 1e6),
-    ("G", 1e9),
-    ("T", 1e12),
-    ("P", 1e15),
-    ("E", 1e18),
-];
+/// A billionth of one, the smallest part there is.
+const NANO: i128 = 1_000_000_000;
+
+/// Suffixes of decimal quantities, by powers of a thousand from a billionth on.
+const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+/// Suffixes of binary quantities, by powers of 1024.
+const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+
+/// How a quantity is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Format {
+    #[default]
+    Decimal,
+    Binary,
+    Exponent,
+}
+
+/// An amount of a resource.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Quantity {
+    nanos: i128,
+    format: Format,
+}
+
+impl Quantity {
+    /// That many whole ones.
+    pub(crate) fn of(count: i64) -> Self {
+        Self { nanos: i128::from(count) * NANO, format: Format::Decimal }
+    }
+
+    /// The quantity that a field holds; `None` when it holds none.
+    pub(crate) fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Self::parse(text),
+            Value::Number(number) => Self::parse(&number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The quantity that a text stands for.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
+        let (number, suffix) = text.split_at(end);
+        let power = |base: i128, exponent: usize| base.checked_pow(u32::try_from(exponent).ok()?);
+        if let Some(n) = DECIMAL.iter().position(|s| *s == suffix) {
+            return Some(Self { nanos: scaled(number, power(1000, n)?)?, format: Format::Decimal });
+        }
+        if let Some(n) = BINARY.iter().position(|s| *s == suffix) {
+            return Some(Self { nanos: scaled(number, power(1024, n)? * NANO)?, format: Format::Binary });
+        }
+        let exponent: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
+        let factor = |exponent: i32| power(10, usize::try_from(exponent).ok()?);
+        let nanos = scaled(number, factor(exponent.checked_add(9)?)?)?;
+        Some(Self { nanos, format: Format::Exponent })
+    }
+
+    /// Whether it is nothing.
+    pub(crate) fn is_zero(self) -> bool {
+        self.nanos == 0
+    }
+
+    /// Whether it is more than nothing.
+    pub(crate) fn is_positive(self) -> bool {
+        self.nanos > 0
+    }
+
+    /// The sum, written as the first is.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let format = if self.is_zero() { other.format } else { self.format };
+        Self { nanos: self.nanos.saturating_add(other.nanos), format }
+    }
+
+    /// The difference, written as the first is.
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self { nanos: self.nanos.saturating_sub(other.nanos), format: self.format }
+    }
+
+    /// The number as nearly as a float can say it.
+    pub(crate) fn as_f64(self) -> f64 {
+        self.nanos as f64 / NANO as f64
+    }
+}
+
+/// `number` × `factor`; what is left below one is rounded up, as the API does.
+fn scaled(number: &str, factor: i128) -> Option<i128> {
+    let (negative, digits) = match number.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, number.strip_prefix('+').unwrap_or(number)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let fraction = fraction.get(..fraction.len().min(18))?;
+    if whole.is_empty() && fraction.is_empty()
+        || !whole.chars().chain(fraction.chars()).all(|c| c.is_ascii_digit())
+    {
+        return None;
+    }
+    let mantissa: i128 = format!("0{whole}{fraction}").parse().ok()?;
+    let parts = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let product = mantissa.checked_mul(factor)?;
+    let nanos = product / parts + i128::from(product % parts != 0);
+    Some(if negative { -nanos } else { nanos })
+}
+
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Self) -> bool {
+        self.nanos == other.nanos
+    }
+}
+
+impl Eq for Quantity {}
+
+impl PartialOrd for Quantity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Quantity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.nanos.cmp(&other.nanos)
+    }
+}
+
+/// With the largest suffix that leaves a whole number.
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.nanos == 0 {
+            return f.write_str("0");
+        }
+        let small = self.nanos.abs() < 1024 * NANO || self.nanos % NANO != 0;
+        if self.format == Format::Binary && !small {
+            let (number, power) = reduced(self.nanos / NANO, 1024, BINARY.len() - 1);
+            return write!(f, "{number}{}", BINARY[power]);
+        }
+        let (number, power) = reduced(self.nanos, 1000, DECIMAL.len() - 1);
+        match self.format {
+            Format::Exponent => match 3 * i64::try_from(power).unwrap_or_default() - 9 {
+                0 => write!(f, "{number}"),
+                exponent => write!(f, "{number}e{exponent}"),
+            },
+            _ => write!(f, "{number}{}", DECIMAL[power]),
+        }
+    }
+}
+
+/// Divided by `base` as often as that leaves nothing over, and how often that was.
+fn reduced(mut number: i128, base: i128, most: usize) -> (i128, usize) {
+    let mut power = 0;
+    while power < most && number % base == 0 {
+        number /= base;
+        power += 1;
+    }
+    (number, power)
+}
+
+/// Amounts by the names of resources.
+pub(crate) type Amounts = BTreeMap<String, Quantity>;
+
+/// The amounts that a map of an object holds.
+pub(crate) fn amounts(map: &Value) -> Amounts {
+    let map = map.as_object().into_iter().flatten();
+    map.filter_map(|(name, quantity)| Some((name.clone(), Quantity::read(quantity)?))).collect()
+}
+
+/// What a pod asks for as a whole (`requests` or `limits`): its containers together, or an init container that wants
+/// more. Those that run beside the others count with them.
+pub(crate) fn of_pod(pod: &Value, what: &str) -> Amounts {
+    let list = |list: &str| pod["spec"][list].as_array().map(Vec::as_slice).unwrap_or_default();
+    let stays = |container: &&Value| container["restartPolicy"] == "Always";
+    let mut all = Amounts::new();
+    for container in list("containers").iter().chain(list("initContainers").iter().filter(stays)) {
+        for (name, amount) in amounts(&container["resources"][what]) {
+            let sum = all.get(&name).copied().unwrap_or_default().plus(amount);
+            all.insert(name, sum);
+        }
+    }
+    for container in list("initContainers").iter().filter(|c| !stays(c)) {
+        for (name, amount) in amounts(&container["resources"][what]) {
+            let most = all.get(&name).copied().filter(|sum| *sum >= amount).unwrap_or(amount);
+            all.insert(name, most);
+        }
+    }
+    all
+}
 
 /// The number that a quantity stands for; `None` when it is not one.
 pub(super) fn value(quantity: &Value) -> Option<f64> {
-    let text = match quantity {
-        Value::Number(number) => return number.as_f64(),
-        Value::String(text) => text.as_str(),
-        _ => return None,
-    };
-    if let Ok(plain) = text.parse::<f64>() {
-        return Some(plain);
-    }
-    let (suffix, factor) = SUFFIXES.iter().find(|(suffix, _)| text.ends_with(suffix))?;
-    Some(text.strip_suffix(suffix)?.parse::<f64>().ok()? * factor)
+    Quantity::read(quantity).map(Quantity::as_f64)
 }
 
 #[cfg(test)]
@@ -49,6 +210,53 @@ mod tests {
             assert_eq!(value(&json!(text)), Some(number), "{text}");
         }
         assert_eq!(value(&json!(3)), Some(3.0));
-        assert_eq!(value(&json!("lots")), None);
+        for bad in [
+            "lots",
+            "",
+            ".",
+            "-",
+            "1.2.3",
+            "1e",
+            "1ee3",
+            "1e999999999999",
+            "9999999999999999999999999999999999E",
+        ] {
+            assert_eq!(value(&json!(bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn they_are_written_as_the_api_writes_them() {
+        let cases = [
+            ("0", "0"),
+            ("0.5", "500m"),
+            ("1500m", "1500m"),
+            ("2000m", "2"),
+            ("1000", "1k"),
+            ("1024Ki", "1Mi"),
+            ("1.5Gi", "1536Mi"),
+            ("0.5Gi", "512Mi"),
+            ("1023Ki", "1023Ki"),
+            ("100Ki", "100Ki"),
+            ("0.25Ki", "256"),
+            ("1e3", "1e3"),
+            ("12E6", "12e6"),
+            ("0.1n", "1n"),
+            ("-250m", "-250m"),
+            ("123", "123"),
+        ];
+        for (text, written) in cases {
+            assert_eq!(Quantity::parse(text).unwrap().to_string(), written, "{text}");
+        }
+    }
+
+    #[test]
+    fn sums_are_written_as_their_first_part() {
+        let sum =
+            |a: &str, b: &str| Quantity::parse(a).unwrap().plus(Quantity::parse(b).unwrap()).to_string();
+        assert_eq!(sum("500m", "1"), "1500m");
+        assert_eq!(sum("0", "64Mi"), "64Mi");
+        assert_eq!(sum("64Mi", "64Mi"), "128Mi");
+        assert_eq!(Quantity::of(3).minus(Quantity::of(1)).to_string(), "2");
     }
 }

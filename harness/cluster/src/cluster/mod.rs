@@ -16,7 +16,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::{Access, Api, User, http},
     dialect::Dialect,
-    kubelet::Pullers,
+    engine::Door,
+    kubelet::{Fleet, NodeError, NodeOptions, Pullers},
     network::Network,
     puller::{Reference, ReferenceError},
     store::{self, Disk, DiskError, Store},
@@ -68,6 +69,9 @@ pub enum ClusterError {
     /// The listener can't be used.
     #[error("cannot listen for API requests: {0}")]
     Listen(#[from] std::io::Error),
+    /// A node can't be made.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// A certificate can't be made.
     #[error(transparent)]
     Certificate(#[from] TlsError),
@@ -113,6 +117,8 @@ pub struct Cluster {
     access: Arc<Access>,
     network: Network,
     pullers: Pullers,
+    fleet: Option<Arc<Fleet>>,
+    door: Door,
     virtual_clusters: Arc<VirtualClusters>,
     tasks: TaskTracker,
 }
@@ -151,6 +157,18 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`].
     pub async fn start_with(options: ClusterOptions, chosen: Parts) -> Result<Self, ClusterError> {
+        Self::start_as(options, chosen, NodeOptions::default()).await
+    }
+
+    /// Starts the chosen parts, with nodes of a kind. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn start_as(
+        options: ClusterOptions,
+        chosen: Parts,
+        node_options: NodeOptions,
+    ) -> Result<Self, ClusterError> {
         let ClusterOptions {
             listener,
             clock,
@@ -190,6 +208,7 @@ impl Cluster {
             dialect,
             parts: chosen,
             nodes,
+            node_options,
             registry_authorities,
             most_pods,
             authority,
@@ -203,12 +222,25 @@ impl Cluster {
         let plan = Plan { name: "", store, begins: true, network: network_of_nodes, signer, stop };
         let plane = ControlPlane::start(&site, plan)?;
         virtual_clusters.resume().await?;
-        let ControlPlane { api, access, pullers, tasks, mut server } = plane;
+        let ControlPlane { api, access, pullers, fleet, door, tasks, mut server } = plane;
         server.virtual_clusters = Some(virtual_clusters.clone());
         tasks.spawn(http::serve(listener, tls, server));
         tasks.close();
         let url = format!("https://{}", site.address);
-        Ok(Self { url, site, admin, trainee, api, access, network, pullers, virtual_clusters, tasks })
+        Ok(Self {
+            url,
+            site,
+            admin,
+            trainee,
+            api,
+            access,
+            network,
+            pullers,
+            fleet,
+            door,
+            virtual_clusters,
+            tasks,
+        })
     }
 
     /// Waits for the end of everything that [`Cluster::start`] has started, after it was stopped.
@@ -285,6 +317,44 @@ impl Cluster {
     pub fn load_image(&self, reference: &str, config: &Value) -> Result<(), ReferenceError> {
         let reference = Reference::parse(reference)?;
         self.pullers.lock().iter().for_each(|puller| puller.load(&reference, config));
+        Ok(())
+    }
+
+    fn fleet(&self, name: &str) -> Result<&Fleet, NodeError> {
+        self.fleet.as_deref().ok_or_else(|| NodeError::Bare(name.to_owned()))
+    }
+
+    /// Adds a node, empty of images.
+    ///
+    /// # Errors
+    /// [`NodeError`] for a name that is taken, or that no node can have.
+    pub fn add_node(&self, name: &str) -> Result<(), NodeError> {
+        self.door.join(self.fleet(name)?.add(name, true)?);
+        Ok(())
+    }
+
+    /// Takes a node away, with its machine: pods on it are removed a while later.
+    ///
+    /// # Errors
+    /// [`NodeError`] when there is none.
+    pub fn remove_node(&self, name: &str) -> Result<(), NodeError> {
+        self.fleet(name)?.remove(name)
+    }
+
+    /// Switches a node's machine off. The cluster notices after a while.
+    ///
+    /// # Errors
+    /// [`NodeError`] when there is none, or it is off.
+    pub fn stop_node(&self, name: &str) -> Result<(), NodeError> {
+        self.fleet(name)?.stop(name)
+    }
+
+    /// Switches a node's machine on again.
+    ///
+    /// # Errors
+    /// [`NodeError`] when there is none, or it is on.
+    pub fn start_node(&self, name: &str) -> Result<(), NodeError> {
+        self.door.join(self.fleet(name)?.start(name)?);
         Ok(())
     }
 

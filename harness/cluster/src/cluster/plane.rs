@@ -13,16 +13,12 @@ use crate::{
     api::{Access, Api, ApiOptions, LogLine, LogSource, http},
     controllers,
     dialect::Dialect,
-    engine::Engine,
-    kubelet::{self, KubeletOptions, Logs, Pullers},
+    engine::{Door, Engine},
+    kubelet::{Fleet, KubeletOptions, Logs, NodeOptions, Pullers},
     network::Network,
     runtime::Runtime,
     store::{Disk, Store},
 };
-
-/// How many pulls a node makes at a time. A kubelet's default is one, but here what happens to one
-/// namespace must never change what another one sees.
-const PARALLEL_PULLS: usize = 16;
 
 /// What all control planes of a process have in common.
 pub(super) struct Site {
@@ -31,6 +27,8 @@ pub(super) struct Site {
     pub(super) dialect: Arc<Dialect>,
     pub(super) parts: Parts,
     pub(super) nodes: Vec<String>,
+    /// What kind of nodes they are.
+    pub(super) node_options: NodeOptions,
     pub(super) registry_authorities: Vec<String>,
     pub(super) most_pods: Option<usize>,
     pub(super) authority: Authority,
@@ -66,6 +64,9 @@ pub(super) struct ControlPlane {
     pub(super) api: Arc<Api>,
     pub(super) access: Arc<Access>,
     pub(super) pullers: Pullers,
+    /// Its machines, unless it is bare.
+    pub(super) fleet: Option<Arc<Fleet>>,
+    pub(super) door: Door,
     pub(super) tasks: TaskTracker,
     /// Its side of the API server.
     pub(super) server: http::Server,
@@ -108,6 +109,7 @@ impl ControlPlane {
             seed,
             legacy_tokens: minor < 24,
             guarded: *chosen == Parts::All,
+            quota_names_containers: minor >= 24,
         };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
         if let Some(signer) = signer {
@@ -134,18 +136,27 @@ impl ControlPlane {
             dialect: dialect.clone(),
             network,
             authorities: site.registry_authorities.clone(),
-            // One stuck pull must not delay those of others: see [`PARALLEL_PULLS`].
-            parallel_pulls: PARALLEL_PULLS,
+            nodes: site.node_options.clone(),
             logs: written.clone(),
             runtime: runtime.clone(),
             pullers: pullers.clone(),
         };
         let mut parts = controllers::all(&api, dialect);
-        if *chosen == Parts::All {
+        let fleet = match chosen {
+            Parts::Bare => None,
+            Parts::All => Some(Arc::new(Fleet::new(kubelets)?)),
+        };
+        if let Some(fleet) = &fleet {
             parts.push(controllers::scheduler(&api, dialect, seed));
-            parts.extend(kubelet::kubelets(&kubelets, &site.nodes)?);
+            let machines = fleet.clone();
+            let alive = Arc::new(move |name: &str| machines.runs(name));
+            parts.push(controllers::node_lifecycle(&api, dialect, alive));
+            for name in &site.nodes {
+                parts.push(fleet.add(name, false)?);
+            }
         }
         let engine = Engine::new(store, clock, parts, stop.clone());
+        let door = engine.door();
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
 
@@ -162,7 +173,7 @@ impl ControlPlane {
             virtual_clusters: None,
             stop,
         };
-        Ok(Self { api, access, pullers, tasks, server })
+        Ok(Self { api, access, pullers, fleet, door, tasks, server })
     }
 }
 

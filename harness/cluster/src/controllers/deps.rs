@@ -123,6 +123,24 @@ impl Deps {
         }
     }
 
+    /// Removes an object without its grace period.
+    pub(crate) fn delete_now(&self, resource: &str, object: &Value) -> Result<(), Status> {
+        let options = DeleteOptions {
+            grace_period_seconds: Some(0),
+            uid: Some(uid(object).to_owned()),
+            ..DeleteOptions::default()
+        };
+        match self.api.delete(&self.user, resource, &Key::of(object), &options) {
+            Err(status) if status.code != 404 => Err(status),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the objects of a quota's namespace use of what it limits.
+    pub(crate) fn quota_used(&self, quota: &Value) -> crate::api::quantity::Amounts {
+        crate::api::quota::used(self.api.store(), quota)
+    }
+
     /// A new token of a ServiceAccount, for a Secret to hold.
     pub(crate) fn token_for_secret(&self, account: &Value, secret: &Key) -> Result<String, Status> {
         self.api.issuer().issue_for_secret(Key::of(account), uid(account), secret, self.api.clock().now())

@@ -5,6 +5,7 @@
 //! The scheduler and the kubelets are parts of their own.
 
 mod aggregation;
+mod budgets;
 mod children;
 mod cronjob;
 mod daemonset;
@@ -17,7 +18,9 @@ mod job;
 pub(crate) mod json;
 pub(crate) mod meta;
 mod namespaces;
+pub(crate) mod nodes;
 pub(crate) mod pods;
+mod quotas;
 mod replicaset;
 mod revisions;
 pub(crate) mod selector;
@@ -31,6 +34,7 @@ pub(crate) mod wording;
 use std::sync::Arc;
 
 use deps::Deps;
+use wording::Wording;
 
 use crate::{api::Api, dialect::Dialect, engine::Controller, scheduler::Scheduler};
 
@@ -54,7 +58,21 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
         Box::new(job::Jobs::new(deps("job-controller"))),
         Box::new(cronjob::CronJobs::new(deps("cronjob-controller"))),
         Box::new(services::Services::new(deps("endpoint-controller"))),
+        Box::new(budgets::Budgets::new(deps("disruption-controller"))),
+        Box::new(nodes::Evictions::new(deps(Wording::of(&dialect.id).taint_component))),
+        Box::new(nodes::Orphans::new(deps("pod-garbage-collector"))),
+        Box::new(quotas::Quotas::new(deps("resourcequota-controller"))),
     ]
+}
+
+/// Who watches over the nodes, and learns from `alive` whose machines are on.
+#[must_use]
+pub(crate) fn node_lifecycle(
+    api: &Arc<Api>,
+    dialect: &Arc<Dialect>,
+    alive: nodes::Alive,
+) -> Box<dyn Controller> {
+    Box::new(nodes::Lifecycle::new(Deps::new(api, dialect, "node-controller"), alive))
 }
 
 /// The scheduler, which acts after the controllers.

@@ -25,14 +25,32 @@ pub(crate) struct Wording {
     pub(crate) cron_state: &'static str,
     /// A CronJob's Job says when it was meant to run; the CronJob remembers the last success.
     pub(crate) cron_stamps: bool,
+    /// `status.conditions` of PodDisruptionBudgets.
+    pub(crate) budget_conditions: bool,
+    /// For how many seconds a node may be silent before nothing is known of it.
+    pub(crate) node_grace_seconds: i64,
+    /// Who makes pods go because of taints.
+    pub(crate) taint_component: &'static str,
+    /// The condition `DisruptionTarget` of pods that are made to go.
+    pub(crate) disruption_target: bool,
     /// Each ServiceAccount has a token in a Secret.
     pub(crate) token_secrets: bool,
     /// No node matches a pod's node selector or affinity.
     pub(crate) node_affinity: &'static str,
     /// A taint that is not tolerated: `{key}`, `{value}`.
     pub(crate) taint: &'static str,
-    /// What follows the reasons when no node fits: `{nodes}`.
+    /// A pod's wish to be with others has nobody to be with.
+    pub(crate) pod_affinity: &'static [&'static str],
+    /// A pod's wish not to be with others can't be met.
+    pub(crate) pod_anti_affinity: &'static [&'static str],
+    /// That of a pod that is there already can't.
+    pub(crate) existing_anti_affinity: &'static [&'static str],
+    /// What follows the reasons when no node fits: `{nodes}`, and `{preemption}` made of the next two.
     pub(crate) no_fit_tail: &'static str,
+    /// No pod could be made to go.
+    pub(crate) no_victims: &'static str,
+    /// Nothing would be won if one went.
+    pub(crate) no_help: &'static str,
 }
 
 const V1_20: Wording = Wording {
@@ -47,10 +65,28 @@ const V1_20: Wording = Wording {
     cron_name_unit: 1,
     cron_state: "status",
     cron_stamps: false,
+    budget_conditions: false,
+    node_grace_seconds: 40,
+    taint_component: "node-controller",
+    disruption_target: false,
     token_secrets: true,
     node_affinity: "node(s) didn't match Pod's node affinity",
     taint: "node(s) had taint {{key}: {value}}, that the pod didn't tolerate",
+    pod_affinity: &[
+        "node(s) didn't match pod affinity/anti-affinity",
+        "node(s) didn't match pod affinity rules",
+    ],
+    pod_anti_affinity: &[
+        "node(s) didn't match pod affinity/anti-affinity",
+        "node(s) didn't match pod anti-affinity rules",
+    ],
+    existing_anti_affinity: &[
+        "node(s) didn't match pod affinity/anti-affinity",
+        "node(s) didn't satisfy existing pods anti-affinity rules",
+    ],
     no_fit_tail: ".",
+    no_victims: "",
+    no_help: "",
 };
 
 const V1_36: Wording = Wording {
@@ -65,18 +101,28 @@ const V1_36: Wording = Wording {
     cron_name_unit: 60,
     cron_state: "condition",
     cron_stamps: true,
+    budget_conditions: true,
+    node_grace_seconds: 50,
+    taint_component: "taint-eviction-controller",
+    disruption_target: true,
     token_secrets: false,
     node_affinity: "node(s) didn't match Pod's node affinity/selector",
     taint: "node(s) had untolerated taint(s)",
-    no_fit_tail: ". no new claims to deallocate, preemption: 0/{nodes} nodes are available: {nodes} Preemption is not \
-                  helpful for scheduling.",
+    pod_affinity: &["node(s) didn't match pod affinity rules"],
+    pod_anti_affinity: &["node(s) didn't match pod anti-affinity rules"],
+    existing_anti_affinity: &["node(s) didn't satisfy existing pods anti-affinity rules"],
+    no_fit_tail: ". no new claims to deallocate, preemption: 0/{nodes} nodes are available: {preemption}.",
+    no_victims: "No preemption victims found for incoming pod",
+    no_help: "Preemption is not helpful for scheduling",
 };
 
 /// Not recorded, but read in sources and seen in others' clusters.
 const V1_31: Wording = Wording {
     scaled: V1_20.scaled,
+    node_grace_seconds: 40,
     terminating_replicas: false,
-    no_fit_tail: ". preemption: 0/{nodes} nodes are available: {nodes} Preemption is not helpful for scheduling.",
+    taint: "node(s) had untolerated taint {{key}: {value}}",
+    no_fit_tail: ". preemption: 0/{nodes} nodes are available: {preemption}.",
     create: V1_20.create,
     delete: V1_20.delete,
     ..V1_36

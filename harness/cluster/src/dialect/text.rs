@@ -50,6 +50,12 @@ pub enum Text {
     ShortRead,
     /// An index without an image for the node: `reference`, `digest` of the index.
     NoPlatform,
+    /// Event when too few images could go for what is needed: `wanted` and `freed` bytes.
+    DiskFull,
+    /// Event while a container that ended is not due to be started again: `container`, `pod`.
+    CrashBackOff,
+    /// Its waiting message: `wait`, `container`, `pod`.
+    CrashBackOffWaiting,
     /// Waiting message where the runtime says that the registry is unavailable: `image`, `rest` of its words.
     RegistryUnavailable,
     /// Waiting message where the runtime says that a signature is not good: `image`, `rest` of its words.
@@ -58,7 +64,7 @@ pub enum Text {
 
 impl Text {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Scheduled,
         Self::Pulling,
         Self::PullFailed,
@@ -81,6 +87,9 @@ impl Text {
         Self::GetStatusBody,
         Self::ShortRead,
         Self::NoPlatform,
+        Self::DiskFull,
+        Self::CrashBackOff,
+        Self::CrashBackOffWaiting,
         Self::RegistryUnavailable,
         Self::SignatureFailed,
     ];

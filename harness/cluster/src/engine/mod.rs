@@ -12,7 +12,7 @@ mod runner;
 use std::any::Any;
 
 pub use queue::Queue;
-pub use runner::{Context, Engine};
+pub use runner::{Context, Door, Engine};
 
 use crate::store::{Event, Key};
 

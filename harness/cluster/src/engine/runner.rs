@@ -14,6 +14,8 @@ enum Wake {
     Store,
     /// A controller wanted to see a key again at this time.
     Due { controller: usize, key: Key },
+    /// A new part begins to work.
+    Joined(Box<dyn Controller>),
     /// Work has ended.
     Finished { controller: usize, key: Key, outcome: Outcome },
 }
@@ -56,10 +58,31 @@ impl Context {
     }
 }
 
+/// The way into a running engine.
+#[derive(Clone)]
+pub struct Door {
+    wakes: mailbox::Sender<Wake>,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
+}
+
+impl Door {
+    /// A new part begins to work, after it has been shown everything that is there.
+    pub fn join(&self, controller: Box<dyn Controller>) {
+        self.wakes.send(Wake::Joined(controller));
+    }
+}
+
 /// The controllers of one cluster and what they still have to do.
 pub struct Engine {
     store: Arc<Store>,
+    clock: Clock,
     controllers: Vec<(Box<dyn Controller>, Queue, Context)>,
+    sender: mailbox::Sender<Wake>,
     wakes: mailbox::Receiver<Wake>,
     changes: mailbox::Receiver<StoreChanged>,
     stop: CancellationToken,
@@ -94,7 +117,13 @@ impl Engine {
                 (controller, Queue::default(), context)
             })
             .collect();
-        Self { store, controllers, wakes, changes, stop, work, seen: 0 }
+        Self { store, clock: clock.clone(), controllers, sender, wakes, changes, stop, work, seen: 0 }
+    }
+
+    /// Lets parts join while the engine runs.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        Door { wakes: self.sender.clone() }
     }
 
     /// Runs until stopped, and until all work that was started has ended.
@@ -130,12 +159,42 @@ impl Engine {
                     queue.add(key);
                 }
             }
+            Wake::Joined(controller) => self.join(controller),
             Wake::Finished { controller, key, outcome } => {
                 if let Some((controller, _, context)) = self.controllers.get_mut(controller) {
                     controller.finished(&key, outcome, context);
                 }
             }
         }
+    }
+
+    /// Takes a part in, and shows it everything that is there.
+    fn join(&mut self, mut controller: Box<dyn Controller>) {
+        let context = Context {
+            clock: self.clock.clone(),
+            controller: self.controllers.len(),
+            wakes: self.sender.clone(),
+            stop: self.stop.clone(),
+            work: self.work.clone(),
+        };
+        let mut queue = Queue::default();
+        for event in self.everything() {
+            controller.observe(&event, &mut queue);
+        }
+        self.controllers.push((controller, queue, context));
+    }
+
+    /// Every object, as if it were new.
+    fn everything(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for resource in self.store.resources() {
+            for object in self.store.list(&resource, None).0 {
+                let (key, revision) = (object.key(), object.revision());
+                let resource = resource.clone();
+                events.push(Event { revision, resource, key, change: Change::Added, object, previous: None });
+            }
+        }
+        events
     }
 
     /// Shows the controllers what has happened since the last look.
@@ -154,12 +213,8 @@ impl Engine {
     /// After a gap: every object, as if it were new.
     fn show_everything(&mut self) {
         self.seen = self.store.revision();
-        for resource in self.store.resources() {
-            for object in self.store.list(&resource, None).0 {
-                let (key, revision) = (object.key(), object.revision());
-                let resource = resource.clone();
-                self.show(&Event { revision, resource, key, change: Change::Added, object, previous: None });
-            }
+        for event in self.everything() {
+            self.show(&event);
         }
     }
 

@@ -24,10 +24,11 @@ impl Access {
     pub(super) fn pulled(&mut self, reference: &Reference, image: &Image, with: Option<&Entry>) {
         let record = self.records.entry((image.id.clone(), reference.name())).or_default();
         match with {
-            None => record.anonymous = true,
-            Some(entry) => {
-                record.origins.insert(entry.origin.clone());
-                record.credentials.insert(entry.credential.clone());
+            // What the node's own credentials got is for every pod, as what needed none.
+            None | Some(Entry { origin: None, .. }) => record.anonymous = true,
+            Some(Entry { origin: Some(origin), credential, .. }) => {
+                record.origins.insert(origin.clone());
+                record.credentials.insert(credential.clone());
             }
         }
     }
@@ -38,11 +39,12 @@ impl Access {
         if record.anonymous {
             return true;
         }
-        let known = entries
-            .iter()
-            .find(|e| record.origins.contains(&e.origin) || record.credentials.contains(&e.credential));
-        if let Some(entry) = known {
-            record.origins.insert(entry.origin.clone());
+        let known = entries.iter().find(|e| {
+            e.origin.as_ref().is_some_and(|origin| record.origins.contains(origin))
+                || record.credentials.contains(&e.credential)
+        });
+        if let Some(origin) = known.and_then(|entry| entry.origin.as_ref()) {
+            record.origins.insert(origin.clone());
         }
         known.is_some()
     }
@@ -57,7 +59,7 @@ mod tests {
     fn entry(name: &str, password: &str) -> Entry {
         let origin = Origin { namespace: "a".into(), name: name.into(), uid: name.into() };
         let credential = Credential { username: "u".into(), password: password.into() };
-        Entry { server: "r.example".into(), credential, origin }
+        Entry { server: "r.example".into(), credential, origin: Some(origin) }
     }
 
     #[test]
@@ -79,7 +81,8 @@ mod tests {
         assert!(!access.allows(&reference, &image, &[entry("two", "bad")]));
         assert!(access.allows(&reference, &image, &[entry("two", "good")]));
         assert!(access.allows(&reference, &image, &[entry("one", "rotated")]));
-        access.pulled(&reference, &image, None);
-        assert!(access.allows(&reference, &image, &[]));
+        let own = Entry { origin: None, ..entry("node", "own") };
+        access.pulled(&reference, &image, Some(&own));
+        assert!(access.allows(&reference, &image, &[]), "the node's own credentials open it to all");
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     container::Slot,
+    restart,
     status::{View, has_any},
 };
 
@@ -23,6 +24,14 @@ impl Verdict {
 impl View<'_> {
     /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub(super) fn phase(&self, spec: &Value) -> &'static str {
+        let restarts = restart::policy_of(spec);
+        let init = spec["initContainers"].as_array().into_iter().flatten();
+        let failed = |slot: &Slot| slot.ended().is_some_and(|(_, ended)| ended.code != 0);
+        if restarts == "Never"
+            && init.filter(|c| !restart::is_sidecar(c)).filter_map(|c| self.slot(c)).any(failed)
+        {
+            return "Failed";
+        }
         if !self.unready(spec, "initContainers").is_empty() {
             return "Pending";
         }
@@ -30,7 +39,6 @@ impl View<'_> {
         for container in spec["containers"].as_array().into_iter().flatten() {
             counts.add(self.slot(container));
         }
-        let restarts = spec["restartPolicy"].as_str().unwrap_or("Always");
         match counts {
             Counts { waiting: 1.., .. } => "Pending",
             Counts { running: 1.., .. } => "Running",

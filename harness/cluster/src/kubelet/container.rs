@@ -84,12 +84,17 @@ impl Slot {
         }
     }
 
-    /// Puts a container in place.
+    /// How many containers there have been.
+    pub(super) fn started(&self) -> u32 {
+        self.restarts + u32::from(self.last.is_some() || self.current.is_some())
+    }
+
+    /// Puts a container in place of the one that has ended.
     pub(super) fn start(&mut self, container: Container) {
-        if self.last.is_some() {
-            self.restarts += 1;
+        self.restarts = self.started();
+        if let Some(before) = self.current.replace(container) {
+            self.last = Some(before);
         }
-        self.current = Some(container);
     }
 
     /// Ends the container if its time has come. True when it has.

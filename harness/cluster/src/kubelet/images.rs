@@ -115,10 +115,14 @@ impl Kubelet {
             };
             return refused("ImagePullBackOff", message);
         }
+        let entries = [entries, self.providers.entries(&reference, now)].concat();
         worker.last_errors.remove(image);
         say(Kind::Normal, "Pulling", &self.dialect.text(Text::Pulling, &[("image", image)]));
         if let Err(words) = &sync.secrets.entries {
             return self.pull_failed(worker, sync, todo, words.clone());
+        }
+        if !self.rate.take(now) {
+            return self.pull_failed(worker, sync, todo, "pull QPS exceeded".to_owned());
         }
         Decision::Pull(Box::new(Job {
             key: key.clone(),

@@ -27,6 +27,11 @@ fn key_of(server: &str) -> String {
     if path.is_empty() { host.to_owned() } else { format!("{host}/{path}") }
 }
 
+/// Whether a server, as configurations write it, is for an image.
+pub(super) fn is_for(server: &str, image: &str) -> bool {
+    matches(&key_of(server), image)
+}
+
 fn matches(key: &str, image: &str) -> bool {
     let (key_host, key_path) = key.split_once('/').unwrap_or((key, ""));
     let (host, path) = image.split_once('/').unwrap_or((image, ""));

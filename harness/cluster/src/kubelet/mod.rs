@@ -12,11 +12,17 @@ mod backoff;
 mod conditions;
 mod container;
 mod environment;
+mod fleet;
+mod image_gc;
 mod images;
 mod keyring;
 mod launch;
 mod logs;
 mod node;
+mod providers;
+mod rate;
+mod remembered;
+mod restart;
 mod secrets;
 mod status;
 mod stop;
@@ -28,11 +34,10 @@ mod worker;
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU32},
 };
 
 use pulldrill_clock::{Clock, seed};
-use pulldrill_tls::TlsError;
 use rand::RngExt;
 use serde_json::Value;
 
@@ -47,9 +52,15 @@ use crate::{
     store::{Event, Key, Stored},
 };
 use access::Access;
+pub use fleet::{Fleet, NodeError};
+use fleet::{Machine, Power};
+use image_gc::ImageUse;
 use images::{Job, Pulled};
 pub use logs::{Line, Logs};
 use node::{HEARTBEAT, Node};
+use providers::Providers;
+pub use providers::{Ask, CacheKey, Provided, Provider};
+pub use rate::PullRate;
 use worker::{Stage, Todo, Worker};
 
 /// What the kubelets of one cluster need.
@@ -67,8 +78,8 @@ pub struct KubeletOptions {
     pub network: Network,
     /// Whom they trust, PEM.
     pub authorities: Vec<String>,
-    /// How many pulls a node makes at a time; a kubelet's default is one.
-    pub parallel_pulls: usize,
+    /// What nodes can do.
+    pub nodes: NodeOptions,
     /// Where the containers' lines go.
     pub logs: Arc<Logs>,
     /// What runs in containers.
@@ -77,31 +88,37 @@ pub struct KubeletOptions {
     pub pullers: Pullers,
 }
 
+/// How many pulls a node makes at a time. A kubelet's default is one, but here what happens to one
+/// namespace must never change what another one sees.
+const PARALLEL_PULLS: usize = 16;
+
+/// What can be set about the nodes of a cluster.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// How many pulls a node makes at a time. With one they are made in the order in which they were asked for, as
+    /// kubelets do that have `serializeImagePulls`.
+    pub parallel_pulls: usize,
+    /// How many pulls a node begins in a while; those beyond fail. Without a number there is no limit.
+    pub pull_rate: Option<PullRate>,
+    /// How many bytes of images a node has room for; without a number it is never full.
+    pub image_disk: Option<u64>,
+    /// Who knows the credentials of registries on a node.
+    pub credential_providers: Vec<Provider>,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            parallel_pulls: PARALLEL_PULLS,
+            pull_rate: None,
+            image_disk: None,
+            credential_providers: Vec::new(),
+        }
+    }
+}
+
 /// The pullers of all nodes; shared by all clones.
 pub type Pullers = Arc<parking_lot::Mutex<Vec<Arc<Puller>>>>;
-
-/// The kubelets of `nodes`; each registers its node.
-///
-/// # Errors
-/// [`TlsError`] for an authority that is none.
-pub fn kubelets(options: &KubeletOptions, nodes: &[String]) -> Result<Vec<Box<dyn Controller>>, TlsError> {
-    let authorities: Vec<&str> = options.authorities.iter().map(String::as_str).collect();
-    let tls = pulldrill_tls::client_config(&authorities)?;
-    let mut all: Vec<Box<dyn Controller>> = Vec::new();
-    for (index, name) in nodes.iter().enumerate() {
-        let puller = Arc::new(Puller::new(
-            name,
-            options.network.clone(),
-            options.clock.clone(),
-            options.dialect.clone(),
-            tls.clone(),
-            options.seed,
-        ));
-        options.pullers.lock().push(puller.clone());
-        all.push(Box::new(Kubelet::new(options, name, index, puller)));
-    }
-    Ok(all)
-}
 
 /// What a piece of work brings back.
 struct Done {
@@ -139,15 +156,22 @@ struct Kubelet {
     node: Node,
     pods: HashMap<Key, Worker>,
     access: Access,
+    providers: Providers,
+    rate: rate::Bucket,
+    image_use: ImageUse,
+    image_disk: Option<u64>,
     /// Pulls that wait, and how many run of how many that may.
     line: VecDeque<Job>,
     pulling: usize,
     parallel: usize,
     /// Pulls that the present step has asked for.
     waiting_jobs: Vec<Job>,
-    /// How many sandboxes and workers there have been.
-    addresses: u32,
+    /// How many sandboxes the machine and workers this kubelet have had.
+    addresses: Arc<AtomicU32>,
     workers: u64,
+    /// Whether its machine is on, and how often that had been switched on before.
+    power: Power,
+    boots: u32,
     /// At which part of a second the node looks at its containers, and at its timers.
     relist: i64,
     ticker: i64,
@@ -161,17 +185,22 @@ impl fmt::Debug for Kubelet {
 }
 
 impl Kubelet {
-    fn new(options: &KubeletOptions, name: &str, index: usize, puller: Arc<Puller>) -> Self {
-        let mut rng = seed::rng(options.seed, &format!("kubelet/{name}"));
-        let node = Node::new(name, index);
+    fn new(options: &KubeletOptions, machine: Machine) -> Self {
+        let Machine { node, puller, power, addresses, boots, told } = machine;
+        let name = node.name.clone();
+        let again = if boots == 0 { String::new() } else { format!("/{boots}") };
+        let mut rng = seed::rng(options.seed, &format!("kubelet/{name}{again}"));
         node.register(&options.api, &options.dialect);
         let recorder = Recorder::new(
             options.api.clone(),
             options.clock.clone(),
             "kubelet",
-            Some(name.to_owned()),
+            Some(node.name.clone()),
             options.dialect.clone(),
         );
+        if told {
+            fleet::announce(&recorder, &node, boots > 0);
+        }
         Self {
             api: options.api.clone(),
             clock: options.clock.clone(),
@@ -184,11 +213,17 @@ impl Kubelet {
             node,
             pods: HashMap::new(),
             access: Access::default(),
+            providers: Providers::new(options.nodes.credential_providers.clone()),
+            rate: rate::Bucket::new(options.nodes.pull_rate),
+            image_use: ImageUse::default(),
+            image_disk: options.nodes.image_disk,
             line: VecDeque::new(),
             pulling: 0,
-            parallel: options.parallel_pulls.max(1),
+            parallel: options.nodes.parallel_pulls.max(1),
             waiting_jobs: Vec::new(),
-            addresses: 0,
+            addresses,
+            power,
+            boots,
             workers: 0,
             relist: rng.random_range(0..1_000_000_000),
             ticker: rng.random_range(0..1_000_000_000),
@@ -246,7 +281,11 @@ impl Kubelet {
     fn new_worker(&mut self, pod: &Arc<Stored>) -> Worker {
         self.workers += 1;
         let name = format!("kubelet/{}/{}/{}", self.node.name, pod.key(), self.workers);
-        Worker::new(pod, seed::rng(self.seed, &name), self.clock.now())
+        let mut worker = Worker::new(pod, seed::rng(self.seed, &name), self.clock.now());
+        if self.boots > 0 {
+            self.remember(&mut worker, pod.value());
+        }
+        worker
     }
 
     /// Puts the pulls in line that a step has asked for, now that its worker is back in its place.
@@ -261,6 +300,9 @@ impl Kubelet {
     }
 
     fn beat(&mut self, context: &Context) {
+        if !self.beating {
+            context.again_at(self.disk_key(), self.clock.now() + image_gc::PERIOD);
+        }
         if self.beating {
             self.node.heartbeat(&self.api, &self.dialect, &self.puller.images());
         }
@@ -275,6 +317,9 @@ impl Controller for Kubelet {
     }
 
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        if !self.power.is_on() {
+            return;
+        }
         match &*event.resource {
             "pods" if self.is_mine(event.object.value()) => {
                 let changed = match self.pods.get_mut(&event.key) {
@@ -291,7 +336,12 @@ impl Controller for Kubelet {
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {
-        if key.namespace.is_empty() {
+        if !self.power.is_on() {
+            return;
+        }
+        if *key == self.disk_key() {
+            self.look_at_disk(context);
+        } else if key.namespace.is_empty() {
             self.beat(context);
         } else {
             self.look(key, context);
@@ -300,8 +350,14 @@ impl Controller for Kubelet {
 
     fn finished(&mut self, key: &Key, outcome: Outcome, context: &Context) {
         let Ok(done) = outcome.downcast::<Done>() else { return };
+        if !self.power.is_on() {
+            return;
+        }
         let Done { uid, what } = *done;
         let ended_pull = matches!(what, What::Pulled(_));
+        if matches!(&what, What::Pulled(pulled) if pulled.result.is_ok()) {
+            self.node.tell_images(&self.api, &self.puller.images());
+        }
         if let Some(mut worker) = self.pods.remove(key) {
             if worker.uid == uid {
                 match (&worker.stage, what) {

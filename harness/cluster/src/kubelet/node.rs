@@ -2,11 +2,11 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use pulldrill_clock::{Clock, SignedDuration};
+use pulldrill_clock::{Clock, SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Api, User, WriteOptions},
+    api::{Api, DeleteOptions, User, WriteOptions},
     dialect::Dialect,
     puller::{Image, words},
     store::Key,
@@ -14,6 +14,8 @@ use crate::{
 
 /// How often a node shows that it lives.
 pub(super) const HEARTBEAT: SignedDuration = SignedDuration::from_mins(10);
+/// How many images a node tells of, the largest first.
+const MOST_IMAGES: usize = 50;
 /// Where leases of nodes are.
 const LEASES: &str = "kube-node-lease";
 
@@ -25,6 +27,8 @@ pub(super) struct Node {
     pub(super) address: Ipv4Addr,
     /// Its number, which its pods' addresses contain.
     index: u8,
+    /// How often it has been switched on again.
+    pub(super) boots: u32,
     pub(super) user: User,
 }
 
@@ -32,7 +36,20 @@ impl Node {
     pub(super) fn new(name: &str, index: usize) -> Self {
         let index = u8::try_from(index % 250).unwrap_or_default();
         let user = User::named(format!("system:node:{name}"), &["system:nodes"]);
-        Self { name: name.to_owned(), address: Ipv4Addr::new(172, 18, 0, index + 2), index, user }
+        Self { name: name.to_owned(), address: Ipv4Addr::new(172, 18, 0, index + 2), index, boots: 0, user }
+    }
+
+    /// The node as its kubelet's events name it: with its name where others have a uid.
+    pub(super) fn reference(&self) -> Value {
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.name, "uid": self.name}})
+    }
+
+    /// What tells one start of the machine from another.
+    pub(super) fn boot_id(&self) -> String {
+        match self.boots {
+            0 => words::identity(&[&self.name, "boot"]),
+            n => words::identity(&[&self.name, "boot", &n.to_string()]),
+        }
     }
 
     /// The key of the Node object.
@@ -87,10 +104,39 @@ impl Node {
         if let Err(status) = api.create(&self.user, "leases.coordination.k8s.io", LEASES, lease, &options) {
             tracing::debug!(node = self.name, %status, "lease not created");
         }
+        self.renew(api, api.clock().shown_now());
         let status = self.status(api.clock(), dialect, &[]);
         let set = |node: &mut Value| node["status"] = status.clone();
         if let Err(status) = api.modify(&self.user, "nodes", &self.key(), Some("status"), set) {
             tracing::debug!(node = self.name, %status, "node status not written");
+        }
+    }
+
+    /// Writes when the node last showed that it lived.
+    pub(super) fn renew(&self, api: &Api, at: Timestamp) {
+        let key = Key::new(LEASES, self.name.clone());
+        let renew = |lease: &mut Value| lease["spec"]["renewTime"] = json!(in_micros(at));
+        if let Err(status) = api.modify(&self.user, "leases.coordination.k8s.io", &key, None, renew) {
+            tracing::debug!(node = self.name, %status, "lease not renewed");
+        }
+    }
+
+    /// Writes which images the node has, if that has changed.
+    pub(super) fn tell_images(&self, api: &Api, images: &[Arc<Image>]) {
+        let images = shown(images);
+        let set = |node: &mut Value| node["status"]["images"] = images.clone();
+        if let Err(status) = api.modify(&self.user, "nodes", &self.key(), Some("status"), set) {
+            tracing::debug!(node = self.name, %status, "images not told");
+        }
+    }
+
+    /// Removes the Node object and its Lease.
+    pub(super) fn unregister(&self, api: &Api) {
+        let lease = Key::new(LEASES, self.name.clone());
+        for (resource, key) in [("nodes", self.key()), ("leases.coordination.k8s.io", lease)] {
+            if let Err(status) = api.delete(&self.user, resource, &key, &DeleteOptions::default()) {
+                tracing::debug!(node = self.name, %status, resource, "not removed");
+            }
         }
     }
 
@@ -117,17 +163,13 @@ impl Node {
             json!({"type": kind, "status": status, "reason": reason, "message": message,
                 "lastHeartbeatTime": now, "lastTransitionTime": now})
         };
-        let images: Vec<Value> = images
-            .iter()
-            .map(|image| json!({"names": [image.repo_digest, image.reference], "sizeBytes": image.size}))
-            .collect();
         let mut status = json!({
             "addresses": [
                 {"type": "InternalIP", "address": self.address},
                 {"type": "Hostname", "address": self.name},
             ],
-            "capacity": {"cpu": "8", "memory": "16384Mi", "pods": "500", "ephemeral-storage": "100Gi"},
-            "allocatable": {"cpu": "8", "memory": "16284Mi", "pods": "500", "ephemeral-storage": "90Gi"},
+            "capacity": {"cpu": "8", "memory": "16384Mi", "pods": "2000", "ephemeral-storage": "100Gi"},
+            "allocatable": {"cpu": "8", "memory": "16284Mi", "pods": "2000", "ephemeral-storage": "90Gi"},
             "conditions": [
                 condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
                 condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -137,7 +179,7 @@ impl Node {
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {
                 "architecture": "amd64",
-                "bootID": words::identity(&[&self.name, "boot"]),
+                "bootID": self.boot_id(),
                 "containerRuntimeVersion": dialect.node.runtime_version,
                 "kernelVersion": dialect.node.kernel_version,
                 "kubeProxyVersion": dialect.node.kube_proxy_version,
@@ -149,14 +191,27 @@ impl Node {
             },
         });
         if !images.is_empty() {
-            status["images"] = json!(images);
+            status["images"] = shown(images);
         }
         status
     }
 }
 
+/// Images as a node tells of them.
+fn shown(images: &[Arc<Image>]) -> Value {
+    let mut images = images.to_vec();
+    images.sort_by_key(|image| std::cmp::Reverse(image.size));
+    let one =
+        |image: &Arc<Image>| json!({"names": [image.repo_digest, image.reference], "sizeBytes": image.size});
+    images.iter().take(MOST_IMAGES).map(one).collect()
+}
+
 fn micros(clock: &Clock) -> String {
-    clock.shown_now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+    in_micros(clock.shown_now())
+}
+
+fn in_micros(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
 }
 
 fn keep_transition_times(conditions: &mut Value, before: &Value) {

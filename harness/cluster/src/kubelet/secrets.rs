@@ -32,7 +32,8 @@ pub(super) struct Entry {
     /// The server as the secret writes it.
     pub(super) server: String,
     pub(super) credential: Credential,
-    pub(super) origin: Origin,
+    /// `None` for one that is the node's own.
+    pub(super) origin: Option<Origin>,
 }
 
 /// What a pod's pull secrets come to.
@@ -49,7 +50,7 @@ impl Default for Entry {
         Self {
             server: String::new(),
             credential: Credential { username: String::new(), password: String::new() },
-            origin: Origin { namespace: String::new(), name: String::new(), uid: String::new() },
+            origin: None,
         }
     }
 }
@@ -133,7 +134,7 @@ fn entries(auths: &Map<String, Value>, origin: &Origin, field: &str) -> Result<V
         .iter()
         .map(|(server, entry)| {
             let credential = credential(entry, field)?;
-            Ok(Entry { server: server.clone(), credential, origin: origin.clone() })
+            Ok(Entry { server: server.clone(), credential, origin: Some(origin.clone()) })
         })
         .collect()
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     container::{Container, Ended, Slot},
+    restart,
     worker::Worker,
 };
 use crate::dialect::Dialect;
@@ -79,7 +80,9 @@ impl View<'_> {
         let slot = self.slot(spec);
         let current = slot.and_then(|s| s.current.as_ref());
         let name = spec["name"].as_str().unwrap_or_default();
-        let state = match current {
+        // One that could not be started again waits; that it ended is then the state before.
+        let stuck = current.filter(|c| c.ended.is_some() && self.worker.waiting.contains_key(name));
+        let state = match current.filter(|_| stuck.is_none()) {
             Some(Container { ended: Some(ended), .. }) => self.terminated(current, ended),
             Some(running) => json!({"running": {"startedAt": self.time(running.started)}}),
             None => match self.worker.waiting.get(name) {
@@ -89,14 +92,14 @@ impl View<'_> {
                 None => json!({"waiting": {"reason": pending}}),
             },
         };
-        let last = slot.and_then(|s| s.last.as_ref());
+        let last = stuck.or_else(|| slot.and_then(|s| s.last.as_ref()));
         let last_state = last.and_then(|c| Some(self.terminated(last, c.ended.as_ref()?)));
         let running = current.filter(|c| c.ended.is_none());
         let mut out = json!({
             "name": name,
             "state": state,
             "lastState": last_state.unwrap_or_else(|| json!({})),
-            "ready": list != "ephemeralContainers" && self.is_ready(spec, list == "initContainers"),
+            "ready": list != "ephemeralContainers" && self.is_ready(spec, list == "initContainers" && !restart::is_sidecar(spec)),
             "restartCount": slot.map_or(0, |s| s.restarts),
             "image": current.map_or_else(|| spec["image"].as_str().unwrap_or_default(), |c| &c.image.reference),
             "imageID": current.map_or("", |c| &c.image.repo_digest),
@@ -156,7 +159,9 @@ impl View<'_> {
     /// and has had its time to get ready.
     pub(super) fn is_ready(&self, container: &Value, init: bool) -> bool {
         let Some(slot) = self.slot(container) else { return false };
-        if init {
+        if init && restart::is_sidecar(container) {
+            slot.started() > 0
+        } else if init {
             slot.ended().is_some_and(|(_, ended)| ended.code == 0)
         } else {
             slot.running().is_some_and(|c| c.ready_at <= self.clock.now())

@@ -2,7 +2,7 @@
 //!
 //! The status is made from what the *previous* sync came to; that is why it lags behind the events.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use pulldrill_clock::{SignedDuration, Timestamp};
 use rand::RngExt;
@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::{
     Done, Kubelet, What,
+    container::Container,
     images::Decision,
-    secrets,
+    restart, secrets,
     status::View,
     worker::{Sandbox, Stage, Sync, Todo, Waiting, Worker},
 };
@@ -63,9 +64,8 @@ impl Kubelet {
         let mut sync = *sync;
         match what {
             What::Sandbox => {
-                self.addresses += 1;
-                worker.sandbox =
-                    Some(Sandbox { address: self.node.pod_address(self.addresses), ready: true });
+                let number = self.addresses.fetch_add(1, Ordering::Relaxed) + 1;
+                worker.sandbox = Some(Sandbox { address: self.node.pod_address(number), ready: true });
                 sync.change(self.clock.now());
                 self.write_status(worker, key, false);
             }
@@ -77,7 +77,7 @@ impl Kubelet {
                 }
             }
             What::Started(todo, image) => {
-                self.started(worker, key, &sync, &todo, image, context);
+                self.started(worker, key, &mut sync, &todo, image, context);
                 sync.change(self.clock.now());
             }
             What::Exited { .. } | What::Stopped | What::Removed => {}
@@ -88,6 +88,11 @@ impl Kubelet {
     /// Takes one container after the other until one makes the sync wait, or none is left.
     fn go_on(&mut self, worker: &mut Worker, key: &Key, mut sync: Sync, context: &Context) {
         while let Some(todo) = sync.todo.pop() {
+            if let Some(waiting) = self.crash_loop(worker, &sync, &todo) {
+                worker.waiting.insert(todo.name.clone(), waiting);
+                sync.failed = true;
+                continue;
+            }
             self.replace(worker, &mut sync, &todo);
             let decision = self.ensure(worker, key, &sync, &todo);
             if self.decided(worker, key, &mut sync, todo, decision, context) {
@@ -151,17 +156,31 @@ impl Kubelet {
         &self,
         worker: &mut Worker,
         key: &Key,
-        sync: &Sync,
+        sync: &mut Sync,
         todo: &Todo,
         image: Arc<Image>,
         context: &Context,
     ) {
-        let message = self.dialect.text(Text::Started, &[("container", &todo.name)]);
-        let path = todo.field_path();
-        self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Started", &message);
         worker.waiting.remove(&todo.name);
-        let number = worker.slot(&todo.name).restarts;
+        let number = worker.slot(&todo.name).started();
         let container = self.launch(worker, key, todo, image, number, context);
+        let path = todo.field_path();
+        let say = |kind, reason: &str, message: &str| {
+            self.recorder.event(sync.pod.value(), Some(&path), kind, reason, message);
+        };
+        match container.ended.as_ref().and_then(|ended| Some((ended, ended.failure.clone()?))) {
+            None => {
+                say(Kind::Normal, "Started", &self.dialect.text(Text::Started, &[("container", &todo.name)]));
+            }
+            Some((ended, message)) => {
+                say(Kind::Warning, "Failed", &format!("Error: {message}"));
+                sync.failed = true;
+                if todo.restarts(restart::policy_of(&sync.pod.value()["spec"]), ended) {
+                    let waiting = Waiting { reason: "RunContainerError".to_owned(), message };
+                    worker.waiting.insert(todo.name.clone(), waiting);
+                }
+            }
+        }
         worker.slots.entry(todo.name.clone()).or_default().start(container);
     }
 
@@ -249,27 +268,33 @@ fn to_start(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
     all
 }
 
-/// Init containers go one by one, and first.
+/// Init containers go one by one, and first; those that stay beside the others are kept running.
 fn in_order(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
     let spec = &pod["spec"];
+    let policy = restart::policy_of(spec);
+    let mut all = Vec::new();
     for container in spec["initContainers"].as_array().into_iter().flatten() {
         let todo = Todo::of(container, "initContainers");
         let slot = worker.slot(&todo.name);
+        let stays = !todo.init();
         match slot.ended() {
+            Some(_) if stays => all.push(todo),
             Some((_, ended)) if ended.code == 0 => {}
+            Some((_, ended)) if todo.restarts(policy, ended) => return vec![todo],
             Some(_) => return Vec::new(),
+            None if slot.running().is_some() && stays => {}
             None if slot.running().is_some() => return Vec::new(),
             None => return vec![todo],
         }
     }
     let containers = spec["containers"].as_array().into_iter().flatten();
-    let mut all: Vec<Todo> = containers
-        .map(|container| Todo::of(container, "containers"))
-        .filter(|todo| match &worker.slot(&todo.name).current {
+    all.extend(containers.map(|container| Todo::of(container, "containers")).filter(|todo| {
+        match &worker.slot(&todo.name).current {
             None => true,
-            Some(current) => current.ended.is_none() && current.spec_image != todo.image,
-        })
-        .collect();
+            Some(Container { ended: Some(ended), .. }) => todo.restarts(policy, ended),
+            Some(running) => running.spec_image != todo.image,
+        }
+    }));
     all.reverse();
     all
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use pulldrill_clock::{Timestamp, seed};
 use serde_json::Value;
 
-use super::{backoff::Backoff, container::Slot, secrets::PullSecrets};
+use super::{backoff::Backoff, container::Slot, restart, secrets::PullSecrets};
 use crate::store::{Change, Event, Stored};
 
 /// A pod's sandbox.
@@ -75,7 +75,7 @@ impl Todo {
 
     /// Whether it runs before the others, and to its end.
     pub(super) fn init(&self) -> bool {
-        self.list == "initContainers"
+        self.list == "initContainers" && !restart::is_sidecar(&self.container)
     }
 }
 
@@ -114,6 +114,8 @@ pub(super) struct Worker {
     pub(super) waiting: HashMap<String, Waiting>,
     /// By image, as the pod writes it.
     pub(super) backoff: HashMap<String, Backoff>,
+    /// By container and image: when one that ended may be started again.
+    pub(super) restarts: HashMap<(String, String), Backoff>,
     /// By image: what the last pull came to.
     pub(super) last_errors: HashMap<String, Waiting>,
 }
@@ -136,6 +138,7 @@ impl Worker {
             slots: HashMap::new(),
             waiting: HashMap::new(),
             backoff: HashMap::new(),
+            restarts: HashMap::new(),
             last_errors: HashMap::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! What one node has stored: blobs by digest, images by reference.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -49,6 +49,8 @@ pub(super) struct Blob {
 pub(super) struct Content {
     blobs: HashMap<String, Blob>,
     images: HashMap<String, Arc<Image>>,
+    /// By image: the content that was fetched for it.
+    came_with: HashMap<String, HashSet<String>>,
 }
 
 impl Content {
@@ -58,6 +60,7 @@ impl Content {
 
     /// Keeps a finished pull: all its content at once, as a failed pull leaves nothing behind.
     pub(super) fn keep(&mut self, reference: &Reference, image: Arc<Image>, blobs: HashMap<String, Blob>) {
+        self.came_with.entry(image.id.clone()).or_default().extend(blobs.keys().cloned());
         self.blobs.extend(blobs);
         self.images.insert(image.repo_digest.clone(), image.clone());
         self.images.insert(reference.to_string(), image);
@@ -72,6 +75,14 @@ impl Content {
         let is_of_host =
             |reference: &String| reference.strip_prefix(host).is_some_and(|rest| rest.starts_with('/'));
         self.images.retain(|reference, _| !is_of_host(reference));
+    }
+
+    /// Removes an image and the content that was fetched for it.
+    pub(super) fn remove(&mut self, id: &str) {
+        self.images.retain(|_, image| image.id != id);
+        for digest in self.came_with.remove(id).unwrap_or_default() {
+            self.blobs.remove(&digest);
+        }
     }
 
     /// All images, each once, in the order of their references.

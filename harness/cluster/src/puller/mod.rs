@@ -109,6 +109,11 @@ impl Puller {
         self.content.lock().keep(reference, Arc::new(image), std::collections::HashMap::new());
     }
 
+    /// Removes an image, by its id, under all its names.
+    pub fn remove(&self, id: &str) {
+        self.content.lock().remove(id);
+    }
+
     /// Forgets every image of a registry.
     pub fn forget(&self, host: &str) {
         self.content.lock().forget(host);

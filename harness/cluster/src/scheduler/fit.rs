@@ -27,6 +27,41 @@ pub(crate) enum Misfit {
         /// Whether it also drives away what runs.
         no_execute: bool,
     },
+    /// Another pod has a port of the node that the pod wants.
+    Ports,
+    /// The node runs as many pods as it may.
+    TooManyPods,
+    /// The node has too little left of a resource.
+    Insufficient(String),
+    /// No pod that the pod wants to be with is in the node's domain.
+    PodAffinity,
+    /// A pod that the pod does not want to be with is there.
+    PodAntiAffinity,
+    /// A pod is there that does not want to be with this one.
+    ExistingAntiAffinity,
+    /// The pods would be spread too unevenly.
+    Spread,
+    /// The node is in no domain over which the pods are spread.
+    SpreadLabel,
+}
+
+impl Misfit {
+    /// Whether it could help that other pods go.
+    pub(crate) fn is_curable(&self) -> bool {
+        match self {
+            Self::Unschedulable
+            | Self::Affinity
+            | Self::Taint { .. }
+            | Self::PodAffinity
+            | Self::SpreadLabel => false,
+            Self::Ports
+            | Self::TooManyPods
+            | Self::Insufficient(_)
+            | Self::PodAntiAffinity
+            | Self::ExistingAntiAffinity
+            | Self::Spread => true,
+        }
+    }
 }
 
 /// The first reason why `pod` may not run on `node`.
@@ -49,14 +84,17 @@ pub(crate) fn misfit(pod: &Value, node: &Value) -> Option<Misfit> {
     (!selected(spec, node)).then_some(Misfit::Affinity)
 }
 
-fn tolerated(spec: &Value, taint: &Value) -> bool {
-    items(&spec["tolerations"]).iter().any(|toleration| {
-        let (key, effect) = (text(&toleration["key"]), text(&toleration["effect"]));
-        let exists = text(&toleration["operator"]) == "Exists";
-        (effect.is_empty() || effect == text(&taint["effect"]))
-            && if key.is_empty() { exists } else { key == text(&taint["key"]) }
-            && (exists || text(&toleration["value"]) == text(&taint["value"]))
-    })
+pub(super) fn tolerated(spec: &Value, taint: &Value) -> bool {
+    items(&spec["tolerations"]).iter().any(|toleration| tolerates(toleration, taint))
+}
+
+/// Whether a toleration is for a taint.
+pub(crate) fn tolerates(toleration: &Value, taint: &Value) -> bool {
+    let (key, effect) = (text(&toleration["key"]), text(&toleration["effect"]));
+    let exists = text(&toleration["operator"]) == "Exists";
+    (effect.is_empty() || effect == text(&taint["effect"]))
+        && if key.is_empty() { exists } else { key == text(&taint["key"]) }
+        && (exists || text(&toleration["value"]) == text(&taint["value"]))
 }
 
 /// Whether node selector and required affinity accept the node.
@@ -70,12 +108,16 @@ pub(crate) fn selected(spec: &Value, node: &Value) -> bool {
     if !required.is_object() {
         return true;
     }
-    items(&required["nodeSelectorTerms"]).iter().any(|term| {
-        let (labelled, named) = (items(&term["matchExpressions"]), items(&term["matchFields"]));
-        !(labelled.is_empty() && named.is_empty())
-            && labelled.iter().all(|e| expression(e, labels.get(text(&e["key"])).and_then(Value::as_str)))
-            && named.iter().all(|e| text(&e["key"]) == "metadata.name" && expression(e, Some(name(node))))
-    })
+    items(&required["nodeSelectorTerms"]).iter().any(|term| term_matches(term, node))
+}
+
+/// Whether a node selector term accepts the node; an empty one accepts none.
+pub(super) fn term_matches(term: &Value, node: &Value) -> bool {
+    let labels = &node["metadata"]["labels"];
+    let (labelled, named) = (items(&term["matchExpressions"]), items(&term["matchFields"]));
+    !(labelled.is_empty() && named.is_empty())
+        && labelled.iter().all(|e| expression(e, labels.get(text(&e["key"])).and_then(Value::as_str)))
+        && named.iter().all(|e| text(&e["key"]) == "metadata.name" && expression(e, Some(name(node))))
 }
 
 #[cfg(test)]

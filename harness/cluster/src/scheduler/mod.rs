@@ -1,15 +1,22 @@
 //! The scheduler: gives every pod a node.
 //!
-//! - [`fit`]: which nodes a pod may run on, and why not on the others.
-//! - [`load`]: which pods run where, to spread them.
+//! - [`fit`]: which nodes a pod may run on whatever else runs there: taints, labels.
+//! - [`resources`], [`affinity`], [`spread`]: what the pods that run have to do with it.
+//! - [`load`]: which pods run where, and what they take.
+//! - [`score`]: which of the fitting nodes is the best.
+//! - [`refusal`]: what is said when there is none.
+//!
+//! No pod is made to go for a more important one.
 
+mod affinity;
 pub(crate) mod fit;
 mod load;
+mod refusal;
+mod resources;
+mod score;
+mod spread;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use pulldrill_clock::seed;
 use rand::RngExt;
@@ -23,13 +30,13 @@ use crate::{
         meta::{controller_of, deleting, name, namespace},
         pods,
         timers::Timers,
-        wording::fill,
     },
     engine::{Context, Controller, Queue},
     store::{Event, Key, Stored},
 };
-use fit::Misfit;
+use affinity::Placed;
 use load::Load;
+use refusal::Refusal;
 
 const NAME: &str = "default-scheduler";
 
@@ -57,46 +64,113 @@ impl Scheduler {
 
     fn schedule(&mut self, key: &Key, pod: &Value) -> Result<(), Status> {
         let nodes = self.deps.list("nodes", None);
-        let mut misfits: BTreeMap<String, usize> = BTreeMap::new();
+        let nodes: Vec<&Value> = nodes.iter().map(|node| node.value()).collect();
+        let around = self.around(pod);
+        let (placed, loners) = (around.placed(&nodes), around.loners(&nodes));
+        let spread = spread::Spread::of(pod, &nodes, &placed, true);
+        let labels = |namespace: &str| self.labels_of(namespace);
+        let mut refusal = Refusal::new(nodes.len());
         let mut fitting = Vec::new();
         for node in &nodes {
-            match fit::misfit(pod, node.value()) {
-                None => fitting.push(node),
-                Some(misfit) => *misfits.entry(self.reason(&misfit)).or_default() += 1,
+            let misfits = match fit::misfit(pod, node) {
+                Some(misfit) => vec![misfit],
+                None => resources::misfits(pod, node, self.load.on(name(node))),
+            };
+            let misfits = if misfits.is_empty() {
+                let among = || affinity::misfit(pod, node, &placed, &loners, &labels);
+                spread.misfit(node).or_else(among).into_iter().collect()
+            } else {
+                misfits
+            };
+            if misfits.is_empty() {
+                fitting.push(*node);
+            } else {
+                refusal.add(&misfits, self.deps.wording);
             }
         }
-        match self.pick(pod, &fitting) {
+        match self.pick(pod, &nodes, &fitting, &placed) {
             Some(node) => {
                 self.waiting.remove(key);
                 self.bind(key, pod, &node)
             }
             None => {
                 self.waiting.insert(key.clone());
-                self.refuse(key, pod, nodes.len(), &misfits)
+                self.refuse(key, pod, &refusal.message(self.deps.wording))
             }
         }
     }
 
-    fn reason(&self, misfit: &Misfit) -> String {
-        match misfit {
-            Misfit::Unschedulable => "node(s) were unschedulable".to_owned(),
-            Misfit::Affinity => self.deps.wording.node_affinity.to_owned(),
-            Misfit::Taint { key, value, .. } => {
-                fill(self.deps.wording.taint, &[("key", key), ("value", value)])
-            }
+    fn labels_of(&self, namespace: &str) -> Value {
+        let found = self.deps.get("namespaces", &Key::new("", namespace));
+        found.map(|namespace| namespace.value()["metadata"]["labels"].clone()).unwrap_or_default()
+    }
+
+    /// The pods that matter for where this one may run.
+    fn around(&self, pod: &Value) -> Around {
+        let read = |keys: &mut dyn Iterator<Item = &Key>| -> Vec<Arc<Stored>> {
+            keys.filter_map(|key| self.deps.get("pods", key)).collect()
+        };
+        let curious = affinity::matters(pod) || spread::matters(pod);
+        Around {
+            placed: if curious { read(&mut self.load.placed()) } else { Vec::new() },
+            loners: read(&mut self.load.loners()),
         }
     }
 
-    /// The fitting node with the fewest pods of the same owner, then the fewest pods; chance decides among
-    /// equals.
-    fn pick(&mut self, pod: &Value, fitting: &[&Arc<Stored>]) -> Option<String> {
+    /// The best of the fitting nodes; chance decides among equals.
+    fn pick(
+        &mut self,
+        pod: &Value,
+        nodes: &[&Value],
+        fitting: &[&Value],
+        placed: &[Placed],
+    ) -> Option<String> {
         let owner = controller_of(pod).map(|r| text(&r["uid"])).unwrap_or_default();
-        let load = |node: &Stored| self.load.of(name(node.value()), owner);
-        let least = fitting.iter().map(|node| load(node)).min()?;
-        let best: Vec<&str> =
-            fitting.iter().filter(|node| load(node) == least).map(|node| name(node.value())).collect();
-        let chosen = if best.len() > 1 { self.rng.random_range(0..best.len()) } else { 0 };
-        best.get(chosen).map(|node| (*node).to_owned())
+        let soft = spread::Spread::of(pod, nodes, placed, false);
+        let scores: Vec<score::Score> = fitting
+            .iter()
+            .map(|node| {
+                score::of(pod, node, placed, &|n| self.labels_of(n), &soft, self.load.of(name(node), owner))
+            })
+            .collect();
+        let least = scores.iter().min()?;
+        let equals: Vec<&str> = fitting
+            .iter()
+            .zip(&scores)
+            .filter(|(_, score)| *score == least)
+            .map(|(node, _)| name(node))
+            .collect();
+        let chosen = if equals.len() > 1 { self.rng.random_range(0..equals.len()) } else { 0 };
+        equals.get(chosen).map(|node| (*node).to_owned())
+    }
+
+    /// Which of the pods that wait have a new chance because of a change of a pod: all when one has left its place,
+    /// those that look at others when one has got one.
+    fn chances(&self, event: &Event) -> Chances {
+        let deleted = event.change == crate::store::Change::Deleted;
+        let placed =
+            |pod: &Stored| !text(&pod.value()["spec"]["nodeName"]).is_empty() && !pods::ended(pod.value());
+        let before = event.previous.as_deref().map_or(deleted && placed(&event.object), placed);
+        match (before, !deleted && placed(&event.object)) {
+            _ if self.waiting.is_empty() => Chances::Nobody,
+            (true, false) => Chances::All,
+            (false, true) => Chances::Curious,
+            _ => Chances::Nobody,
+        }
+    }
+
+    fn look_at_waiting(&self, chances: Chances, queue: &mut Queue) {
+        let curious = |key: &&Key| {
+            let pod = self.deps.get("pods", key);
+            pod.is_some_and(|pod| affinity::matters(pod.value()) || spread::matters(pod.value()))
+        };
+        let mut waiting: Vec<&Key> = match chances {
+            Chances::Nobody => return,
+            Chances::Curious => self.waiting.iter().filter(curious).collect(),
+            Chances::All => self.waiting.iter().collect(),
+        };
+        waiting.sort();
+        waiting.into_iter().for_each(|key| queue.add(key.clone()));
     }
 
     fn bind(&self, key: &Key, pod: &Value, node: &str) -> Result<(), Status> {
@@ -114,23 +188,7 @@ impl Scheduler {
         Ok(())
     }
 
-    fn refuse(
-        &self,
-        key: &Key,
-        pod: &Value,
-        nodes: usize,
-        misfits: &BTreeMap<String, usize>,
-    ) -> Result<(), Status> {
-        let message = if nodes == 0 {
-            "no nodes available to schedule pods".to_owned()
-        } else {
-            // Sorted as texts, each with its number in front.
-            let mut reasons: Vec<String> =
-                misfits.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-            reasons.sort();
-            let tail = fill(self.deps.wording.no_fit_tail, &[("nodes", &nodes.to_string())]);
-            format!("0/{nodes} nodes are available: {}{tail}", reasons.join(", "))
-        };
+    fn refuse(&self, key: &Key, pod: &Value, message: &str) -> Result<(), Status> {
         let now = self.deps.stamp();
         self.deps.edit_sub("pods", key, "status", |pod| {
             let since = match condition(pod, "PodScheduled") {
@@ -141,9 +199,43 @@ impl Scheduler {
                 "lastTransitionTime": since, "reason": "Unschedulable", "message": message});
             set_scheduled(pod, &refused);
         })?;
-        self.deps.warning(pod, "FailedScheduling", &message);
+        self.deps.warning(pod, "FailedScheduling", message);
         Ok(())
     }
+}
+
+/// Which of the pods that wait are to be looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chances {
+    Nobody,
+    /// Those that want to be with other pods, or away from them.
+    Curious,
+    All,
+}
+
+/// Pods that run.
+struct Around {
+    placed: Vec<Arc<Stored>>,
+    loners: Vec<Arc<Stored>>,
+}
+
+impl Around {
+    fn placed<'a>(&'a self, nodes: &[&'a Value]) -> Vec<Placed<'a>> {
+        on_nodes(&self.placed, nodes)
+    }
+
+    fn loners<'a>(&'a self, nodes: &[&'a Value]) -> Vec<Placed<'a>> {
+        on_nodes(&self.loners, nodes)
+    }
+}
+
+/// Each pod with its node; pods of nodes that have gone are nowhere.
+fn on_nodes<'a>(pods: &'a [Arc<Stored>], nodes: &[&'a Value]) -> Vec<Placed<'a>> {
+    let place = |pod: &'a Arc<Stored>| {
+        let node = nodes.iter().find(|node| name(node) == text(&pod.value()["spec"]["nodeName"]))?;
+        Some((pod.value(), *node))
+    };
+    pods.iter().filter_map(place).collect()
 }
 
 fn set_scheduled(pod: &mut Value, scheduled: &Value) {
@@ -178,21 +270,26 @@ impl Controller for Scheduler {
                     event.previous.as_ref().is_none_or(|before| before.value()["spec"] != pod["spec"]);
                 if event.change == crate::store::Change::Deleted || deleting(pod) {
                     self.waiting.remove(&event.key);
-                } else if spec_changed && wants_node(pod) {
+                }
+                self.look_at_waiting(self.chances(event), queue);
+                if !deleting(pod) && spec_changed && wants_node(pod) {
                     queue.add(event.key.clone());
                 }
             }
             "nodes" => {
                 let changed = event.previous.as_ref().is_none_or(|before| {
                     let part = |node: &Stored| {
-                        (node.value()["spec"].clone(), node.value()["metadata"]["labels"].clone())
+                        let node = node.value();
+                        (
+                            node["spec"].clone(),
+                            node["metadata"]["labels"].clone(),
+                            node["status"]["allocatable"].clone(),
+                        )
                     };
                     part(before) != part(&event.object)
                 });
                 if changed {
-                    let mut waiting: Vec<&Key> = self.waiting.iter().collect();
-                    waiting.sort();
-                    waiting.into_iter().for_each(|key| queue.add(key.clone()));
+                    self.look_at_waiting(Chances::All, queue);
                 }
             }
             _ => {}

@@ -10,14 +10,14 @@ use pulldrill_cluster::Principal;
 
 use crate::{programs::kubectls, streams::with_pod, world::World};
 
-struct Kubectl<'a> {
-    program: &'a Path,
-    kubeconfig: &'a Path,
+pub(crate) struct Kubectl<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) kubeconfig: &'a Path,
 }
 
 impl Kubectl<'_> {
     /// Code, output, errors.
-    fn run(&self, arguments: &[&str], input: &[u8]) -> (Option<i32>, Vec<u8>, String) {
+    pub(crate) fn run(&self, arguments: &[&str], input: &[u8]) -> (Option<i32>, Vec<u8>, String) {
         let cache = self.kubeconfig.with_file_name("cache");
         let mut child = Command::new(self.program)
             .arg("--kubeconfig")

@@ -1,5 +1,6 @@
 //! What the API fills in where a client says nothing. Admission, which depends on other objects, is not here.
 
+mod limits;
 mod pod;
 mod workload;
 
@@ -21,6 +22,7 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "cronjobs.batch" => workload::cron_job(object),
         "horizontalpodautoscalers.autoscaling" => autoscaler(object),
         "secrets" => secret(object),
+        "limitranges" => limits::limit_range(object),
         "namespaces" => namespace_label(object),
         "nodes" => default(object, "spec", json!({})),
         "services" => service(object),
@@ -29,6 +31,11 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// Fills in the class of a pod whose resources admission has changed.
+pub(super) fn qos_class(pod: &mut Value) {
+    pod::set_qos_class(pod);
 }
 
 /// Fills in what the server makes up for a new object, which is nobody's: unlike a default, no manager owns it.

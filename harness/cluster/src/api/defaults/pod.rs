@@ -8,8 +8,13 @@ use crate::api::json::{default, default_text, fields, items, items_mut, text};
 pub(super) fn pod(object: &mut Value) {
     spec(&mut object["spec"], false);
     if object["status"]["qosClass"].is_null() {
-        object["status"]["qosClass"] = qos_class(&object["spec"]).into();
+        set_qos_class(object);
     }
+}
+
+/// Fills in the class of a pod whose resources have been settled.
+pub(super) fn set_qos_class(pod: &mut Value) {
+    pod["status"]["qosClass"] = qos_class(&pod["spec"]).into();
 }
 
 /// Defaults of the spec of a pod, or of a template.

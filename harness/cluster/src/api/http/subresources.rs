@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{
-        Apply, Selector, Status, WriteOptions, convert,
+        Apply, Status, WriteOptions, convert,
         json::{self as fields, items, text},
     },
     patch::apply::gvk,
@@ -132,19 +132,7 @@ fn eviction(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, St
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let request = body::decode(body::media_type(&asked.headers), &asked.body, "Eviction")?;
     let options = delete_options(&asked.query, &request["deleteOptions"])?;
-    let pod = server.api.get("pods", &key)?;
-    let budgets = server.api.list("poddisruptionbudgets.policy", Some(&key.namespace));
-    let refuses = budgets.iter().any(|budget| {
-        let selector = Selector::of_object(&budget.value()["spec"]["selector"]);
-        !selector.is_empty()
-            && selector.matches(&pod.value()["metadata"]["labels"])
-            && budget.value()["status"]["disruptionsAllowed"].as_i64().unwrap_or(0) <= 0
-    });
-    if refuses && pod.value()["status"]["phase"] == "Running" {
-        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
-        return Err(Status::new(429, "TooManyRequests", message));
-    }
-    server.api.delete(&asked.user, "pods", &key, &options)?;
+    server.api.evict(&asked.user, &key, &options)?;
     Ok(created())
 }
 

@@ -2,6 +2,7 @@
 
 mod ephemeral;
 mod pod;
+mod policy;
 mod rbac;
 mod secret;
 mod workload;
@@ -45,7 +46,7 @@ pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, erro
         {
             errors.invalid("roleRef", &new["roleRef"], "cannot change roleRef");
         }
-        _ => {}
+        other => policy::change(other, old, new, errors),
     }
     content(resource, new, errors);
 }
@@ -72,7 +73,7 @@ fn content(resource: &Resource, object: &Value, errors: &mut Errors) {
         "clusterroles.rbac.authorization.k8s.io" => rbac::cluster_role(object, errors),
         "rolebindings.rbac.authorization.k8s.io" => rbac::binding(object, true, errors),
         "clusterrolebindings.rbac.authorization.k8s.io" => rbac::binding(object, false, errors),
-        _ => {}
+        other => policy::content(other, object, errors),
     }
 }
 

@@ -13,6 +13,8 @@ mod scale;
 mod status;
 mod strategy;
 
+pub(crate) use rolling::share;
+
 use std::sync::Arc;
 
 use serde_json::Value;

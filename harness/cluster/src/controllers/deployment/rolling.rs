@@ -31,8 +31,8 @@ impl Limits {
             return Self { replicas, surge: 0, unavailable: 0 };
         }
         let rolling = &deployment["spec"]["strategy"]["rollingUpdate"];
-        let surge = resolve(&rolling["maxSurge"], replicas, true);
-        let unavailable = resolve(&rolling["maxUnavailable"], replicas, false);
+        let surge = share(&rolling["maxSurge"], replicas, true);
+        let unavailable = share(&rolling["maxUnavailable"], replicas, false);
         // Both 0 would never get anywhere.
         let unavailable = if surge == 0 && unavailable == 0 { 1 } else { unavailable };
         Self { replicas, surge, unavailable: unavailable.min(replicas) }
@@ -82,13 +82,13 @@ impl Limits {
 }
 
 /// A number or a percentage of `total`; 25 % when absent.
-fn resolve(value: &Value, total: i64, up: bool) -> i64 {
+pub(crate) fn share(value: &Value, total: i64, up: bool) -> i64 {
     if let Some(number) = value.as_i64() {
         return number.max(0);
     }
     let percent = value.as_str().unwrap_or("25%").trim_end_matches('%').parse::<i64>().unwrap_or(0).max(0);
-    let scaled = percent * total;
-    if up { (scaled + 99) / 100 } else { scaled / 100 }
+    let scaled = percent.saturating_mul(total);
+    if up { scaled.saturating_add(99) / 100 } else { scaled / 100 }
 }
 
 #[cfg(test)]

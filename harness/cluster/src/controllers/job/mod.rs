@@ -4,9 +4,10 @@
 //! deadline. Pods that fail are replaced, later each time, until the back-off limit is reached.
 
 mod end;
+mod indexed;
 mod status;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -27,6 +28,8 @@ use crate::{
 };
 
 const RESOURCE: &str = "jobs.batch";
+/// No more pods than this are made in one go.
+const BURST: usize = 500;
 const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(10);
 
@@ -42,6 +45,8 @@ pub(crate) struct Jobs {
 #[derive(Debug, Default)]
 struct History {
     succeeded: HashSet<String>,
+    /// The numbers that have succeeded, where pods have numbers.
+    indexes: BTreeSet<i64>,
     failed: HashSet<String>,
     /// When the latest failure was seen, in lab time.
     last_failure: Option<Timestamp>,
@@ -51,6 +56,7 @@ impl History {
     fn take(&mut self, pod: &Value, now: Timestamp) {
         if pod["status"]["phase"] == "Succeeded" {
             self.succeeded.insert(uid(pod).to_owned());
+            self.indexes.extend(indexed::index_of(pod));
         } else if pod["status"]["phase"] == "Failed" && self.failed.insert(uid(pod).to_owned()) {
             self.last_failure = Some(now);
         }
@@ -166,7 +172,12 @@ impl View<'_> {
     }
 
     fn succeeded(&self) -> i64 {
-        i64::try_from(self.history.succeeded.len()).unwrap_or(i64::MAX)
+        let count = if indexed::is_indexed(self.job) {
+            self.history.indexes.len()
+        } else {
+            self.history.succeeded.len()
+        };
+        i64::try_from(count).unwrap_or(i64::MAX)
     }
 
     /// How many pods should be active now.
@@ -187,7 +198,7 @@ impl View<'_> {
         for pod in active.iter().take(excess) {
             delete_pod(self.deps, self.job, pod)?;
         }
-        let missing = wanted.saturating_sub(active.len());
+        let missing = wanted.saturating_sub(active.len()).min(BURST);
         if missing == 0 {
             return Ok(());
         }
@@ -198,10 +209,23 @@ impl View<'_> {
                 return Ok(());
             }
         }
-        for _ in 0..missing {
+        let fresh = || {
             let mut pod = pods::from_template(&self.job["spec"]["template"], self.job);
             pod["metadata"]["generateName"] = format!("{}-", name(self.job)).into();
-            create_pod_from(self.deps, self.job, pod)?;
+            pod
+        };
+        if indexed::is_indexed(self.job) {
+            let taken: BTreeSet<i64> = active.iter().filter_map(|pod| indexed::index_of(pod)).collect();
+            let completions = int(&self.job["spec"]["completions"]);
+            for index in indexed::missing(completions, &self.history.indexes, &taken, missing) {
+                let mut pod = fresh();
+                indexed::number(&mut pod, self.job, index, self.deps.wording.job_criteria);
+                create_pod_from(self.deps, self.job, pod)?;
+            }
+            return Ok(());
+        }
+        for _ in 0..missing {
+            create_pod_from(self.deps, self.job, fresh())?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{View, end::End, pods};
+use super::{View, end::End, indexed, pods};
 use crate::controllers::json::{condition, counters, items};
 
 impl View<'_> {
@@ -16,6 +16,9 @@ impl View<'_> {
             ("succeeded", self.succeeded()),
             ("failed", self.failed()),
         ]));
+        if indexed::is_indexed(self.job) && !self.history.indexes.is_empty() {
+            status["completedIndexes"] = indexed::ranges(&self.history.indexes).into();
+        }
         let mut terminating = self.ending_pods();
         if stopping {
             terminating += i64::try_from(self.active().count()).unwrap_or(0);

@@ -1,6 +1,8 @@
 //! Pods on a node with a registry beside it: what events and statuses come of it, and when.
 
 mod failing;
+mod nodes;
+mod restarts;
 mod running;
 mod secrets;
 mod world;

@@ -11,7 +11,7 @@ use crate::{
     api::{Api, DeleteOptions, User, WriteOptions},
     dialect::Dialect,
     engine::Engine,
-    kubelet::{KubeletOptions, Logs, kubelets},
+    kubelet::{Fleet, KubeletOptions, Logs, NodeOptions},
     puller::fake::Fake,
     store::{Change, Key, Store},
 };
@@ -47,10 +47,20 @@ impl Drop for World {
 
 impl World {
     pub(super) async fn new(dialect: &str, seed: u64) -> Self {
-        Self::with_clock(dialect, seed, Clock::held_at(Timestamp::from_second(1_800_000_000).unwrap())).await
+        Self::with_clock(dialect, seed, held()).await
     }
 
     pub(super) async fn with_clock(dialect: &str, seed: u64, clock: Clock) -> Self {
+        let serial = NodeOptions { parallel_pulls: 1, ..NodeOptions::default() };
+        Self::with_nodes(dialect, seed, clock, serial).await
+    }
+
+    pub(super) async fn with_nodes(
+        dialect: &str,
+        seed: u64,
+        clock: Clock,
+        nodes_options: NodeOptions,
+    ) -> Self {
         let hosts = ["registry.lab.test", "private.lab.test", "registry-1.docker.io", "auth.docker.io"];
         let fake = Fake::start(&hosts).await;
         let began = clock.now();
@@ -65,12 +75,12 @@ impl World {
             dialect: Dialect::named(dialect).unwrap(),
             network: fake.network.clone(),
             authorities: vec![fake.pem().to_owned()],
-            parallel_pulls: 1,
+            nodes: nodes_options,
             logs: logs.clone(),
             runtime: Arc::new(crate::runtime::Runtime::new(clock.clone())),
             pullers: super::super::Pullers::default(),
         };
-        let controllers = kubelets(&options, &["node-1".to_owned()]).unwrap();
+        let controllers = vec![Fleet::new(options).unwrap().add("node-1", false).unwrap()];
         tokio::spawn(Engine::new(store.clone(), &clock, controllers, stop.clone()).run());
         let tape = Arc::new(Mutex::new(Vec::new()));
         record(&clock, &store, began, tape.clone());
@@ -143,6 +153,13 @@ impl World {
         self.tape(pod).into_iter().map(|s| s.what).collect()
     }
 
+    /// Every status that a pod has had.
+    pub(super) fn statuses(&self, pod: &str) -> Vec<Value> {
+        let events = self.api.store().events_since(self.revision).unwrap();
+        let mine = events.iter().filter(|e| &*e.resource == "pods" && e.key == key(pod));
+        mine.map(|e| e.object.value()["status"].clone()).collect()
+    }
+
     /// The waiting messages that a pod's status has shown, each once.
     pub(super) fn messages(&self, pod: &str) -> Vec<String> {
         let mut seen: Vec<String> = Vec::new();
@@ -170,6 +187,11 @@ impl World {
     pub(super) fn began(&self) -> Timestamp {
         self.began
     }
+}
+
+/// A clock that is stepped.
+pub(super) fn held() -> Clock {
+    Clock::held_at(Timestamp::from_second(1_800_000_000).unwrap())
 }
 
 pub(super) fn key(name: &str) -> Key {

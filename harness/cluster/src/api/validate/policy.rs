@@ -1,0 +1,253 @@
+//! The most usual mistakes in objects that limit, protect, route or store: budgets, limits, priorities, autoscalers,
+//! ingresses, storage. The words are those of Kubernetes' validation packages.
+
+use serde_json::Value;
+
+use super::super::{
+    invalid::Errors,
+    json::{items, text},
+    quantity::{Quantity, amounts},
+};
+
+/// The largest priority that a class of a user's can have.
+const HIGHEST: i64 = 1_000_000_000;
+const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
+
+/// Complaints about an object of a resource.
+pub(super) fn content(resource: &str, object: &Value, errors: &mut Errors) {
+    match resource {
+        "poddisruptionbudgets.policy" => budget(&object["spec"], errors),
+        "priorityclasses.scheduling.k8s.io" => priority_class(object, errors),
+        "horizontalpodautoscalers.autoscaling" => autoscaler(&object["spec"], errors),
+        "ingresses.networking.k8s.io" => ingress(&object["spec"], errors),
+        "persistentvolumeclaims" => claim(&object["spec"], errors),
+        "storageclasses.storage.k8s.io" if text(&object["provisioner"]).is_empty() => {
+            errors.required("provisioner", "");
+        }
+        "resourcequotas" => {
+            for (name, amount) in amounts(&object["spec"]["hard"]) {
+                not_negative(&format!("spec.hard[{name}]"), amount, errors);
+            }
+        }
+        "limitranges" => {
+            for (index, limit) in items(&object["spec"]["limits"]).iter().enumerate() {
+                limits(&format!("spec.limits[{index}]"), limit, errors);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Complaints about a change of such an object.
+pub(super) fn change(resource: &str, old: &Value, new: &Value, errors: &mut Errors) {
+    if resource == "priorityclasses.scheduling.k8s.io" && old["value"] != new["value"] {
+        errors.forbidden("value", "may not be changed in an update.");
+    }
+    if resource == "storageclasses.storage.k8s.io" {
+        for field in ["parameters", "provisioner", "reclaimPolicy"] {
+            if old[field] != new[field] {
+                errors.forbidden(field, &format!("updates to {field} are forbidden."));
+            }
+        }
+    }
+}
+
+fn not_negative(field: &str, amount: Quantity, errors: &mut Errors) {
+    if amount < Quantity::default() {
+        errors.invalid(field, &amount.to_string().into(), NOT_NEGATIVE);
+    }
+}
+
+fn budget(spec: &Value, errors: &mut Errors) {
+    if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
+        errors.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set");
+    }
+    for field in ["minAvailable", "maxUnavailable"] {
+        let (path, value) = (format!("spec.{field}"), &spec[field]);
+        if value.as_i64().is_some_and(|n| n < 0) {
+            errors.invalid(path, value, NOT_NEGATIVE);
+        } else if let Some(percent) = value.as_str() {
+            match percent.strip_suffix('%').map(str::parse::<u32>) {
+                Some(Ok(0..=100)) => {}
+                Some(Ok(_)) => errors.invalid(path, value, "must not be greater than 100%"),
+                _ => errors.invalid(path, value, super::workload::PERCENT),
+            }
+        }
+    }
+}
+
+fn priority_class(object: &Value, errors: &mut Errors) {
+    let name = &object["metadata"]["name"];
+    if matches!(text(name), "system-node-critical" | "system-cluster-critical") {
+        return;
+    }
+    if text(name).starts_with("system-") {
+        let why = "priority class names with 'system-' prefix are reserved for system use only";
+        errors.forbidden("metadata.name", why);
+    }
+    if object["value"].as_i64().is_some_and(|value| value > HIGHEST) {
+        let why = format!("maximum allowed value of a user defined priority is {HIGHEST}");
+        errors.forbidden("value", &why);
+    }
+}
+
+fn autoscaler(spec: &Value, errors: &mut Errors) {
+    let (least, most) = (spec["minReplicas"].as_i64(), spec["maxReplicas"].as_i64().unwrap_or(0));
+    if least.is_some_and(|least| least < 1) {
+        errors.invalid("spec.minReplicas", &spec["minReplicas"], "must be greater than or equal to 1");
+    }
+    if most < 1 {
+        errors.invalid("spec.maxReplicas", &most.into(), "must be greater than 0");
+    }
+    if least.is_some_and(|least| most < least) {
+        errors.invalid("spec.maxReplicas", &most.into(), "must be greater than or equal to `minReplicas`");
+    }
+    for field in ["kind", "name"] {
+        if text(&spec["scaleTargetRef"][field]).is_empty() {
+            errors.required(format!("spec.scaleTargetRef.{field}"), "");
+        }
+    }
+}
+
+fn ingress(spec: &Value, errors: &mut Errors) {
+    let types = ["Exact", "ImplementationSpecific", "Prefix"];
+    if items(&spec["rules"]).is_empty() && spec["defaultBackend"].is_null() && spec["backend"].is_null() {
+        errors.invalid("spec", spec, "either `defaultBackend` or `rules` must be specified");
+    }
+    for (r, rule) in items(&spec["rules"]).iter().enumerate() {
+        for (p, path) in items(&rule["http"]["paths"]).iter().enumerate() {
+            let field = format!("spec.rules[{r}].http.paths[{p}]");
+            match path["pathType"].as_str() {
+                None => errors.required(format!("{field}.pathType"), "pathType must be specified"),
+                Some(kind) if !types.contains(&kind) => {
+                    errors.unsupported(format!("{field}.pathType"), &path["pathType"], &types);
+                }
+                Some("ImplementationSpecific") => {}
+                Some(_) if !text(&path["path"]).starts_with('/') => {
+                    errors.invalid(format!("{field}.path"), &path["path"], "must be an absolute path");
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn claim(spec: &Value, errors: &mut Errors) {
+    if items(&spec["accessModes"]).is_empty() {
+        errors.required("spec.accessModes", "at least 1 access mode is required");
+    }
+    let modes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+    for mode in items(&spec["accessModes"]).iter().filter(|mode| !modes.contains(&text(mode))) {
+        errors.unsupported("spec.accessModes", mode, &modes);
+    }
+    match Quantity::read(&spec["resources"]["requests"]["storage"]) {
+        None => errors.required("spec.resources[storage]", ""),
+        Some(amount) if !amount.is_positive() => {
+            let amount = amount.to_string().into();
+            errors.invalid("spec.resources[storage]", &amount, "must be greater than zero");
+        }
+        Some(_) => {}
+    }
+}
+
+fn limits(field: &str, limit: &Value, errors: &mut Errors) {
+    let [least, most] = ["min", "max"].map(|list| amounts(&limit[list]));
+    let [usual, asked] = ["default", "defaultRequest"].map(|list| amounts(&limit[list]));
+    for (lower, low, upper, high) in [
+        ("min", &least, "max", &most),
+        ("min", &least, "defaultRequest", &asked),
+        ("min", &least, "default", &usual),
+        ("defaultRequest", &asked, "max", &most),
+        ("defaultRequest", &asked, "default", &usual),
+        ("default", &usual, "max", &most),
+    ] {
+        let words = |list: &str| match list {
+            "defaultRequest" => "default request".to_owned(),
+            other => other.to_owned(),
+        };
+        for (name, amount) in low {
+            if let Some(bound) = high.get(name).filter(|bound| amount > *bound) {
+                let why =
+                    format!("{} value {amount} is greater than {} value {bound}", words(lower), words(upper));
+                errors.invalid(format!("{field}.{lower}[{name}]"), &amount.to_string().into(), &why);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn complaints(resource: &str, object: &Value) -> Vec<String> {
+        let mut errors = Errors::default();
+        content(resource, object, &mut errors);
+        errors.into_vec().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn usual_mistakes_are_named() {
+        let cases = [
+            (
+                "poddisruptionbudgets.policy",
+                json!({"spec": {"minAvailable": "120%"}}),
+                vec!["spec.minAvailable: Invalid value: \"120%\": must not be greater than 100%"],
+            ),
+            (
+                "poddisruptionbudgets.policy",
+                json!({"spec": {"minAvailable": 1, "maxUnavailable": 1}}),
+                vec![
+                    "spec: Invalid value: {\"maxUnavailable\":1,\"minAvailable\":1}: minAvailable and maxUnavailable cannot be \
+                      both set",
+                ],
+            ),
+            (
+                "poddisruptionbudgets.policy",
+                json!({"spec": {"maxUnavailable": -1}}),
+                vec!["spec.maxUnavailable: Invalid value: -1: must be greater than or equal to 0"],
+            ),
+            (
+                "priorityclasses.scheduling.k8s.io",
+                json!({"metadata": {"name": "high"}, "value": 2_000_000_000}),
+                vec!["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"],
+            ),
+            (
+                "horizontalpodautoscalers.autoscaling",
+                json!({"spec": {"minReplicas": 3, "maxReplicas": 1, "scaleTargetRef": {"kind": "Deployment", "name": "web"}}}),
+                vec!["spec.maxReplicas: Invalid value: 1: must be greater than or equal to `minReplicas`"],
+            ),
+            (
+                "ingresses.networking.k8s.io",
+                json!({"spec": {"rules": [{"http": {"paths": [{"path": "/"}]}}]}}),
+                vec!["spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified"],
+            ),
+            (
+                "persistentvolumeclaims",
+                json!({"spec": {}}),
+                vec![
+                    "spec.accessModes: Required value: at least 1 access mode is required",
+                    "spec.resources[storage]: Required value",
+                ],
+            ),
+            ("storageclasses.storage.k8s.io", json!({}), vec!["provisioner: Required value"]),
+            (
+                "limitranges",
+                json!({"spec": {"limits": [{"type": "Container", "min": {"cpu": "2"}, "max": {"cpu": "1"}}]}}),
+                vec![
+                    "spec.limits[0].min[cpu]: Invalid value: \"2\": min value 2 is greater than max value 1",
+                ],
+            ),
+            (
+                "resourcequotas",
+                json!({"spec": {"hard": {"pods": "-1"}}}),
+                vec!["spec.hard[pods]: Invalid value: \"-1\": must be greater than or equal to 0"],
+            ),
+            ("resourcequotas", json!({"spec": {"hard": {"pods": "1"}}}), vec![]),
+        ];
+        for (resource, object, expected) in cases {
+            assert_eq!(complaints(resource, &object), expected, "{resource} {object}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Nodes that no longer show that they live: their conditions become unknown, and they are tainted.
+//!
+//! A kubelet of this cluster renews its Lease less often than a real one, as long as its machine is on; so that is
+//! asked first, and the Lease says only since when a machine that is off has not been heard of.
+
+use std::collections::HashSet;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::Alive;
+use crate::{
+    api::Status,
+    controllers::{
+        deps::Deps,
+        json::{condition, items, text, time},
+        meta::{deleting, name},
+        pods,
+        timers::Timers,
+    },
+    engine::{Context, Controller, Queue},
+    store::{Change, Event, Key},
+};
+
+const RESOURCE: &str = "nodes";
+const LEASES: &str = "leases.coordination.k8s.io";
+const NOT_READY: &str = "node.kubernetes.io/not-ready";
+const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// The conditions of which nothing is known when the kubelet is silent.
+const CONDITIONS: [&str; 4] = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"];
+/// How late a look at the nodes notices that one has been silent for too long: looks are five seconds apart.
+const LATE: SignedDuration = SignedDuration::from_secs(3);
+
+/// Watches over nodes.
+pub(crate) struct Lifecycle {
+    deps: Deps,
+    alive: Alive,
+    /// Whether it has begun: nodes that are there by then are no news.
+    begun: bool,
+    /// The nodes that it knows.
+    known: HashSet<Key>,
+    timers: Timers,
+}
+
+impl Lifecycle {
+    /// A controller that has seen nothing yet.
+    pub(crate) fn new(deps: Deps, alive: Alive) -> Self {
+        Self { deps, alive, begun: false, known: HashSet::new(), timers: Timers::default() }
+    }
+
+    fn sync(&mut self, key: &Key, context: &Context) -> Result<(), Status> {
+        let Some(stored) = self.deps.get(RESOURCE, key) else { return Ok(()) };
+        match (self.alive)(&key.name) {
+            None => return Ok(()),
+            Some(false) if ready(stored.value()) != "Unknown" => {
+                let lease = self.deps.get(LEASES, &Key::new("kube-node-lease", &key.name));
+                let sign = lease.and_then(|lease| time(&lease.value()["spec"]["renewTime"]));
+                let grace = SignedDuration::from_secs(self.deps.wording.node_grace_seconds);
+                let noticed = sign.map(|at| at + grace + LATE).filter(|at| *at > self.deps.now());
+                if let Some(at) = noticed {
+                    self.timers.at_shown(key, at, context);
+                    return Ok(());
+                }
+                self.give_up(key, stored.value())?;
+            }
+            Some(_) => {}
+        }
+        self.taint(key)
+    }
+
+    /// Tells of nodes that join and leave.
+    fn meet(&mut self, event: &Event) {
+        if &*event.resource != RESOURCE {
+            return;
+        }
+        let (node, name) = (event.object.value(), &event.key.name);
+        if event.change == Change::Deleted {
+            if self.known.remove(&event.key) {
+                let message = format!("Node {name} event: Removing Node {name} from Controller");
+                self.deps.normal(node, "RemovingNode", &message);
+            }
+        } else if self.known.insert(event.key.clone()) && self.begun {
+            let message = format!("Node {name} event: Registered Node {name} in Controller");
+            self.deps.normal(node, "RegisteredNode", &message);
+        }
+    }
+
+    /// Nothing has been heard of a node for too long.
+    fn give_up(&self, key: &Key, node: &Value) -> Result<(), Status> {
+        let now = self.deps.stamp();
+        self.deps.edit_sub(RESOURCE, key, "status", |node| {
+            for condition in node["status"]["conditions"].as_array_mut().into_iter().flatten() {
+                if CONDITIONS.contains(&text(&condition["type"])) {
+                    condition["status"] = "Unknown".into();
+                    condition["reason"] = "NodeStatusUnknown".into();
+                    condition["message"] = "Kubelet stopped posting node status.".into();
+                    condition["lastTransitionTime"] = now.as_str().into();
+                }
+            }
+        })?;
+        self.deps.normal(node, "NodeNotReady", &format!("Node {} status is now: NodeNotReady", key.name));
+        for pod in self.deps.list("pods", None) {
+            let pod = pod.value();
+            if text(&pod["spec"]["nodeName"]) == key.name && pods::ready(pod) {
+                self.deps.edit_sub("pods", &Key::of(pod), "status", |pod| {
+                    for condition in pod["status"]["conditions"].as_array_mut().into_iter().flatten() {
+                        if condition["type"] == "Ready" && condition["status"] == "True" {
+                            condition["status"] = "False".into();
+                            condition["lastTransitionTime"] = now.as_str().into();
+                        }
+                    }
+                })?;
+                self.deps.warning(pod, "NodeNotReady", "Node is not ready");
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a node the taints that its condition asks for, and takes the others away.
+    fn taint(&self, key: &Key) -> Result<(), Status> {
+        let Some(stored) = self.deps.get(RESOURCE, key) else { return Ok(()) };
+        let wanted = match ready(stored.value()) {
+            "True" => None,
+            "False" => Some(NOT_READY),
+            _ => Some(UNREACHABLE),
+        };
+        // When no node is ready the fault is elsewhere, and no pod is made to go.
+        let any_ready = self.deps.list(RESOURCE, None).iter().any(|node| ready(node.value()) == "True");
+        let now = self.deps.stamp();
+        let fits = |taint: &Value| {
+            let (key, effect) = (text(&taint["key"]), text(&taint["effect"]));
+            let ours = [NOT_READY, UNREACHABLE].contains(&key);
+            !ours || wanted == Some(key) && (effect == "NoSchedule" || any_ready)
+        };
+        let effects: &[&str] = if any_ready { &["NoSchedule", "NoExecute"] } else { &["NoSchedule"] };
+        self.deps
+            .edit(RESOURCE, key, |node| {
+                let mut taints = items(&node["spec"]["taints"]).to_vec();
+                taints.retain(fits);
+                for effect in effects {
+                    let Some(key) = wanted else { continue };
+                    if !taints.iter().any(|t| t["key"] == key && t["effect"] == *effect) {
+                        taints.push(json!({"key": key, "effect": effect, "timeAdded": now}));
+                    }
+                }
+                if taints.is_empty() {
+                    if let Some(spec) = node["spec"].as_object_mut() {
+                        spec.remove("taints");
+                    }
+                } else {
+                    node["spec"]["taints"] = taints.into();
+                }
+            })
+            .map(drop)
+    }
+}
+
+/// The status of the condition Ready.
+fn ready(node: &Value) -> &str {
+    condition(node, "Ready").map_or("Unknown", |c| text(&c["status"]))
+}
+
+impl Controller for Lifecycle {
+    fn name(&self) -> &'static str {
+        "node-controller"
+    }
+
+    fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        self.meet(event);
+        match &*event.resource {
+            RESOURCE if event.change != Change::Deleted => {
+                queue.add(event.key.clone());
+                // Whether others are ready matters for those that are not.
+                let changed =
+                    event.previous.as_ref().is_none_or(|b| ready(b.value()) != ready(event.object.value()));
+                for other in self.deps.list(RESOURCE, None).iter().filter(|_| changed) {
+                    if ready(other.value()) != "True" && !deleting(other.value()) {
+                        queue.add(Key::new("", name(other.value())));
+                    }
+                }
+            }
+            LEASES => queue.add(Key::new("", &event.key.name)),
+            _ => {}
+        }
+    }
+
+    fn reconcile(&mut self, key: &Key, context: &Context) {
+        self.begun = true;
+        let outcome = self.sync(key, context);
+        self.timers.outcome(key, &outcome, context);
+    }
+}

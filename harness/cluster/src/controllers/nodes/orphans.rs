@@ -1,0 +1,62 @@
+//! Pods of nodes that have been removed: nobody would ever end them, so they are removed as well.
+
+use std::collections::HashSet;
+
+use jiff::SignedDuration;
+
+use crate::{
+    controllers::{deps::Deps, json::text, nodes::note_disruption},
+    engine::{Context, Controller, Queue},
+    store::{Change, Event, Key},
+};
+
+/// How long a node may be gone before its pods are: forty seconds, and a look every twenty.
+const QUARANTINE: SignedDuration = SignedDuration::from_secs(50);
+
+/// Removes the pods of removed nodes.
+pub(crate) struct Orphans {
+    deps: Deps,
+    /// Nodes that have gone and have not been looked at since.
+    gone: HashSet<Key>,
+}
+
+impl Orphans {
+    /// A collector that has seen nothing yet.
+    pub(crate) fn new(deps: Deps) -> Self {
+        Self { deps, gone: HashSet::new() }
+    }
+
+    fn collect(&self, node: &Key) {
+        for pod in self.deps.list("pods", None) {
+            let pod = pod.value();
+            if text(&pod["spec"]["nodeName"]) != node.name {
+                continue;
+            }
+            note_disruption(&self.deps, pod, "DeletionByPodGC", "PodGC: node no longer exists");
+            if let Err(status) = self.deps.delete_now("pods", pod) {
+                tracing::debug!(%status, "orphaned pod not removed");
+            }
+        }
+    }
+}
+
+impl Controller for Orphans {
+    fn name(&self) -> &'static str {
+        "pod-garbage-collector"
+    }
+
+    fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        if &*event.resource == "nodes" && event.change == Change::Deleted {
+            self.gone.insert(event.key.clone());
+            queue.add(event.key.clone());
+        }
+    }
+
+    fn reconcile(&mut self, key: &Key, context: &Context) {
+        if self.gone.remove(key) {
+            context.again_at(key.clone(), context.clock.now() + QUARANTINE);
+        } else if self.deps.get("nodes", key).is_none() {
+            self.collect(key);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Containers that have ended: which of them are started again, and when.
+//!
+//! The first restart follows at once, later ones back off as pulls do; see `backoff`. What starting means is `sync`'s.
+
+use pulldrill_clock::SignedDuration;
+use serde_json::Value;
+
+use super::{
+    Kubelet,
+    backoff::Backoff,
+    container::Ended,
+    worker::{Sync, Todo, Waiting, Worker},
+};
+use crate::{dialect::Text, puller::words, recorder::Kind};
+
+/// Why a container waits that has ended too often.
+const CRASH_LOOP: &str = "CrashLoopBackOff";
+
+/// Whether an init container is to run all along beside the others (a "sidecar").
+pub(super) fn is_sidecar(container: &Value) -> bool {
+    container["restartPolicy"] == "Always"
+}
+
+/// Whether a pod with this restart policy starts a container again that has ended so.
+fn restarts(policy: &str, ended: &Ended) -> bool {
+    match policy {
+        "Never" => false,
+        "OnFailure" => ended.code != 0,
+        _ => true,
+    }
+}
+
+/// The restart policy of a pod.
+pub(super) fn policy_of(spec: &Value) -> &str {
+    spec["restartPolicy"].as_str().unwrap_or("Always")
+}
+
+impl Todo {
+    /// Whether it is started again after it has ended so.
+    pub(super) fn restarts(&self, policy: &str, ended: &Ended) -> bool {
+        match self.list {
+            "ephemeralContainers" => false,
+            "initContainers" => is_sidecar(&self.container) || ended.code != 0 && policy != "Never",
+            _ => restarts(policy, ended),
+        }
+    }
+}
+
+impl Kubelet {
+    /// Why a container that has ended is not started again yet; says so in an event.
+    pub(super) fn crash_loop(&self, worker: &mut Worker, sync: &Sync, todo: &Todo) -> Option<Waiting> {
+        let ended = worker.slot(&todo.name).ended().map(|(_, ended)| ended.at)?;
+        let now = self.clock.now();
+        // A changed container is another one, which has not failed yet.
+        let key = (todo.name.clone(), todo.image.clone());
+        let before = worker.restarts.get(&key).copied();
+        let Some(holding) = before.filter(|backoff| backoff.holds_since(ended, now)) else {
+            worker.restarts.insert(key, Backoff::restarted(before, ended, now));
+            return None;
+        };
+        let meta = &sync.pod.value()["metadata"];
+        let text = |field: &str| meta[field].as_str().unwrap_or_default();
+        let pod = format!("{}_{}({})", text("name"), text("namespace"), text("uid"));
+        let wait = words::duration(SignedDuration::from_secs(holding.wait.as_secs()));
+        let values = [("container", todo.name.as_str()), ("pod", pod.as_str()), ("wait", wait.as_str())];
+        let path = todo.field_path();
+        let message = self.dialect.text(Text::CrashBackOff, &values);
+        self.recorder.event(sync.pod.value(), Some(&path), Kind::Warning, "BackOff", &message);
+        let message = self.dialect.text(Text::CrashBackOffWaiting, &values);
+        Some(Waiting { reason: CRASH_LOOP.to_owned(), message })
+    }
+}
