@@ -20,6 +20,7 @@ use crate::{
     kubelet::{self, KubeletOptions, Logs, Pullers},
     network::Network,
     puller::{Reference, ReferenceError},
+    release::Release,
     runtime::Runtime,
     store::Store,
 };
@@ -173,7 +174,7 @@ impl Cluster {
             admission: true,
             service_accounts: chosen == Parts::All,
             seed,
-            legacy_tokens: minor < 24,
+            release: Release::of(&dialect.server),
             guarded: chosen == Parts::All,
         };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));

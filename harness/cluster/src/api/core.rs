@@ -12,6 +12,7 @@ use super::{
     access::{Issuer, Policy},
 };
 use crate::{
+    release::Release,
     resources::{Resource, Resources},
     store::{Key, Store, StoreError, Stored},
 };
@@ -38,10 +39,20 @@ pub struct ApiOptions {
     pub service_accounts: bool,
     /// Generated names come from this.
     pub seed: u64,
-    /// Service account tokens are Secrets that a controller made, as before Kubernetes 1.24.
-    pub legacy_tokens: bool,
+    /// The release that it imitates: what it serves and knows.
+    pub release: Release,
     /// Nobody but masters writes what a lab takes as evidence, whatever roles say.
     pub guarded: bool,
+}
+
+/// Before this minor version tokens of service accounts were Secrets that a controller made.
+const REQUESTED_TOKENS: u32 = 24;
+
+impl ApiOptions {
+    /// Whether service account tokens are Secrets, and much else is as it was then.
+    pub(super) fn legacy(&self) -> bool {
+        !self.release.since(REQUESTED_TOKENS)
+    }
 }
 
 /// How a write is to be done.
@@ -82,7 +93,7 @@ impl Api {
     pub fn with_options(store: Arc<Store>, clock: Clock, options: ApiOptions) -> Self {
         let names = Mutex::new(seed::rng(options.seed, "api/names"));
         let (policy, issuer) = (Policy::default(), Issuer::default());
-        Self { store, clock, resources: Resources::default(), options, names, policy, issuer }
+        Self { store, clock, resources: Resources::of(options.release), options, names, policy, issuer }
     }
 
     /// The objects below.

@@ -21,6 +21,7 @@ mod legacy;
 mod logs;
 mod managing;
 mod names;
+mod older;
 mod print;
 mod quantity;
 mod selector;
@@ -30,6 +31,7 @@ mod update;
 mod user;
 mod validate;
 mod warnings;
+mod zero_times;
 
 pub use access::{Access, Attributes};
 use access::{Bearer, Bound, Certified, ISSUER, Token};

@@ -4,6 +4,7 @@ mod ephemeral;
 mod pod;
 mod rbac;
 mod secret;
+pub(super) mod wording;
 mod workload;
 
 use serde_json::Value;

@@ -54,7 +54,7 @@ pub(super) fn open(server: &Server, asked: &Asked, pod: &Value, offer: &Offer) -
         }
         Offer::Spdy { .. } => unknown(offer, &[PLAIN]),
         Offer::WebSocket { protocols, .. } if protocols.iter().any(|p| p == TUNNEL) => {
-            if server.minor() < WEBSOCKETS_SINCE {
+            if !server.release().since(WEBSOCKETS_SINCE) {
                 return reply::text(400, "unable to upgrade: WebSocket tunnels are not known");
             }
             upgrade::accept(server, asked, offer, TUNNEL, move |io| async move {
