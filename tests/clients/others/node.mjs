@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import * as k8s from '@kubernetes/client-node';
 
 const namespace = 'node';
-const limit = AbortSignal.timeout(120_000);
+const limit = AbortSignal.timeout(90_000);
 limit.addEventListener('abort', () => { console.error('the time is up'); process.exit(1); });
 const config = new k8s.KubeConfig();
 config.loadFromDefault();
@@ -109,7 +109,8 @@ assert.deepEqual([hello.out, hello.status.status], ['hello\n', 'Success']);
 const wrong = await exec(['sh', '-c', 'echo to-err >&2; exit 3'], null);
 assert.deepEqual([wrong.err, wrong.status.details.causes[0].message], ['to-err\n', '3']);
 const stdin = new PassThrough();
-stdin.end('through\n');
+// It stays open: in the older protocols its end is the end of the connection.
+stdin.write('through\n');
 assert.equal((await exec(['head', '-n', '1'], stdin)).out, 'through\n');
 console.log('executed');
 
@@ -131,12 +132,15 @@ server.close();
 server.closeAllConnections?.();
 console.log('forwarded');
 
-const gone = until(`/apis/apps/v1/namespaces/${namespace}/deployments`, {},
+// From before: a watch that begins when it is over would see nothing.
+const { resourceVersion } = (await apps.listNamespacedDeployment({ namespace })).metadata;
+const gone = until(`/apis/apps/v1/namespaces/${namespace}/deployments`, { resourceVersion },
   (type, object) => type === 'DELETED' && object.metadata.name === 'runs');
 await apps.deleteNamespacedDeployment({ name: 'runs', namespace });
 await gone;
 await informer.stop();
-const ended = until('/api/v1/namespaces', { fieldSelector: `metadata.name=${namespace}` }, (type) => type === 'DELETED');
+const ended = until('/api/v1/namespaces', { resourceVersion, fieldSelector: `metadata.name=${namespace}` },
+  (type) => type === 'DELETED');
 await core.deleteNamespace({ name: namespace });
 await ended;
 await refused(404, core.readNamespace({ name: namespace }));
