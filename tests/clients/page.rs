@@ -56,6 +56,6 @@ fn the_page_of_clients_is_that_of_the_matrix() -> Result<()> {
         std::fs::write(&path, &page)?;
     }
     let written = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    assert_eq!(written, page, "run UPDATE_DOCS=1 cargo test -p pulldrill-cli --test clients");
+    assert_eq!(written, page, "run UPDATE_DOCS=1 cargo test --workspace --test clients");
     Ok(())
 }
