@@ -11,6 +11,9 @@ use kube::{
 use pulldrill_clock::real;
 use serde_json::{Value, json};
 
+/// The program that was the kubelet of the recorded servers, as the managers of fields have it.
+const MANAGER: &str = "Python-urllib";
+
 /// The address of every pod.
 const ADDRESS: &str = "10.1.0.5";
 
@@ -28,7 +31,14 @@ pub(crate) async fn run(client: Client) {
             drop(pods.delete(&name, &DeleteParams::default().grace_period(0)).await);
         } else if has_node(&pod) && !is_handled(&pod) {
             let patch = Patch::Strategic(status(&pod));
-            drop(pods.patch_status(&name, &PatchParams::default(), &patch).await);
+            drop(
+                pods.patch_status(
+                    &name,
+                    &PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() },
+                    &patch,
+                )
+                .await,
+            );
         }
     }
 }

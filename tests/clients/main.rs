@@ -8,6 +8,7 @@
 #[path = "../support/command.rs"]
 mod command;
 mod kubelet;
+mod others;
 mod page;
 mod plan;
 #[path = "../support/programs.rs"]
@@ -16,27 +17,24 @@ mod recording;
 mod world;
 
 use anyhow::{Context, Result};
-use plan::{Deviations, Normaliser};
+use plan::{Deviations, KUBECTLS, Kubectl, Normaliser, SERVERS, Server};
 use similar::TextDiff;
 use world::World;
 
-/// The recorded server, and the dialect that is to be like it.
-const SERVER: (&str, &str) = ("k8s-1.36", "k8s-1.36-containerd-2.1");
-
-/// Runs all commands with one kubectl and says what is not as the list has it.
-async fn hold_against_recordings(version: &str) -> Result<()> {
-    let Some(kubectl) = programs::kubectl(&version.replace('.', "_")) else { return Ok(()) };
-    let (server, dialect) = SERVER;
+/// Runs all commands with one kubectl on the embedded likeness of a server, and says what is not as the list has it.
+async fn hold_against_recordings(server: &'static Server, kubectl: &Kubectl) -> Result<()> {
+    let version = kubectl.version;
+    let Some(program) = programs::kubectl(&version.replace('.', "_")) else { return Ok(()) };
     let (rules, deviations) = (Normaliser::new()?, Deviations::load()?);
-    let recorded = recording::load(server, version)?;
-    let world = World::start(&kubectl, version, dialect).await?;
+    let recorded = recording::load(server.recordings, kubectl.recorded)?;
+    let world = World::start(&program, kubectl, server).await?;
     let mut report = Vec::new();
     for command in plan::commands()? {
         let real =
             recorded.get(&command.label).with_context(|| format!("no recording of {}", command.label))?;
         let ours = world.run(&command).await?;
         let (real, ours) = (rules.apply(&command, real)?, rules.apply(&command, &ours)?);
-        let listed = deviations.about(&command.label, version);
+        let listed = deviations.about(server, kubectl, &command.label);
         match (real == ours, listed) {
             (true, Some(index)) if !deviations.entries[index].sometimes => {
                 let why = &deviations.entries[index].why;
@@ -50,21 +48,32 @@ async fn hold_against_recordings(version: &str) -> Result<()> {
             _ => {}
         }
     }
-    assert!(report.is_empty(), "kubectl {version}: {} findings\n{}", report.len(), report.join("\n"));
+    let (count, findings) = (report.len(), report.join("\n"));
+    assert!(report.is_empty(), "kubectl {version} on {}: {count} findings\n{findings}", server.version);
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn kubectl_1_20_prints_what_it_printed_on_a_real_server() -> Result<()> {
-    hold_against_recordings("1.20").await
+/// One test for each server and kubectl.
+macro_rules! matrix {
+    ($($test:ident: kubectl $kubectl:literal on $server:literal;)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $test() -> Result<()> {
+            let server = SERVERS.iter().find(|server| server.version == $server).context($server)?;
+            let kubectl = KUBECTLS.iter().find(|kubectl| kubectl.version == $kubectl).context($kubectl)?;
+            hold_against_recordings(server, kubectl).await
+        }
+    )*};
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn kubectl_1_32_prints_what_it_printed_on_a_real_server() -> Result<()> {
-    hold_against_recordings("1.32").await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn kubectl_1_36_prints_what_it_printed_on_a_real_server() -> Result<()> {
-    hold_against_recordings("1.36").await
+matrix! {
+    kubectl_1_20_prints_what_it_printed_on_a_real_1_20: kubectl "1.20" on "1.20";
+    kubectl_1_32_prints_what_it_printed_on_a_real_1_20: kubectl "1.32" on "1.20";
+    kubectl_1_36_prints_what_it_printed_on_a_real_1_20: kubectl "1.36" on "1.20";
+    kubectl_1_30_prints_on_1_20_what_1_32_printed_on_a_real_one: kubectl "1.30" on "1.20";
+    kubectl_1_37_prints_on_1_20_what_1_36_printed_on_a_real_one: kubectl "1.37" on "1.20";
+    kubectl_1_30_prints_on_1_36_what_1_32_printed_on_a_real_one: kubectl "1.30" on "1.36";
+    kubectl_1_37_prints_on_1_36_what_1_36_printed_on_a_real_one: kubectl "1.37" on "1.36";
+    kubectl_1_20_prints_what_it_printed_on_a_real_1_36: kubectl "1.20" on "1.36";
+    kubectl_1_32_prints_what_it_printed_on_a_real_1_36: kubectl "1.32" on "1.36";
+    kubectl_1_36_prints_what_it_printed_on_a_real_1_36: kubectl "1.36" on "1.36";
 }

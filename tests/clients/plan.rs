@@ -8,8 +8,74 @@ use serde::Deserialize;
 
 use crate::recording::Said;
 
-/// The kubectls of the matrix, in the order in which they took turns on the recorded servers.
-pub(crate) const KUBECTLS: [&str; 3] = ["1.20", "1.32", "1.36"];
+/// A kubectl of the matrix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kubectl {
+    pub(crate) version: &'static str,
+    /// The kubectl whose recordings it is held against: itself, or its nearest neighbour.
+    pub(crate) recorded: &'static str,
+}
+
+impl Kubectl {
+    const fn recorded(version: &'static str) -> Self {
+        Self { version, recorded: version }
+    }
+
+    /// Whether its own outputs were recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.version == self.recorded
+    }
+}
+
+/// The kubectls of the matrix; those that were recorded took turns on the servers in this order.
+pub(crate) const KUBECTLS: [Kubectl; 5] = [
+    Kubectl::recorded("1.20"),
+    Kubectl { version: "1.30", recorded: "1.32" },
+    Kubectl::recorded("1.32"),
+    Kubectl::recorded("1.36"),
+    Kubectl { version: "1.37", recorded: "1.36" },
+];
+
+/// A recorded server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Server {
+    /// Its version, as people and the list of deviations have it.
+    pub(crate) version: &'static str,
+    /// The folder of its recordings.
+    pub(crate) recordings: &'static str,
+    /// The dialect that is to be like it.
+    pub(crate) dialect: &'static str,
+    /// What was written differently for it, by the words that stand for it in commands and files.
+    words: [(&'static str, &'static str); 2],
+}
+
+impl Server {
+    /// A command or a file as it was written for this server.
+    pub(crate) fn words(&self, text: &str) -> String {
+        self.words.iter().fold(text.to_owned(), |text, (word, meant)| text.replace(word, meant))
+    }
+
+    /// The file with what it had before the first command.
+    pub(crate) fn before(&self) -> String {
+        format!("before-{}.yaml", self.version)
+    }
+}
+
+/// The recorded servers, the younger first.
+pub(crate) const SERVERS: [Server; 2] = [
+    Server {
+        version: "1.36",
+        recordings: "k8s-1.36",
+        dialect: "k8s-1.36-containerd-2.1",
+        words: [("CRONJOBS", "v1"), ("FORWARDED", "18081")],
+    },
+    Server {
+        version: "1.20",
+        recordings: "k8s-1.20",
+        dialect: "k8s-1.20-containerd-1.7",
+        words: [("CRONJOBS", "v1beta1"), ("FORWARDED", "18080")],
+    },
+];
 
 /// One command.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +112,9 @@ pub(crate) fn commands() -> Result<Vec<Command>> {
 pub(crate) struct Deviation {
     pub(crate) why: String,
     commands: Vec<String>,
+    /// On which servers; all when none is named.
+    #[serde(default)]
+    servers: Vec<String>,
     /// With which kubectls; all when none is named.
     #[serde(default)]
     kubectls: Vec<String>,
@@ -54,11 +123,14 @@ pub(crate) struct Deviation {
     pub(crate) sometimes: bool,
 }
 
-/// The known deviations of a server: what stands for each command and kubectl, by the index of its entry.
+/// One cell of the matrix: the server's version, the kubectl's, the command's label.
+type Cell = (String, String, String);
+
+/// The known deviations: what stands for each cell of the matrix, by the index of its entry.
 #[derive(Debug)]
 pub(crate) struct Deviations {
     pub(crate) entries: Vec<Deviation>,
-    known: BTreeMap<(String, String), usize>,
+    known: BTreeMap<Cell, usize>,
 }
 
 impl Deviations {
@@ -68,24 +140,35 @@ impl Deviations {
         let labels: BTreeSet<String> = commands()?.into_iter().map(|command| command.label).collect();
         let mut known = BTreeMap::new();
         for (index, entry) in entries.iter().enumerate() {
-            let named: Vec<&str> = entry.kubectls.iter().map(String::as_str).collect();
-            let kubectls = if named.is_empty() { KUBECTLS.to_vec() } else { named };
-            for (label, kubectl) in entry.commands.iter().flat_map(|l| kubectls.iter().map(move |k| (l, k))) {
-                ensure!(
-                    labels.contains(label) && KUBECTLS.contains(kubectl),
-                    "nobody runs {label} {kubectl}"
-                );
-                let twice = known.insert((label.clone(), (*kubectl).to_owned()), index).is_some();
-                ensure!(!twice, "{label} with kubectl {kubectl} is listed twice");
+            let servers = named(&entry.servers, SERVERS.map(|server| server.version))?;
+            for (server, kubectl) in named(&entry.kubectls, KUBECTLS.map(|kubectl| kubectl.version))?
+                .into_iter()
+                .flat_map(|kubectl| servers.iter().map(move |server| (*server, kubectl)))
+            {
+                for label in &entry.commands {
+                    ensure!(labels.contains(label), "nobody runs {label}");
+                    let cell = (server.to_owned(), kubectl.to_owned(), label.clone());
+                    let twice = known.insert(cell, index).is_some();
+                    ensure!(!twice, "{label} with kubectl {kubectl} on {server} is listed twice");
+                }
             }
         }
         Ok(Self { entries, known })
     }
 
-    /// The entry about a command and a kubectl.
-    pub(crate) fn about(&self, label: &str, kubectl: &str) -> Option<usize> {
-        self.known.get(&(label.to_owned(), kubectl.to_owned())).copied()
+    /// The entry about a command, a kubectl and a server.
+    pub(crate) fn about(&self, server: &Server, kubectl: &Kubectl, label: &str) -> Option<usize> {
+        self.known.get(&(server.version.to_owned(), kubectl.version.to_owned(), label.to_owned())).copied()
     }
+}
+
+/// Those of all that are named, or all when none is; one that there is not is an error.
+fn named<const N: usize>(names: &[String], all: [&'static str; N]) -> Result<Vec<&'static str>> {
+    if names.is_empty() {
+        return Ok(all.to_vec());
+    }
+    let find = |name: &String| all.into_iter().find(|one| one == name).with_context(|| format!("no {name}"));
+    names.iter().map(find).collect()
 }
 
 #[derive(Deserialize)]

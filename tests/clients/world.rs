@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use crate::{
     command::{clean, pulldrill, until},
     kubelet,
-    plan::{self, KUBECTLS},
+    plan::{self, KUBECTLS, Kubectl},
     recording::Said,
 };
 
@@ -42,26 +42,33 @@ pub(crate) struct World {
     client: Option<Client>,
     /// The namespace of the run.
     namespace: String,
+    /// The server that it is to be like.
+    like: &'static plan::Server,
 }
 
 impl World {
     /// Starts a server and brings it into the state that the recorded one was in.
-    pub(crate) async fn start(kubectl: &Path, version: &str, dialect: &str) -> Result<Self> {
+    pub(crate) async fn start(
+        program: &Path,
+        kubectl: &Kubectl,
+        like: &'static plan::Server,
+    ) -> Result<Self> {
         let dir = TempDir::new()?;
         std::fs::create_dir_all(dir.path().join("bin"))?;
-        std::os::unix::fs::symlink(kubectl, dir.path().join("bin/kubectl"))?;
+        std::os::unix::fs::symlink(program, dir.path().join("bin/kubectl"))?;
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/files");
-        copy(&files, &dir.path().join("work"))?;
-        std::fs::copy(files.join("all.yaml"), dir.path().join("work/kz/all.yaml"))?;
+        let work = dir.path().join("work");
+        copy(&files, &work, like)?;
+        std::fs::copy(work.join("all.yaml"), work.join("kz/all.yaml"))?;
         let server = pulldrill(dir.path())
-            .args(["cluster", "serve", "--nodes", "0", "--admin-token", TOKEN, "--dialect", dialect])
+            .args(["cluster", "serve", "--nodes", "0", "--admin-token", TOKEN, "--dialect", like.dialect])
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(dir.path().join("serve.log"))?)
             .spawn()?;
-        let namespace = format!("v{}", version.replace('.', ""));
-        let mut world = Self { server, dir, kubelet: None, client: None, namespace };
+        let namespace = format!("v{}", kubectl.recorded.replace('.', ""));
+        let mut world = Self { server, dir, kubelet: None, client: None, namespace, like };
         world.ready().await?;
-        world.before(version).await?;
+        world.before(kubectl).await?;
         Ok(world)
     }
 
@@ -93,12 +100,12 @@ impl World {
     }
 
     /// What had happened before the first command.
-    async fn before(&self, version: &str) -> Result<()> {
+    async fn before(&self, kubectl: &Kubectl) -> Result<()> {
         self.must("kubectl create namespace probe")?;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client()?, "probe");
         until(LIMIT, "the first account", async || Ok(accounts.get_opt("default").await?)).await?;
-        self.must("kubectl create -f before.yaml")?;
-        if version != KUBECTLS[0] {
+        self.must(&format!("kubectl create -f {}", self.like.before()))?;
+        if kubectl.version != KUBECTLS[0].version {
             // Left by the kubectl that had its turn first.
             self.must("kubectl taint node node1 a=b:PreferNoSchedule")?;
         }
@@ -117,7 +124,7 @@ impl World {
 
     /// Runs one command of the plan.
     pub(crate) async fn run(&self, command: &plan::Command) -> Result<Said> {
-        let mut line = command.run.replace("NAMESPACE", &self.namespace);
+        let mut line = self.like.words(&command.run).replace("NAMESPACE", &self.namespace);
         for (word, app) in [("BAD", "badd"), ("OK", "ok")] {
             if line.contains(word) {
                 line = line.replace(word, &self.first_pod(app).await?);
@@ -203,15 +210,16 @@ impl Drop for World {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder of text files, each as it was written for the server.
+fn copy(from: &Path, to: &Path, server: &plan::Server) -> Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let (entry, target) = (entry?, to);
         let target = target.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
+            copy(&entry.path(), &target, server)?;
         } else {
-            std::fs::copy(entry.path(), target)?;
+            std::fs::write(target, server.words(&std::fs::read_to_string(entry.path())?))?;
         }
     }
     Ok(())

@@ -60,12 +60,22 @@ pub(crate) fn turn() -> std::io::Result<std::fs::File> {
     Ok(file)
 }
 
-/// The kubectl of a version (`1_20`, `1_32`, `1_36`) that the gate has installed.
+/// The kubectl of a version (`1_20`, `1_36`) that the gate has installed.
 #[allow(dead_code, reason = "not every test program needs it")]
 pub(crate) fn kubectl(version: &str) -> Option<PathBuf> {
     let path = named(version);
     if path.is_none() {
         skip(&format!("no kubectl {version}: set PULLDRILL_TEST_KUBECTL_{version}"));
+    }
+    path
+}
+
+/// A client that the gate has installed, by the variable that says where.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn client(variable: &str, what: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    if path.is_none() {
+        skip(&format!("no {what}: set {variable}"));
     }
     path
 }

@@ -30,6 +30,7 @@ pub mod network;
 pub mod patch;
 pub mod puller;
 pub mod recorder;
+mod release;
 pub mod resources;
 pub mod runtime;
 mod scheduler;
@@ -40,3 +41,4 @@ pub mod streams;
 pub use kubelet::{NodeError, NodeOptions};
 
 pub use cluster::{Cluster, ClusterError, ClusterOptions, Parts, Principal};
+pub use release::Release;

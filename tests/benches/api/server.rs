@@ -100,7 +100,7 @@ impl Server {
                 .args([
                     option("tls-cert-file", "server.crt"),
                     option("tls-private-key-file", "server.key"),
-                    option("service-account-key-file", "server.key"),
+                    option("service-account-key-file", "server.crt"),
                     option("service-account-signing-key-file", "server.key"),
                     option("token-auth-file", "tokens.csv"),
                     option("cert-dir", "certificates"),

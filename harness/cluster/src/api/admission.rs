@@ -167,7 +167,7 @@ fn service_account(api: &Api, resource: &Resource, pod: &mut Value) -> Result<()
 
 /// The volume with the account's credentials; none while they have not been made.
 fn token_volume(api: &Api, account: &Value) -> Option<Value> {
-    if api.options().legacy_tokens {
+    if api.options().legacy() {
         let name = text(&items(&account["secrets"]).first()?["name"]);
         return Some(json!({"name": name, "secret": {"secretName": name, "defaultMode": 420}}));
     }

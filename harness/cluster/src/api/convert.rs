@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::json::{items, text};
+use super::{
+    json::{items, text},
+    older,
+};
 use crate::{resources::Resource, store::Stored};
 
 /// Fields of events in the stored form and in the form of `events.k8s.io`.
@@ -19,7 +22,7 @@ const EVENT_FIELDS: [(&str, &str); 6] = [
 
 /// Whether objects look the same at a version as they are stored.
 pub(super) fn is_stored_form(resource: &Resource, version: &str) -> bool {
-    resource.store == resource.qualified() && resource.versions.first().is_some_and(|v| v == version)
+    resource.stored_in == resource.api_version(version)
 }
 
 /// A stored object at a version.
@@ -30,7 +33,9 @@ pub(super) fn outgoing<'a>(resource: &Resource, version: &str, object: &'a Value
     let mut object = object.clone();
     match resource.kind.as_str() {
         "Event" => event_out(&mut object),
-        "HorizontalPodAutoscaler" => autoscaler_out(&mut object),
+        "HorizontalPodAutoscaler" if version == "v1" => autoscaler_out(&mut object),
+        "HorizontalPodAutoscaler" if version == "v2beta1" => older::metrics_out(&mut object),
+        "Ingress" => older::ingress_out(&mut object),
         _ => {}
     }
     object["apiVersion"] = resource.api_version(version).into();
@@ -57,18 +62,18 @@ pub(super) fn incoming(resource: &Resource, version: &str, mut object: Value) ->
         "Event" => {
             rename(&mut object, |(stored, spoken)| (spoken, stored));
             rename_one(&mut object, "deprecatedCount", "count");
-            object["apiVersion"] = "v1".into();
         }
-        "HorizontalPodAutoscaler" => {
-            autoscaler_in(&mut object);
-            object["apiVersion"] = resource.stored_api_version().into();
-        }
-        _ => object["apiVersion"] = resource.stored_api_version().into(),
+        "HorizontalPodAutoscaler" if version == "v1" => autoscaler_in(&mut object),
+        "HorizontalPodAutoscaler" if version == "v2beta1" => older::metrics_in(&mut object),
+        "Ingress" => older::ingress_in(&mut object),
+        _ => {}
     }
+    object["apiVersion"] = resource.stored_in.clone().into();
     object
 }
 
-fn rename_one(object: &mut Value, from: &str, to: &str) {
+/// Gives a field of an object another name.
+pub(super) fn rename_one(object: &mut Value, from: &str, to: &str) {
     if let Some(fields) = object.as_object_mut()
         && let Some(value) = fields.remove(from)
     {

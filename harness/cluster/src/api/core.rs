@@ -12,6 +12,7 @@ use super::{
     access::{Issuer, Policy},
 };
 use crate::{
+    release::Release,
     resources::{Resource, Resources},
     store::{Key, Store, StoreError, Stored},
 };
@@ -40,12 +41,22 @@ pub struct ApiOptions {
     pub service_accounts: bool,
     /// Generated names come from this.
     pub seed: u64,
-    /// Service account tokens are Secrets that a controller made, as before Kubernetes 1.24.
-    pub legacy_tokens: bool,
+    /// The release that it imitates: what it serves and knows.
+    pub release: Release,
     /// Nobody but masters writes what a lab takes as evidence, whatever roles say.
     pub guarded: bool,
     /// A quota that wants more said of resources names the containers that are silent, as since Kubernetes 1.24.
     pub quota_names_containers: bool,
+}
+
+/// Before this minor version tokens of service accounts were Secrets that a controller made.
+const REQUESTED_TOKENS: u32 = 24;
+
+impl ApiOptions {
+    /// Whether service account tokens are Secrets, and much else is as it was then.
+    pub(super) fn legacy(&self) -> bool {
+        !self.release.since(REQUESTED_TOKENS)
+    }
 }
 
 /// How a write is to be done.
@@ -89,7 +100,7 @@ impl Api {
         Self {
             store,
             clock,
-            resources: Resources::default(),
+            resources: Resources::of(options.release),
             options,
             names,
             policy,

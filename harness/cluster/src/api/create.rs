@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, admission, core::refused, defaults, invalid::Errors,
-    json::is_nothing, kinds, legacy, managing, names, template_generation, validate,
+    json::is_nothing, kinds, legacy, managing, names, template_generation, validate, zero_times,
 };
 use crate::{
     managed::ManagedFields,
@@ -57,8 +57,11 @@ impl Api {
         defaults::generate(resource, &mut object);
         admission::admit(self, who, resource, &mut object)?;
         access::check_escalation(self, who, resource, None, &object)?;
-        if self.options().legacy_tokens {
+        if self.options().legacy() {
             legacy::strip(resource, &mut object);
+        }
+        if zero_times::WRITTEN.has(self.options().release) {
+            zero_times::write(resource, &mut object);
         }
         let mut errors = Errors::default();
         validate::new_object(resource, &object, &mut errors);
@@ -87,7 +90,7 @@ impl Api {
         if !object.is_object() {
             return Err(Status::bad_request(format!("{} must be an object", resource.kind)));
         }
-        object["apiVersion"] = resource.stored_api_version().into();
+        object["apiVersion"] = resource.stored_in.clone().into();
         object["kind"] = resource.kind.clone().into();
         if !object["metadata"].is_object() {
             object["metadata"] = json!({});
@@ -151,10 +154,11 @@ impl Api {
         object: &Value,
         errors: Errors,
     ) -> Result<(), Status> {
-        let errors = errors.into_vec();
+        let mut errors = errors.into_vec();
         if errors.is_empty() {
             return Ok(());
         }
+        validate::wording::put(&mut errors, self.options().release);
         Err(Status::invalid(resource, object["metadata"]["name"].as_str().unwrap_or_default(), &errors))
     }
 }

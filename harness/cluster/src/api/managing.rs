@@ -17,6 +17,9 @@ use crate::{
     store::Stored,
 };
 
+/// Since this minor version entries say through which subresource their manager wrote.
+const SUBRESOURCES: u32 = 22;
+
 /// Writes that nobody's fields come from: the API does them itself.
 const UNRECORDED: [&str; 1] = ["binding"];
 
@@ -40,7 +43,8 @@ pub(super) struct Views<'a> {
 impl Views<'_> {
     fn find(&self, api_version: &str) -> Option<(Cow<'_, Resource>, String)> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        if group == self.resource.group && self.resource.versions.iter().any(|v| v == version) {
+        let stored = self.resource.stored_in == api_version;
+        if stored || group == self.resource.group && self.resource.versions.iter().any(|v| v == version) {
             return Some((Cow::Borrowed(self.resource), version.to_owned()));
         }
         let other = self.resources.at(group, version, &self.resource.plural)?;
@@ -103,8 +107,12 @@ impl Api {
             owner: Owner {
                 manager: if manager.is_empty() { "unknown".into() } else { manager },
                 operation: Operation::Update,
-                api_version: options.api_version.clone().unwrap_or_else(|| resource.stored_api_version()),
-                subresource: subresource.to_owned(),
+                api_version: options.api_version.clone().unwrap_or_else(|| resource.stored_in.clone()),
+                subresource: if self.options().release.since(SUBRESOURCES) {
+                    subresource.to_owned()
+                } else {
+                    String::new()
+                },
             },
             now: self.clock().shown_now(),
             ignored: ignored.map(|(_, fields)| fields.clone()).unwrap_or_default(),

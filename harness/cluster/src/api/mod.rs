@@ -22,6 +22,7 @@ mod legacy;
 mod logs;
 mod managing;
 mod names;
+mod older;
 mod print;
 pub(crate) mod quantity;
 pub(crate) mod quota;
@@ -32,6 +33,7 @@ mod update;
 mod user;
 mod validate;
 mod warnings;
+mod zero_times;
 
 pub use access::{Access, Attributes};
 use access::{Bearer, Bound, Certified, ISSUER, MASTERS, Token};

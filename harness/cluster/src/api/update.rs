@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, core::refused, defaults, invalid::Errors, json::is_nothing,
-    kinds, legacy, managing, template_generation, validate,
+    kinds, legacy, managing, template_generation, validate, zero_times,
 };
 use crate::{
     resources::Resource,
@@ -148,8 +148,11 @@ impl Api {
         if matches!(subresource, None | Some("ephemeralcontainers")) {
             defaults::apply(resource, &mut object);
             defaults::generate(resource, &mut object);
-            if self.options().legacy_tokens {
+            if self.options().legacy() {
                 legacy::strip(resource, &mut object);
+            }
+            if zero_times::WRITTEN.has(self.options().release) {
+                zero_times::write(resource, &mut object);
             }
         }
         if !matches!(subresource, Some("status" | "binding" | "finalize" | "ephemeralcontainers")) {

@@ -16,6 +16,7 @@ use crate::{
     engine::{Door, Engine},
     kubelet::{Fleet, KubeletOptions, Logs, NodeOptions, Pullers},
     network::Network,
+    release::Release,
     runtime::Runtime,
     store::{Disk, Store},
 };
@@ -107,7 +108,7 @@ impl ControlPlane {
             most_pods: site.most_pods,
             service_accounts: *chosen == Parts::All,
             seed,
-            legacy_tokens: minor < 24,
+            release: Release::of(&dialect.server),
             guarded: *chosen == Parts::All,
             quota_names_containers: minor >= 24,
         };

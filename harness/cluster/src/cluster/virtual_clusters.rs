@@ -19,6 +19,7 @@ use super::{
 use crate::{
     api::{Api, ApiOptions, Status, User, http},
     network::Network,
+    release::Release,
     store::{Seed, Store},
 };
 
@@ -94,7 +95,8 @@ impl VirtualClusters {
     /// What a cluster has before anybody comes, made in a store that nobody sees.
     fn first_state(&self) -> Result<Seed, ClusterError> {
         let store = Arc::new(Store::new(1));
-        let options = ApiOptions { admission: true, seed: self.site.seed, ..ApiOptions::default() };
+        let release = Release::of(&self.site.dialect.server);
+        let options = ApiOptions { admission: true, seed: self.site.seed, release, ..ApiOptions::default() };
         let api = Api::with_options(store.clone(), self.site.clock.clone(), options);
         first_objects(&api, self.site.authority.pem(), self.site.minor())?;
         Ok(Seed::of(&store))

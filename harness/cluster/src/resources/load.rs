@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{NameRule, Resource, Subresource};
+use crate::release::{Release, Span, Spanned, at};
 
 const FILE: &str = include_str!("resources.yaml");
 
@@ -26,7 +27,7 @@ struct SubresourceRow {
     #[serde(default)]
     group: String,
     #[serde(default)]
-    version: String,
+    version: Vec<Spanned<String>>,
     verbs: Vec<String>,
 }
 
@@ -34,7 +35,7 @@ struct SubresourceRow {
 #[serde(deny_unknown_fields)]
 struct GroupRow {
     group: String,
-    versions: Vec<String>,
+    versions: Vec<Spanned<String>>,
     resources: Vec<Row>,
 }
 
@@ -50,20 +51,23 @@ struct Row {
     categories: Vec<String>,
     #[serde(default)]
     cluster: bool,
-    versions: Option<Vec<String>>,
-    verbs: Option<Vec<String>>,
+    versions: Option<Vec<Spanned<String>>>,
+    verbs: Option<Vec<Spanned<String>>>,
     #[serde(default)]
-    subresources: Vec<String>,
+    subresources: Vec<Spanned<String>>,
     #[serde(default)]
     fields: Vec<String>,
     #[serde(default)]
     names: NameRule,
     stored_as: Option<String>,
+    stored_in: Option<String>,
+    since: Option<u32>,
+    until: Option<u32>,
 }
 
-/// The rows of the embedded file.
-pub(super) fn embedded() -> Vec<Resource> {
-    match parse(FILE) {
+/// The rows of the embedded file that a release has.
+pub(super) fn embedded(release: Release) -> Vec<Resource> {
+    match parse(FILE, release) {
         Ok(rows) => rows,
         Err(error) => {
             tracing::error!(%error, "the embedded table of resources cannot be read");
@@ -72,51 +76,62 @@ pub(super) fn embedded() -> Vec<Resource> {
     }
 }
 
-fn parse(text: &str) -> Result<Vec<Resource>, serde_saphyr::Error> {
+fn parse(text: &str, release: Release) -> Result<Vec<Resource>, serde_saphyr::Error> {
     let file: File = serde_saphyr::from_str(text)?;
-    let File { subresources, groups } = file;
-    let rows = groups.into_iter().flat_map(|group| {
-        let (name, versions) = (group.group, group.versions);
-        let subresources = &subresources;
-        group
-            .resources
-            .into_iter()
-            .map(move |row| resource(&name, &versions, row, subresources))
-            .collect::<Vec<_>>()
-    });
-    Ok(rows.collect())
+    let mut rows = Vec::new();
+    for group in &file.groups {
+        let there = group.resources.iter().filter(|row| Span::new(row.since, row.until).has(release));
+        rows.extend(there.map(|row| resource(group, row, &file.subresources, release)));
+    }
+    rows.retain(|row| !row.versions.is_empty());
+    Ok(rows)
 }
 
 fn resource(
-    group: &str,
-    versions: &[String],
-    row: Row,
+    group: &GroupRow,
+    row: &Row,
     known: &BTreeMap<String, SubresourceRow>,
+    release: Release,
 ) -> Resource {
-    let subresources = row.subresources.iter().filter_map(|name| {
-        let sub = known.get(name)?;
+    let subresource = |name: String| {
+        let sub = known.get(&name)?;
         Some(Subresource {
-            name: name.clone(),
             kind: sub.kind.clone().unwrap_or_else(|| row.kind.clone()),
             group: sub.group.clone(),
-            version: sub.version.clone(),
+            version: at(&sub.version, release).into_iter().next().unwrap_or_default(),
             verbs: sub.verbs.clone(),
+            name,
         })
-    });
-    let qualified = if group.is_empty() { row.plural.clone() } else { format!("{}.{group}", row.plural) };
+    };
+    let versions = at(row.versions.as_ref().unwrap_or(&group.versions), release);
+    let verbs = row.verbs.as_ref().map(|verbs| at(verbs, release));
+    let plural = row.plural.clone();
+    let qualified = if group.group.is_empty() { plural.clone() } else { format!("{plural}.{}", group.group) };
     Resource {
-        subresources: subresources.collect(),
-        group: group.to_owned(),
-        versions: row.versions.unwrap_or_else(|| versions.to_vec()),
-        singular: row.singular.unwrap_or_else(|| row.kind.to_lowercase()),
-        kind: row.kind,
-        store: row.stored_as.unwrap_or(qualified),
-        plural: row.plural,
-        short_names: row.short,
-        categories: row.categories,
+        subresources: at(&row.subresources, release).into_iter().filter_map(subresource).collect(),
+        group: group.group.clone(),
+        stored_in: row
+            .stored_in
+            .clone()
+            .or_else(|| {
+                let version = versions.first()?;
+                Some(if group.group.is_empty() {
+                    version.clone()
+                } else {
+                    format!("{}/{version}", group.group)
+                })
+            })
+            .unwrap_or_default(),
+        versions,
+        singular: row.singular.clone().unwrap_or_else(|| row.kind.to_lowercase()),
+        kind: row.kind.clone(),
+        store: row.stored_as.clone().unwrap_or(qualified),
+        plural,
+        short_names: row.short.clone(),
+        categories: row.categories.clone(),
         namespaced: !row.cluster,
-        verbs: row.verbs.unwrap_or_else(|| STANDARD_VERBS.map(str::to_owned).to_vec()),
-        fields: row.fields,
+        verbs: verbs.unwrap_or_else(|| STANDARD_VERBS.map(str::to_owned).to_vec()),
+        fields: row.fields.clone(),
         names: row.names,
     }
 }
@@ -124,13 +139,15 @@ fn resource(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::Within;
 
     #[test]
     fn the_file_is_readable_and_every_subresource_is_explained() {
         let file: File = serde_saphyr::from_str(FILE).unwrap();
         for name in file.groups.iter().flat_map(|g| &g.resources).flat_map(|r| &r.subresources) {
+            let (Spanned::Always(name) | Spanned::Within(Within { is: name, .. })) = name;
             assert!(file.subresources.contains_key(name), "{name}");
         }
-        assert!(parse("groups: [{}]").is_err());
+        assert!(parse("groups: [{}]", Release::default()).is_err());
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use crate::release::Release;
+
 /// One served resource at one version: what OpenAPI documents are made from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ResourceInfo {
@@ -59,8 +61,10 @@ pub struct Subresource {
 pub struct Resource {
     /// The API group, empty for the core.
     pub group: String,
-    /// The versions, the preferred (and stored) one first.
+    /// The versions, the preferred one first.
     pub versions: Vec<String>,
+    /// `apiVersion` of its objects as they are stored.
+    pub stored_in: String,
     /// The kind.
     pub kind: String,
     /// The plural name.
@@ -90,12 +94,6 @@ impl Resource {
     #[must_use]
     pub fn api_version(&self, version: &str) -> String {
         if self.group.is_empty() { version.to_owned() } else { format!("{}/{version}", self.group) }
-    }
-
-    /// `apiVersion` of its objects as they are stored.
-    #[must_use]
-    pub fn stored_api_version(&self) -> String {
-        self.api_version(self.versions.first().map_or("v1", String::as_str))
     }
 
     /// The plural name with the group, as error messages say it: `deployments.apps`.
@@ -145,11 +143,17 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { rows: RwLock::new(Arc::new(load::embedded().into_iter().map(Arc::new).collect())) }
+        Self::of(Release::default())
     }
 }
 
 impl Resources {
+    /// What a release serves.
+    #[must_use]
+    pub fn of(release: Release) -> Self {
+        Self { rows: RwLock::new(Arc::new(load::embedded(release).into_iter().map(Arc::new).collect())) }
+    }
+
     /// All rows, in discovery order.
     #[must_use]
     pub fn all(&self) -> Arc<Vec<Arc<Resource>>> {

@@ -27,3 +27,36 @@ fn the_table_grows_and_shrinks() {
     table.remove("example.org", "configmaps");
     assert!(table.at("example.org", "v1", "configmaps").is_none());
 }
+
+#[test]
+fn releases_serve_what_there_was() {
+    let (old, new) = (Resources::of(Release::minor(20)), Resources::of(Release::minor(36)));
+    for (group, plural, then, now) in [
+        ("batch", "cronjobs", &["v1beta1"][..], &["v1", "v1beta1"][..]),
+        ("batch", "jobs", &["v1"], &["v1"]),
+        ("policy", "podsecuritypolicies", &["v1beta1"], &[]),
+        ("networking.k8s.io", "ingresses", &["v1", "v1beta1"], &["v1"]),
+        ("resource.k8s.io", "resourceclaims", &[], &["v1"]),
+    ] {
+        let versions = |table: &Resources| {
+            let rows = table.all();
+            let row = rows.iter().find(|row| row.group == group && row.plural == plural);
+            row.map(|row| row.versions.clone()).unwrap_or_default()
+        };
+        assert_eq!(
+            (versions(&old), versions(&new)),
+            (then.iter().map(|v| (*v).to_owned()).collect(), now.iter().map(|v| (*v).to_owned()).collect()),
+            "{group} {plural}"
+        );
+    }
+    let pods = |table: &Resources| table.stored("pods").unwrap();
+    assert!(pods(&old).subresource("ephemeralcontainers").is_none());
+    assert!(pods(&new).subresource("ephemeralcontainers").is_some());
+    let eviction = |table: &Resources| pods(table).subresource("eviction").unwrap().version.clone();
+    assert_eq!((eviction(&old), eviction(&new)), ("v1beta1".into(), "v1".into()));
+    // Stored in the same form, whatever is served.
+    for table in [&old, &new] {
+        assert_eq!(table.stored("horizontalpodautoscalers.autoscaling").unwrap().stored_in, "autoscaling/v2");
+        assert_eq!(table.at("events.k8s.io", "v1", "events").unwrap().stored_in, "v1");
+    }
+}

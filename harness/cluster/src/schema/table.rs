@@ -8,6 +8,17 @@ use thiserror::Error;
 
 use super::types::{self, Type};
 
+/// Versions of packages that the table lacks, and those whose types have the same fields.
+const SAME_SHAPE: [((&str, &str), &str); 7] = [
+    (("autoscaling", "v2beta2"), "v2"),
+    (("coordination", "v1beta1"), "v1"),
+    (("discovery", "v1beta1"), "v1"),
+    (("events", "v1beta1"), "v1"),
+    (("rbac", "v1beta1"), "v1"),
+    (("scheduling", "v1beta1"), "v1"),
+    (("storage", "v1beta1"), "v1"),
+];
+
 /// The built-in types of Kubernetes.
 #[derive(Debug)]
 pub struct Schema {
@@ -162,6 +173,8 @@ impl Schema {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let package = if group.is_empty() { "core" } else { group.split('.').next().unwrap_or(group) };
         let own = self.definition(&format!("{package}.{version}.{kind}"));
+        let same = || SAME_SHAPE.iter().find(|(same, _)| *same == (package, version)).map(|(_, like)| like);
+        let own = own.or_else(|| self.definition(&format!("{package}.{}.{kind}", same()?)));
         own.or_else(|| self.definition(&format!("meta.v1.{kind}"))).filter(|found| found.is_kind)
     }
 

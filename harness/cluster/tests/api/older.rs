@@ -1,4 +1,4 @@
-//! What a server from before Kubernetes 1.24 says less of.
+//! What an older server says less of, or says differently.
 
 use pulldrill_clock::Clock;
 use pulldrill_cluster::Parts;
@@ -30,4 +30,84 @@ async fn unknown_fields_are_dropped_in_silence_and_there_are_no_ephemeral_contai
     let missing = admin.get(&format!("{PODS}/a0/ephemeralcontainers")).await;
     assert_eq!(missing.code, 404);
     assert_eq!(missing.message(), "the server could not find the requested resource");
+}
+
+/// Groups with their versions, and whether each is preferred, as discovery has them.
+fn versions(groups: &serde_json::Value, name: &str) -> Vec<String> {
+    let groups = groups["groups"].as_array().unwrap();
+    let found = groups.iter().find(|group| group["name"] == name);
+    let versions = found.map(|group| group["versions"].as_array().unwrap().clone()).unwrap_or_default();
+    versions.iter().map(|version| version["version"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_old_server_serves_what_there_was() {
+    let world = World::of(Clock::live(), Parts::Bare, "k8s-1.20-containerd-1.7", &[]).await;
+    let admin = world.admin();
+    // Aggregated discovery is not known, so the older form comes.
+    let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+    let groups = admin.ask(http::Method::GET, "/apis", &[("accept", aggregated)], "").await.json();
+    assert_eq!(groups["kind"], "APIGroupList");
+    assert_eq!(versions(&groups, "batch"), ["v1", "v1beta1"]);
+    assert_eq!(versions(&groups, "autoscaling"), ["v1", "v2beta1", "v2beta2"]);
+    assert_eq!(versions(&groups, "policy"), ["v1beta1"]);
+    assert_eq!(versions(&groups, "extensions"), ["v1beta1"]);
+    assert!(versions(&groups, "resource.k8s.io").is_empty());
+    for (path, code) in [
+        ("/openapi/v3", 404),
+        ("/apis/batch/v1/cronjobs", 404),
+        ("/apis/batch/v1beta1/cronjobs", 200),
+        ("/apis/policy/v1beta1/podsecuritypolicies", 200),
+        ("/apis/discovery.k8s.io/v1beta1/endpointslices", 200),
+        ("/apis/discovery.k8s.io/v1/endpointslices", 404),
+    ] {
+        assert_eq!(admin.get(path).await.code, code, "{path}");
+    }
+    let watch = "/api/v1/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
+    let refused = admin.get(watch).await;
+    assert_eq!(refused.code, 422);
+    assert!(
+        refused.message().contains("resourceVersionMatch is forbidden for watch"),
+        "{}",
+        refused.message()
+    );
+}
+
+#[tokio::test]
+async fn an_ingress_is_the_same_in_all_its_old_forms() {
+    let world = World::of(Clock::live(), Parts::Bare, "k8s-1.20-containerd-1.7", &[]).await;
+    let admin = world.admin();
+    let backend = json!({"serviceName": "web", "servicePort": 80});
+    let old = json!({"apiVersion": "extensions/v1beta1", "kind": "Ingress", "metadata": {"name": "a"},
+        "spec": {"rules": [{"http": {"paths": [{"path": "/", "backend": backend}]}}]}});
+    let made = admin.post("/apis/extensions/v1beta1/namespaces/default/ingresses", &old).await;
+    assert_eq!(made.code, 201, "{:?}", made.body);
+    for (group, version) in [("extensions", "v1beta1"), ("networking.k8s.io", "v1beta1")] {
+        let path = format!("/apis/{group}/{version}/namespaces/default/ingresses/a");
+        let found = admin.get(&path).await.json();
+        assert_eq!(found["apiVersion"], format!("{group}/{version}"));
+        assert_eq!(found["spec"]["rules"][0]["http"]["paths"][0]["backend"], backend);
+    }
+    let new = admin.get("/apis/networking.k8s.io/v1/namespaces/default/ingresses/a").await.json();
+    let path = &new["spec"]["rules"][0]["http"]["paths"][0];
+    assert_eq!(path["backend"], json!({"service": {"name": "web", "port": {"number": 80}}}));
+    assert_eq!(path["pathType"], "ImplementationSpecific");
+}
+
+#[tokio::test]
+async fn an_autoscaler_is_spoken_of_in_three_versions() {
+    let world = World::of(Clock::live(), Parts::Bare, "k8s-1.20-containerd-1.7", &[]).await;
+    let admin = world.admin();
+    let path =
+        |version: &str| format!("/apis/autoscaling/{version}/namespaces/default/horizontalpodautoscalers");
+    let scaler = json!({"metadata": {"name": "a"}, "spec": {"maxReplicas": 3, "targetCPUUtilizationPercentage": 80,
+        "scaleTargetRef": {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}}});
+    let made = admin.post(&path("v1"), &scaler).await;
+    assert_eq!(made.code, 201, "{:?}", made.body);
+    let metric = |found: &serde_json::Value| found["spec"]["metrics"][0]["resource"].clone();
+    let newer = admin.get(&format!("{}/a", path("v2beta2"))).await.json();
+    assert_eq!(metric(&newer)["target"]["averageUtilization"], 80);
+    let older = admin.get(&format!("{}/a", path("v2beta1"))).await.json();
+    assert_eq!(metric(&older), json!({"name": "cpu", "targetAverageUtilization": 80}));
+    assert_eq!(admin.get(&format!("{}/a", path("v2"))).await.code, 404);
 }

@@ -149,7 +149,7 @@ impl Access {
 
     /// A certified user as the release knows them: older ones don't tell the certificate.
     fn of_release(&self, user: User) -> User {
-        if self.api.options().legacy_tokens { User { extra: Default::default(), ..user } } else { user }
+        if self.api.options().legacy() { User { extra: Default::default(), ..user } } else { user }
     }
 
     /// Decides about a request.

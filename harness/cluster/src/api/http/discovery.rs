@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Reply, Server, dispatch::Asked, negotiate, reply};
-use crate::resources::Resource;
+use crate::{release::Span, resources::Resource};
 
-/// The versions of the aggregated form, the preferred first.
-const AGGREGATED: [&str; 2] = ["v2", "v2beta1"];
+/// The versions of the aggregated form, the preferred first, and which releases have them.
+const AGGREGATED: [(&str, Span); 2] = [("v2", Span::since(30)), ("v2beta1", Span::since(27))];
 
 /// Answers a request for a discovery document. `None` when the path is not one.
 pub(super) fn answer(server: &Server, asked: &Asked) -> Option<Reply> {
     let rows = server.api.resources().all();
     let segments: Vec<&str> = asked.path.split('/').filter(|s| !s.is_empty()).collect();
     match segments.as_slice() {
-        ["api"] => Some(match aggregated_version(asked) {
+        ["api"] => Some(match aggregated_version(server, asked) {
             Some(version) => aggregated(asked, version, &rows, true),
             None => reply::json(200, &core_versions(server)),
         }),
-        ["apis"] => Some(match aggregated_version(asked) {
+        ["apis"] => Some(match aggregated_version(server, asked) {
             Some(version) => aggregated(asked, version, &rows, false),
             None => {
                 let groups: Vec<Value> = group_names(&rows).iter().map(|g| group(&rows, g, asked)).collect();
@@ -56,7 +56,7 @@ fn group_names(rows: &[Arc<Resource>]) -> Vec<&str> {
     names
 }
 
-/// The versions of a group, the preferred first.
+/// The versions of a group, the preferred first: those that are still being tried come after the others.
 fn versions<'a>(rows: &'a [Arc<Resource>], group: &str) -> Vec<&'a str> {
     let mut versions = Vec::new();
     for version in rows.iter().filter(|r| r.group == group).flat_map(|r| &r.versions) {
@@ -64,13 +64,15 @@ fn versions<'a>(rows: &'a [Arc<Resource>], group: &str) -> Vec<&'a str> {
             versions.push(version.as_str());
         }
     }
+    versions.sort_by_key(|version| version.contains("beta"));
     versions
 }
 
 fn group(rows: &[Arc<Resource>], name: &str, asked: &Asked) -> Value {
     let mut versions = versions(rows, name);
     // Old clients make Jobs from CronJobs only of the version that they know themselves.
-    if name == "batch" && is_old_kubectl(asked) {
+    let several = || rows.iter().any(|row| row.group == name && row.versions.len() > 1);
+    if name == "batch" && several() && is_old_kubectl(asked) {
         versions.reverse();
     }
     let entry = |version: &&str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
@@ -121,12 +123,13 @@ fn resource_list(rows: &[Arc<Resource>], group: &str, version: &str) -> Option<R
 }
 
 /// The version of the aggregated form that a client prefers to the older documents.
-fn aggregated_version(asked: &Asked) -> Option<&'static str> {
+fn aggregated_version(server: &Server, asked: &Asked) -> Option<&'static str> {
     let alternatives = negotiate::alternatives(&asked.headers);
     let wanted = alternatives.iter().filter(|a| a.is_json()).find_map(|a| match a.parameter("as") {
         "" => Some(None),
         "APIGroupDiscoveryList" if a.parameter("profile").is_empty() => {
-            AGGREGATED.into_iter().find(|v| *v == a.parameter("v")).map(Some)
+            let known = AGGREGATED.into_iter().filter(|(_, span)| span.has(server.release()));
+            known.map(|(version, _)| version).find(|v| *v == a.parameter("v")).map(Some)
         }
         _ => None,
     });

@@ -114,7 +114,7 @@ async fn acknowledged(server: &Server, asked: &Asked) -> Result<Reply, Status> {
 async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     let info = RequestInfo::new(&asked.method, &asked.path, &asked.query);
     server.access.authorize(&asked.user, &info.attributes())?;
-    if info.is_stream() && asked.method == Method::GET && server.minor() >= STREAMS_CREATE {
+    if info.is_stream() && asked.method == Method::GET && server.release().since(STREAMS_CREATE) {
         server.access.authorize(&asked.user, &Attributes { verb: "create", ..info.attributes() })?;
     }
     let target = match route::find(server.api.resources(), &asked.path) {
@@ -137,9 +137,6 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     }
     if reviews::is_virtual(&target) {
         return reviews::answer(server, asked, &target);
-    }
-    if server.legacy() && legacy::lacks(&target) {
-        return Err(Status::no_such_path());
     }
     let allowed = match &target.subresource {
         Some(name) => match target.resource.subresource(name) {

@@ -3,7 +3,7 @@
 
 use http::header;
 
-use super::{Reply, options::Query, route::Target};
+use super::{Reply, options::Query};
 
 /// The query as an old server takes it: it knows nothing of field validation.
 pub(super) fn query(mut query: Query) -> Query {
@@ -15,9 +15,4 @@ pub(super) fn query(mut query: Query) -> Query {
 pub(super) fn reply(mut reply: Reply) -> Reply {
     reply.headers_mut().remove(header::WARNING);
     reply
-}
-
-/// Whether an old server has no such subresource: ephemeral containers were an experiment that had to be asked for.
-pub(super) fn lacks(target: &Target) -> bool {
-    target.subresource.as_deref() == Some("ephemeralcontainers")
 }

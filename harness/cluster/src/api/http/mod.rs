@@ -44,7 +44,7 @@ use reply::Reply;
 pub use virtual_clusters::VirtualClusters;
 
 use super::{Access, Api, LogSource};
-use crate::streams::Containers;
+use crate::{release::Release, streams::Containers};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -76,14 +76,13 @@ impl Server {
         self.api.clock()
     }
 
-    /// The minor version that the cluster says it has.
-    fn minor(&self) -> u32 {
-        let minor = self.version["minor"].as_str().unwrap_or_default();
-        minor.trim_end_matches('+').parse().unwrap_or_default()
+    /// The release that the cluster says it is.
+    fn release(&self) -> Release {
+        self.api.options().release
     }
 
     /// Whether the cluster prints and behaves as before Kubernetes 1.24.
     fn legacy(&self) -> bool {
-        self.api.options().legacy_tokens
+        self.api.options().legacy()
     }
 }

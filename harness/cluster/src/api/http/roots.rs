@@ -12,6 +12,9 @@ const OPENAPI_V2: [&str; 2] = [
     "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
 ];
 
+/// Since this minor version there is OpenAPI v3.
+const OPENAPI_V3: u32 = 24;
+
 /// Answers for a path outside the groups.
 pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     let path = asked.path.trim_end_matches('/');
@@ -22,8 +25,10 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
         oidc::CONFIGURATION => Ok(oidc::configuration(server)),
         oidc::KEYS => oidc::keys(server),
         "/openapi/v2" => openapi_v2(server, asked),
+        _ if path.starts_with("/openapi/v3") && !server.release().since(OPENAPI_V3) => Ok(no_such_page()),
         "/openapi/v3" => {
-            let index = Schema::embedded().openapi_v3_index(&server.api.resources().infos());
+            let index =
+                Schema::embedded().openapi_v3_index(&server.api.resources().infos(), server.release());
             Ok(cached(asked, "application/json", index))
         }
         _ if path.starts_with("/openapi/v3/") => openapi_v3(server, asked, &path["/openapi/v3/".len()..]),
@@ -62,12 +67,14 @@ fn paths(server: &Server) -> Vec<String> {
         "/healthz",
         "/livez",
         "/openapi/v2",
-        "/openapi/v3",
         "/readyz",
         "/version",
     ]
     .map(str::to_owned)
     .to_vec();
+    if server.release().since(OPENAPI_V3) {
+        paths.push("/openapi/v3".into());
+    }
     for resource in server.api.resources().all().iter().filter(|r| !r.group.is_empty()) {
         paths.push(format!("/apis/{}", resource.group));
         paths.extend(resource.versions.iter().map(|v| format!("/apis/{}/{v}", resource.group)));
@@ -78,28 +85,32 @@ fn paths(server: &Server) -> Vec<String> {
 }
 
 fn openapi_v2(server: &Server, asked: &Asked) -> Result<Reply, Status> {
-    let infos = server.api.resources().infos();
+    let (infos, release) = (server.api.resources().infos(), server.release());
     let alternatives = negotiate::alternatives(&asked.headers);
     for alternative in &alternatives {
         if OPENAPI_V2.iter().any(|media| alternative.is(media)) {
             // Old servers name no type at all, and old clients want none.
             let media = if server.legacy() { "application/octet-stream" } else { OPENAPI_V2[1] };
-            return Ok(cached(asked, media, Schema::embedded().openapi_v2_protobuf(&infos)));
+            return Ok(cached(asked, media, Schema::embedded().openapi_v2_protobuf(&infos, release)));
         }
         if alternative.is_json() {
-            return Ok(cached(asked, "application/json", Schema::embedded().openapi_v2_json(&infos)));
+            return Ok(cached(
+                asked,
+                "application/json",
+                Schema::embedded().openapi_v2_json(&infos, release),
+            ));
         }
     }
     if alternatives.is_empty() {
-        return Ok(cached(asked, "application/json", Schema::embedded().openapi_v2_json(&infos)));
+        return Ok(cached(asked, "application/json", Schema::embedded().openapi_v2_json(&infos, release)));
     }
     Err(Status::not_acceptable())
 }
 
 fn openapi_v3(server: &Server, asked: &Asked, group_version: &str) -> Result<Reply, Status> {
-    let infos = server.api.resources().infos();
+    let (infos, release) = (server.api.resources().infos(), server.release());
     let schema = Schema::embedded();
-    let index: Value = serde_json::from_slice(&schema.openapi_v3_index(&infos)).unwrap_or_default();
+    let index: Value = serde_json::from_slice(&schema.openapi_v3_index(&infos, release)).unwrap_or_default();
     let Some(right) = index["paths"][group_version]["serverRelativeURL"].as_str() else {
         return Ok(no_such_page());
     };
@@ -111,7 +122,7 @@ fn openapi_v3(server: &Server, asked: &Asked, group_version: &str) -> Result<Rep
         }
         return Ok(moved);
     }
-    match schema.openapi_v3(group_version, &infos) {
+    match schema.openapi_v3(group_version, &infos, release) {
         Some(document) => Ok(cached(asked, "application/json", document)),
         None => Ok(no_such_page()),
     }

@@ -35,7 +35,7 @@ pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<
         audiences = vec![ISSUER.to_owned()];
     }
     refuse_durations(seconds)?;
-    let named = server.minor() >= NAMED;
+    let named = server.release().since(NAMED);
     let bound = bound(server, &spec["boundObjectRef"], &key, named)?;
     let clock = server.clock();
     let expires = clock.now() + pulldrill_clock::seconds(seconds);

@@ -70,7 +70,7 @@ impl<'a> Writer<'a> {
         objects: impl Iterator<Item = &'o Value>,
         columns: bool,
     ) -> Value {
-        let printer = print::Printer::new(&self.target.resource, self.server.clock(), self.server.legacy());
+        let printer = print::Printer::new(&self.target.resource, self.server.clock(), self.server.release());
         let rows: Vec<Value> = objects.map(|object| self.row(&printer, version, object)).collect();
         let columns = if columns { printer.columns() } else { Value::Null };
         json!({"kind": "Table", "apiVersion": version, "metadata": meta, "columnDefinitions": columns, "rows": rows})

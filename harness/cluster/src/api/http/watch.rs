@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     api::{Errors, Status},
+    release::Release,
     store::{Change, Event, Stored},
 };
 
@@ -32,6 +33,11 @@ const BOOKMARKS: Duration = Duration::from_secs(60);
 
 /// How long a watch lasts when the client does not say.
 const DEFAULT_TIMEOUT: i64 = 1800;
+
+/// Since this minor version a watch can be asked to begin with the present state and say where that ends,
+const INITIAL_EVENTS: u32 = 27;
+/// and since this one it does.
+const WATCH_LIST: u32 = 32;
 
 /// How many bytes are put together before they are handed on.
 const PIECE: usize = 256 * 1024;
@@ -58,7 +64,7 @@ pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let query = &asked.query;
     let form = negotiate::form(&asked.headers)?;
     let filter = Filter::of(target, query)?;
-    let initial = initial_events(query)?;
+    let initial = initial_events(query, server.release())?;
     let timeout = query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT);
     let start = revision(query)?.unwrap_or(0);
     let mut watch = Watch {
@@ -83,11 +89,21 @@ pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<R
 }
 
 /// Whether the present state is to be sent first; `None` when the client does not say.
-fn initial_events(query: &Query) -> Result<Option<bool>, Status> {
+fn initial_events(query: &Query, release: Release) -> Result<Option<bool>, Status> {
     let mut errors = Errors::default();
     let how = query.text("resourceVersionMatch");
+    if !release.since(INITIAL_EVENTS) {
+        if !how.is_empty() {
+            errors.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch");
+        }
+        return invalid_list_options(errors).map(|()| None);
+    }
     let asked = query.get("sendInitialEvents").filter(|v| !v.is_empty());
     match asked {
+        Some(_) if !release.since(WATCH_LIST) => errors.forbidden(
+            "sendInitialEvents",
+            "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled",
+        ),
         Some(_) if how != "NotOlderThan" => errors.forbidden(
             "resourceVersionMatch",
             "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
@@ -222,7 +238,7 @@ impl Watch {
     /// Queues all objects as new ones, and the mark that they are all.
     fn present_state(&mut self) {
         self.all("ADDED");
-        if self.bookmarks {
+        if self.bookmarks && self.server.release().since(WATCH_LIST) {
             self.bookmark(true);
         }
     }

@@ -4,17 +4,23 @@ use pulldrill_clock::Timestamp;
 use serde_json::{Value, json};
 
 use super::{age, pod, time};
-use crate::api::{
-    json::{items, text},
-    selector::{expression_text, labels_text},
+use crate::{
+    api::{
+        json::{items, text},
+        selector::{expression_text, labels_text},
+    },
+    release::Release,
 };
+
+/// Since this minor version the architecture is behind the kernel.
+const KERNEL_ARCHITECTURE: u32 = 24;
 
 /// What cells depend on besides their object.
 pub(super) struct Context {
     /// The time as clients are shown it.
     pub(super) now: Timestamp,
-    /// Whether the cluster is one of before Kubernetes 1.24.
-    pub(super) legacy: bool,
+    /// The release whose printer it is.
+    pub(super) release: Release,
 }
 
 impl Context {
@@ -210,7 +216,9 @@ fn node_kernel(object: &Value, context: &Context) -> String {
     let (kernel, arch) = (text(&info["kernelVersion"]), text(&info["architecture"]));
     match (kernel, arch) {
         ("", _) => "<unknown>".into(),
-        (kernel, arch) if !context.legacy && !arch.is_empty() => format!("{kernel} ({arch})"),
+        (kernel, arch) if context.release.since(KERNEL_ARCHITECTURE) && !arch.is_empty() => {
+            format!("{kernel} ({arch})")
+        }
         (kernel, _) => kernel.to_owned(),
     }
 }

@@ -10,7 +10,10 @@ use pulldrill_clock::{Clock, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::resources::Resource;
+use crate::{
+    release::{Release, Span},
+    resources::Resource,
+};
 
 static COLUMNS: LazyLock<BTreeMap<String, Vec<Column>>> = LazyLock::new(|| {
     serde_saphyr::from_str(include_str!("columns.yaml")).unwrap_or_else(|error| {
@@ -35,16 +38,8 @@ struct Column {
     number: bool,
     #[serde(default)]
     wide: bool,
-    #[serde(rename = "in")]
-    only: Option<Age>,
-}
-
-/// Which clusters have a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Age {
-    Old,
-    New,
+    since: Option<u32>,
+    until: Option<u32>,
 }
 
 fn string() -> String {
@@ -60,13 +55,13 @@ pub(super) struct Printer<'a> {
 
 impl Printer<'_> {
     /// A printer for the objects of a resource.
-    pub(super) fn new(resource: &Resource, clock: &Clock, legacy: bool) -> Self {
+    pub(super) fn new(resource: &Resource, clock: &Clock, release: Release) -> Self {
         let columns = COLUMNS.get(&resource.store).or_else(|| COLUMNS.get("default"));
-        let here = if legacy { Age::Old } else { Age::New };
-        let columns = columns.into_iter().flatten().filter(|c| c.only.is_none_or(|only| only == here));
+        let here = |column: &&Column| Span::new(column.since, column.until).has(release);
+        let columns = columns.into_iter().flatten().filter(here);
         Self {
             columns: columns.collect(),
-            context: cells::Context { now: clock.shown_now(), legacy },
+            context: cells::Context { now: clock.shown_now(), release },
             pods: resource.store == "pods",
         }
     }

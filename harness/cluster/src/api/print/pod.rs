@@ -6,6 +6,15 @@ use serde_json::Value;
 use super::{age, cells::Context, time};
 use crate::api::json::{items, text};
 
+/// Since this minor version there are gates before the scheduler,
+const GATES: u32 = 26;
+/// and since this one sidecars.
+const SIDECARS: u32 = 28;
+/// Recorded were 1.20, which does none of this, and 1.36: to show containers that have begun although an initial one
+/// is broken again, to say that a pod is over although it is being deleted, and not to let one container's success
+/// hide another's failure.
+const YOUNGER: u32 = 24;
+
 /// What the columns of a pod show.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
@@ -43,7 +52,7 @@ pub(super) fn summary(pod: &Value, context: &Context) -> Summary {
     let sidecars = Sidecars::of(pod, context);
     let mut sidecar_summary = Summary::default();
     let decided = initial(pod, &sidecars, &mut summary, &mut sidecar_summary, &mut ready);
-    if !decided || !context.legacy && condition(pod, "Initialized") {
+    if !decided || context.release.since(YOUNGER) && condition(pod, "Initialized") {
         summary.restart_count = sidecar_summary.restart_count;
         summary.last_restart = sidecar_summary.last_restart;
         main(pod, context, &mut summary, &mut ready);
@@ -52,7 +61,7 @@ pub(super) fn summary(pod: &Value, context: &Context) -> Summary {
         let phase = text(&pod["status"]["phase"]);
         if pod["status"]["reason"] == "NodeLost" {
             summary.status = "Unknown".into();
-        } else if context.legacy || !matches!(phase, "Succeeded" | "Failed") {
+        } else if !context.release.since(YOUNGER) || !matches!(phase, "Succeeded" | "Failed") {
             summary.status = "Terminating".into();
         }
     }
@@ -64,7 +73,7 @@ pub(super) fn summary(pod: &Value, context: &Context) -> Summary {
 /// Before any container is looked at.
 fn first_word(pod: &Value, context: &Context) -> String {
     let gated = |c: &Value| c["type"] == "PodScheduled" && c["reason"] == "SchedulingGated";
-    if !context.legacy && items(&pod["status"]["conditions"]).iter().any(gated) {
+    if context.release.since(GATES) && items(&pod["status"]["conditions"]).iter().any(gated) {
         return "SchedulingGated".into();
     }
     match text(&pod["status"]["reason"]) {
@@ -83,7 +92,7 @@ struct Sidecars<'a>(Vec<&'a str>);
 impl<'a> Sidecars<'a> {
     fn of(pod: &'a Value, context: &Context) -> Self {
         let initial = items(&pod["spec"]["initContainers"]).iter();
-        let lasting = initial.filter(|c| !context.legacy && c["restartPolicy"] == "Always");
+        let lasting = initial.filter(|c| context.release.since(SIDECARS) && c["restartPolicy"] == "Always");
         Self(lasting.map(|c| text(&c["name"])).collect())
     }
 }
@@ -147,7 +156,7 @@ fn main(pod: &Value, context: &Context, summary: &mut Summary, ready: &mut usize
             summary.status = waiting.to_owned();
         } else if state["terminated"].is_object() {
             summary.status = ending(&state["terminated"]);
-            if !context.legacy && state["terminated"]["exitCode"] != 0 {
+            if context.release.since(YOUNGER) && state["terminated"]["exitCode"] != 0 {
                 error = Some(summary.status.clone());
             }
         } else if container["ready"] == true && state["running"].is_object() {

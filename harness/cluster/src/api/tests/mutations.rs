@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Api, ApiOptions, User, WriteOptions, print::Printer, warnings},
+    release::Release,
     schema::Schema,
     store::{Key, Store},
 };
@@ -115,8 +116,7 @@ fn nonsense_anywhere_is_refused_or_stored_but_never_a_panic() {
         for (pointer, odd) in all.iter().flat_map(|p| nonsense.iter().map(move |n| (p, n))) {
             let mut object = object.clone();
             *object.pointer_mut(pointer).unwrap() = odd.clone();
-            let fits =
-                Schema::embedded().check_types(&resource.stored_api_version(), &resource.kind, &object);
+            let fits = Schema::embedded().check_types(&resource.stored_in, &resource.kind, &object);
             if fits.is_err() {
                 continue;
             }
@@ -129,7 +129,7 @@ fn nonsense_anywhere_is_refused_or_stored_but_never_a_panic() {
             let created = api.create(&me, store, namespace, object, &dry);
             for made in [created, updated].into_iter().flatten() {
                 accepted += 1;
-                Printer::new(&resource, &clock, false).cells(made.value());
+                Printer::new(&resource, &clock, Release::default()).cells(made.value());
             }
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Api, ApiOptions, DeleteOptions, User, WriteOptions},
+    release::Release,
     store::{Key, Store},
 };
 
@@ -135,10 +136,10 @@ fn only_the_image_of_a_pod_can_change() {
 
 #[test]
 fn a_copy_of_a_pod_mounts_the_credentials_that_it_has_brought_along() {
-    for legacy_tokens in [false, true] {
+    for release in [Release::default(), Release::minor(20)] {
         let clock = Clock::held_at("2026-11-22T12:00:00Z".parse().unwrap());
         let options =
-            ApiOptions { admission: true, service_accounts: true, legacy_tokens, ..ApiOptions::default() };
+            ApiOptions { admission: true, service_accounts: true, release, ..ApiOptions::default() };
         let api = Api::with_options(Arc::new(Store::new(1000)), clock, options);
         create(&api, "namespaces", "", json!({"metadata": {"name": "ns"}}));
         let account = json!({"metadata": {"name": "default"}, "secrets": [{"name": "default-token-abcde"}]});
@@ -150,7 +151,7 @@ fn a_copy_of_a_pod_mounts_the_credentials_that_it_has_brought_along() {
         let copy = create(&api, "pods", "ns", copy);
         assert_eq!((volumes.as_array().unwrap().len(), &copy["spec"]["volumes"]), (1, &volumes));
         let mounts = &copy["spec"]["containers"][1]["volumeMounts"];
-        assert_eq!(mounts[0]["name"], volumes[0]["name"], "legacy: {legacy_tokens}");
+        assert_eq!(mounts[0]["name"], volumes[0]["name"], "{release:?}");
     }
 }
 

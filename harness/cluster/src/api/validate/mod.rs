@@ -5,6 +5,7 @@ mod pod;
 mod policy;
 mod rbac;
 mod secret;
+pub(super) mod wording;
 mod workload;
 
 use serde_json::Value;

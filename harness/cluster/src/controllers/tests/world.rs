@@ -11,6 +11,7 @@ use crate::{
     api::{Api, ApiOptions, DeleteOptions, User, WriteOptions},
     dialect::Dialect,
     engine::{Context, Controller, Engine, Queue},
+    release::Release,
     store::{Change, Event, Key, Store, Stored},
 };
 
@@ -39,7 +40,7 @@ impl World {
             admission: true,
             service_accounts: true,
             seed: 7,
-            legacy_tokens: dialect.starts_with("k8s-1.20"),
+            release: Release::of(&Dialect::named(dialect).unwrap().server),
             ..ApiOptions::default()
         };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), options));

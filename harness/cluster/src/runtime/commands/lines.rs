@@ -1,7 +1,7 @@
 //! Programs that move text: `echo`, `cat`, `head`, `tail`, `wc`, `grep`, `basename`.
 
 use super::options;
-use crate::runtime::process::{BROKEN_PIPE, Process};
+use crate::runtime::process::{BROKEN_PIPE, Process, WHOLE};
 
 pub(super) async fn echo(p: Process) -> i32 {
     let (mut newline, mut escapes, mut words) = (true, false, p.arguments());
@@ -97,10 +97,27 @@ fn lines(content: &[u8]) -> Vec<&[u8]> {
     content.split_inclusive(|b| *b == b'\n').collect()
 }
 
+/// The input up to the end of a line: whoever writes it may wait for an answer before going on.
+async fn beginning(p: &Process, lines: usize) -> Result<Vec<u8>, i32> {
+    let (mut all, mut buffer, mut ends) = (Vec::new(), vec![0; 16 * 1024], 0);
+    while ends < lines && all.len() < WHOLE {
+        match p.stdin.read(&mut buffer).await {
+            Ok(0) => break,
+            Ok(n) => {
+                ends += buffer[..n].iter().filter(|b| **b == b'\n').count();
+                all.extend_from_slice(&buffer[..n]);
+            }
+            Err(_) => return Err(1),
+        }
+    }
+    Ok(all)
+}
+
 pub(super) async fn head(p: Process) -> i32 {
     let (number, files) = count(p.arguments(), 'n');
     let number: usize = number.and_then(|n| n.parse().ok()).unwrap_or(10);
-    match contents(&p, files).await {
+    let content = if files.is_empty() { beginning(&p, number).await } else { contents(&p, files).await };
+    match content {
         Ok(content) => p
             .say(lines(&content).into_iter().take(number).collect::<Vec<_>>().concat())
             .await

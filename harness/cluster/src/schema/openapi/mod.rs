@@ -19,12 +19,13 @@ use sha2::{Digest, Sha256};
 
 use self::definitions::{Definitions, Style};
 use super::table::Schema;
-use crate::resources::ResourceInfo;
+use crate::{release::Release, resources::ResourceInfo};
 
 /// The documents for one set of served resources, each made when it is first asked for.
 #[derive(Debug)]
 pub struct OpenApi {
     served: Vec<ResourceInfo>,
+    release: Release,
     v2: OnceLock<(Bytes, Bytes)>,
     v3: OnceLock<BTreeMap<String, Document>>,
 }
@@ -39,10 +40,10 @@ pub struct Document {
 }
 
 impl OpenApi {
-    /// The documents for these resources.
+    /// The documents for these resources, as a release serves them.
     #[must_use]
-    pub fn new(served: Vec<ResourceInfo>) -> Self {
-        Self { served, v2: OnceLock::new(), v3: OnceLock::new() }
+    pub fn new(served: Vec<ResourceInfo>, release: Release) -> Self {
+        Self { served, release, v2: OnceLock::new(), v3: OnceLock::new() }
     }
 
     /// `/openapi/v2` as JSON.
@@ -100,7 +101,7 @@ impl OpenApi {
         let mut paths = Map::new();
         for resource in &self.served {
             definitions.add_kind(resource);
-            paths::add(&mut paths, resource, Style::V2);
+            paths::add(&mut paths, resource, Style::V2, self.release);
         }
         json!({"swagger": "2.0", "info": info(), "paths": paths, "definitions": definitions.finish()})
     }
@@ -110,7 +111,7 @@ impl OpenApi {
         let mut paths = Map::new();
         for resource in self.served.iter().filter(|resource| resource.root() == root) {
             definitions.add_kind(resource);
-            paths::add(&mut paths, resource, Style::V3);
+            paths::add(&mut paths, resource, Style::V3, self.release);
         }
         json!({"openapi": "3.0.0", "info": info(), "paths": paths,
             "components": {"schemas": definitions.finish()}})
@@ -119,12 +120,14 @@ impl OpenApi {
 
 impl OpenApi {
     /// The documents for these resources, made once for as long as the resources stay the same.
-    fn of(served: &[ResourceInfo]) -> Arc<Self> {
+    fn of(served: &[ResourceInfo], release: Release) -> Arc<Self> {
         static LATEST: Mutex<Option<Arc<OpenApi>>> = Mutex::new(None);
         let mut latest = LATEST.lock();
         match &*latest {
-            Some(documents) if documents.served == served => documents.clone(),
-            _ => latest.insert(Arc::new(Self::new(served.to_vec()))).clone(),
+            Some(documents) if documents.served == served && documents.release == release => {
+                documents.clone()
+            }
+            _ => latest.insert(Arc::new(Self::new(served.to_vec(), release))).clone(),
         }
     }
 }
@@ -132,26 +135,26 @@ impl OpenApi {
 impl Schema {
     /// `/openapi/v2` as JSON.
     #[must_use]
-    pub fn openapi_v2_json(&self, served: &[ResourceInfo]) -> Bytes {
-        OpenApi::of(served).v2_json()
+    pub fn openapi_v2_json(&self, served: &[ResourceInfo], release: Release) -> Bytes {
+        OpenApi::of(served, release).v2_json()
     }
 
     /// `/openapi/v2` as gnostic's protobuf.
     #[must_use]
-    pub fn openapi_v2_protobuf(&self, served: &[ResourceInfo]) -> Bytes {
-        OpenApi::of(served).v2_protobuf()
+    pub fn openapi_v2_protobuf(&self, served: &[ResourceInfo], release: Release) -> Bytes {
+        OpenApi::of(served, release).v2_protobuf()
     }
 
     /// `/openapi/v3` as JSON.
     #[must_use]
-    pub fn openapi_v3_index(&self, served: &[ResourceInfo]) -> Bytes {
-        OpenApi::of(served).v3_index().to_string().into()
+    pub fn openapi_v3_index(&self, served: &[ResourceInfo], release: Release) -> Bytes {
+        OpenApi::of(served, release).v3_index().to_string().into()
     }
 
     /// `/openapi/v3/{path}` as JSON, where path is `api/v1` or `apis/{group}/{version}`.
     #[must_use]
-    pub fn openapi_v3(&self, path: &str, served: &[ResourceInfo]) -> Option<Bytes> {
-        OpenApi::of(served).v3(path).map(|document| document.json.clone())
+    pub fn openapi_v3(&self, path: &str, served: &[ResourceInfo], release: Release) -> Option<Bytes> {
+        OpenApi::of(served, release).v3(path).map(|document| document.json.clone())
     }
 }
 

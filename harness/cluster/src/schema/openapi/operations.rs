@@ -1,5 +1,7 @@
 //! What can be asked of a resource, verb by verb, as data: method, action, parameters, body.
 
+use crate::release::Span;
+
 /// What a request carries in its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
@@ -111,6 +113,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         parameters: &["dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy"],
     },
 ];
+
+/// Which releases have a query parameter. Clients take `fieldValidation` for the promise that the server does it.
+pub(super) fn parameter_span(name: &str) -> Span {
+    match name {
+        "fieldValidation" => Span::since(25),
+        "sendInitialEvents" => Span::since(27),
+        _ => Span::default(),
+    }
+}
 
 /// The type of a query parameter.
 pub(super) fn parameter_type(name: &str) -> &'static str {

@@ -4,15 +4,16 @@ use serde_json::{Map, Value, json};
 
 use super::{
     definitions::{Style, full_name, kind_name},
-    operations::{Answer, Body, OPERATIONS, Operation, PATCH_TYPES, parameter_type},
+    operations::{Answer, Body, OPERATIONS, Operation, PATCH_TYPES, parameter_span, parameter_type},
 };
 use crate::{
+    release::Release,
     resources::ResourceInfo,
     schema::{Schema, descriptions},
 };
 
 /// Adds the paths of one resource.
-pub(super) fn add(paths: &mut Map<String, Value>, resource: &ResourceInfo, style: Style) {
+pub(super) fn add(paths: &mut Map<String, Value>, resource: &ResourceInfo, style: Style, release: Release) {
     let root = resource.root();
     let scope = if resource.namespaced { "/namespaces/{namespace}" } else { "" };
     let collection = format!("/{root}{scope}/{}", resource.plural);
@@ -20,7 +21,7 @@ pub(super) fn add(paths: &mut Map<String, Value>, resource: &ResourceInfo, style
         let mut item = Map::new();
         for operation in OPERATIONS.iter().filter(|operation| operation.named == named) {
             if resource.verbs.iter().any(|verb| verb == operation.verb) {
-                item.insert(operation.method.into(), describe(operation, resource, style));
+                item.insert(operation.method.into(), describe(operation, resource, style, release));
             }
         }
         if item.is_empty() {
@@ -55,7 +56,7 @@ fn parameter(name: &str, place: &str, style: Style) -> Value {
     out
 }
 
-fn describe(operation: &Operation, resource: &ResourceInfo, style: Style) -> Value {
+fn describe(operation: &Operation, resource: &ResourceInfo, style: Style, release: Release) -> Value {
     let kind = style.reference(&kind_name(resource));
     let meta = |name: &str| style.reference(&full_name(&format!("meta.v1.{name}")));
     let answer = match operation.answer {
@@ -76,8 +77,8 @@ fn describe(operation: &Operation, resource: &ResourceInfo, style: Style) -> Val
         Body::DeleteOptions => Some(meta("DeleteOptions")),
     };
     let accepted: &[&str] = if operation.body == Body::Patch { PATCH_TYPES } else { &["application/json"] };
-    let mut parameters: Vec<Value> =
-        operation.parameters.iter().map(|name| parameter(name, "query", style)).collect();
+    let known = operation.parameters.iter().filter(|name| parameter_span(name).has(release));
+    let mut parameters: Vec<Value> = known.map(|name| parameter(name, "query", style)).collect();
     let mut out = json!({
         "operationId": operation_id(operation, resource),
         "tags": [resource.root().replace(['/', '.'], "_")],

@@ -15,12 +15,13 @@ fn info(group: &str, version: &str, kind: &str, plural: &str, namespaced: bool) 
 }
 
 fn documents() -> OpenApi {
-    OpenApi::new(vec![
+    let served = vec![
         info("", "v1", "Pod", "pods", true),
         info("", "v1", "Node", "nodes", false),
         info("apps", "v1", "Deployment", "deployments", true),
         info("example.org", "v1", "Thing", "things", true),
-    ])
+    ];
+    OpenApi::new(served, Release::default())
 }
 
 fn json(bytes: &Bytes) -> Value {

@@ -14,7 +14,7 @@ use super::{
     spdy::{Connection, Stream},
     tunnel::tunnel,
     upgrade::{self, Offer, unknown},
-    websocket::{Channels, socket, taken_apart},
+    websocket::{Channels, FAREWELL, socket, taken_apart},
 };
 use crate::{api::json::text, streams::Containers};
 
@@ -54,7 +54,7 @@ pub(super) fn open(server: &Server, asked: &Asked, pod: &Value, offer: &Offer) -
         }
         Offer::Spdy { .. } => unknown(offer, &[PLAIN]),
         Offer::WebSocket { protocols, .. } if protocols.iter().any(|p| p == TUNNEL) => {
-            if server.minor() < WEBSOCKETS_SINCE {
+            if !server.release().since(WEBSOCKETS_SINCE) {
                 return reply::text(400, "unable to upgrade: WebSocket tunnels are not known");
             }
             upgrade::accept(server, asked, offer, TUNNEL, move |io| async move {
@@ -185,12 +185,14 @@ where
             }
         }
     };
+    // The kubelet hangs up when there is nobody left to talk to: so clients know that an answer is complete.
     let serving = async {
         while running.next().await.is_some() {}
-        std::future::pending::<()>().await;
+        channels.close().await;
     };
+    tokio::pin!(reading);
     tokio::select! {
-        () = reading => {}
-        () = serving => {}
+        () = &mut reading => {}
+        () = serving => drop(real::timeout(FAREWELL, reading).await),
     }
 }

@@ -67,7 +67,7 @@ fn run(
     if !(wanted.stdin || wanted.stdout || wanted.stderr) {
         return reply::text(400, "you must specify at least 1 of stdin, stdout, stderr\n");
     }
-    let newest = server.minor() >= WEBSOCKETS_SINCE;
+    let newest = server.release().since(WEBSOCKETS_SINCE);
     let carrier = match command::Carrier::choose(offer, newest) {
         Ok(carrier) => carrier,
         Err(refusal) => return *refusal,

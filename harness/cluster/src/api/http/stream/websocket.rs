@@ -32,7 +32,7 @@ const LONGEST: usize = 32 * 1024 * 1024;
 const PIECE: usize = 32 * 1024;
 
 /// How long a client may take to say goodbye.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
@@ -126,7 +126,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Channels<Io> {
         }
     }
 
-    async fn close(&self) {
+    /// Says goodbye.
+    pub(super) async fn close(&self) {
         // Without a code, Go's clients take it for a failure.
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         let _client_left = self.sink.lock().await.send(Message::Close(Some(frame))).await;
