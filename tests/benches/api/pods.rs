@@ -9,6 +9,7 @@ use pulldrill_cluster::{
     api::{User, WriteOptions},
     dialect::Dialect,
     network::Network,
+    store::Key,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,11 @@ pub(crate) async fn until_back_off() -> Result<(usize, Duration)> {
         stop: stop.clone(),
     })
     .await?;
-    clock.idle().await;
+    let account = Key::new("default", "default");
+    while cluster.api().get("serviceaccounts", &account).is_err() {
+        clock.idle().await;
+        real::sleep(Duration::from_millis(1)).await;
+    }
     let who = User::named("bench", &["system:masters"]);
     let watch = real::stopwatch();
     for n in 0..PODS {

@@ -5,9 +5,9 @@
 
 mod load;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::release::Release;
 
@@ -138,7 +138,7 @@ impl Resource {
 /// The table of one cluster; cheap to read, and open for new rows.
 #[derive(Debug)]
 pub struct Resources {
-    rows: RwLock<Arc<Vec<Arc<Resource>>>>,
+    rows: RwLock<Rows>,
 }
 
 impl Default for Resources {
@@ -147,11 +147,18 @@ impl Default for Resources {
     }
 }
 
+/// What releases serve, read once.
+static LOADED: Mutex<BTreeMap<Release, Rows>> = Mutex::new(BTreeMap::new());
+
+type Rows = Arc<Vec<Arc<Resource>>>;
+
 impl Resources {
     /// What a release serves.
     #[must_use]
     pub fn of(release: Release) -> Self {
-        Self { rows: RwLock::new(Arc::new(load::embedded(release).into_iter().map(Arc::new).collect())) }
+        let loaded = || Arc::new(load::embedded(release).into_iter().map(Arc::new).collect());
+        let rows = LOADED.lock().entry(release).or_insert_with(loaded).clone();
+        Self { rows: RwLock::new(rows) }
     }
 
     /// All rows, in discovery order.

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use futures::stream;
 use pulldrill_clock::real;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch::Receiver;
 
 use super::{
@@ -56,8 +56,13 @@ struct Watch {
     /// A table's columns are told once.
     columns_told: bool,
     ended: bool,
-    timeout: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Waited for at every turn, so made once.
+    timeout: Waiting,
+    stop: Waiting,
+    bookmark_due: Waiting,
 }
+
+type Waiting = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// `GET` of a collection with `watch`.
 pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
@@ -80,6 +85,8 @@ pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<R
         columns_told: false,
         ended: false,
         timeout: Box::pin(real::sleep(Duration::from_secs(timeout.unsigned_abs()))),
+        stop: Box::pin(server.stop.clone().cancelled_owned()),
+        bookmark_due: Box::pin(real::sleep(BOOKMARKS)),
     };
     // A watch without a revision also begins with the present state, whatever else it asks for.
     if initial.unwrap_or(start == 0) {
@@ -132,10 +139,9 @@ impl Watch {
             if self.catch_up() {
                 continue;
             }
-            let stop = self.server.stop.clone();
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return None,
+                () = self.stop.as_mut() => return None,
                 () = self.timeout.as_mut() => {
                     self.ended = true;
                     if self.bookmarks {
@@ -147,7 +153,8 @@ impl Watch {
                         return None;
                     }
                 }
-                () = real::sleep(BOOKMARKS), if self.bookmarks => {
+                () = self.bookmark_due.as_mut(), if self.bookmarks => {
+                    self.bookmark_due = Box::pin(real::sleep(BOOKMARKS));
                     // What happened to others has woken nobody, but it counts.
                     if !self.catch_up() {
                         self.bookmark(false);
@@ -177,7 +184,7 @@ impl Watch {
                 let message = "too old resource version: ".to_owned()
                     + &format!("{} ({})", self.seen, store.revision());
                 let status = Status::expired(message).to_object();
-                self.ready.push_back(frame("ERROR", status.to_string().as_bytes()));
+                self.alone("ERROR", &status.to_string());
                 self.ended = true;
             }
         }
@@ -232,7 +239,7 @@ impl Watch {
             _ => writer.bytes(object),
         };
         self.columns_told = true;
-        piece.extend_from_slice(&frame(kind, &content));
+        frame(kind, &content, piece);
     }
 
     /// Queues all objects as new ones, and the mark that they are all.
@@ -256,17 +263,26 @@ impl Watch {
         self.seen = revision;
     }
 
+    /// Queues an event that is no object's.
+    fn alone(&mut self, kind: &str, content: &str) {
+        let mut piece = BytesMut::new();
+        frame(kind, content.as_bytes(), &mut piece);
+        self.ready.push_back(piece.freeze());
+    }
+
     fn bookmark(&mut self, initial_end: bool) {
         let writer = Writer::new(&self.server, &self.target, self.form, &self.query);
         let content = writer.bookmark(self.seen, initial_end).to_string();
-        self.ready.push_back(frame("BOOKMARK", content.as_bytes()));
+        self.alone("BOOKMARK", &content);
     }
 }
 
-fn frame(kind: &str, object: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(object.len() + 40);
-    frame.extend_from_slice(format!("{{\"type\":{},\"object\":", json!(kind)).as_bytes());
-    frame.extend_from_slice(object);
-    frame.extend_from_slice(b"}\n");
-    frame.freeze()
+/// Writes one event.
+fn frame(kind: &str, object: &[u8], piece: &mut BytesMut) {
+    piece.reserve(object.len() + 64);
+    piece.extend_from_slice(b"{\"type\":\"");
+    piece.extend_from_slice(kind.as_bytes());
+    piece.extend_from_slice(b"\",\"object\":");
+    piece.extend_from_slice(object);
+    piece.extend_from_slice(b"}\n");
 }
