@@ -15,7 +15,7 @@ pub(super) fn write(
     authority: &str,
     cluster: &str,
     user: &str,
-    credential: Credential<'_>,
+    credential: &Credential<'_>,
 ) -> String {
     let encode = |text: &str| STANDARD.encode(text);
     let proof = match credential {

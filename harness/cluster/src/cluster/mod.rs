@@ -278,7 +278,7 @@ impl Cluster {
             self.site.authority.pem(),
             "pulldrill",
             user,
-            kubeconfig::Credential::Certificate(identity),
+            &kubeconfig::Credential::Certificate(identity),
         )
     }
 

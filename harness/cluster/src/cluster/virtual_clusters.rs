@@ -108,7 +108,7 @@ impl VirtualClusters {
             self.site.authority.pem(),
             name,
             ADMIN,
-            Credential::Token(&one.token),
+            &Credential::Token(&one.token),
         )
     }
 }
@@ -143,13 +143,13 @@ impl http::VirtualClusters for VirtualClusters {
             one.plane.tasks.close();
             one.plane.tasks.wait().await;
             if let Some(disk) = &self.site.disk {
-                disk.forget(&name).await.map_err(|error| failed(error.into()))?;
+                disk.forget(&name).await.map_err(|error| failed(error))?;
             }
             Ok(true)
         })
     }
 }
 
-fn failed(error: ClusterError) -> Status {
+fn failed(error: impl std::fmt::Display) -> Status {
     Status::internal(error.to_string())
 }

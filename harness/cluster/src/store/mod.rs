@@ -419,7 +419,7 @@ impl Store {
         let followers = self.followers.read();
         match resource {
             Some(resource) => {
-                followers.get(resource).into_iter().for_each(|follower| rise(follower, revision))
+                followers.get(resource).into_iter().for_each(|follower| rise(follower, revision));
             }
             None => followers.values().for_each(|follower| rise(follower, revision)),
         }

@@ -69,12 +69,13 @@ impl Past {
         if self.resources.is_empty() {
             self.resources = seed.objects();
             self.revision = self.revision.max(seed.revision);
-            let all =
-                self.resources.iter().flat_map(|(resource, all)| all.iter().map(move |one| (resource, one)));
-            let mut all: Vec<(&Arc<str>, (&Key, &Arc<Stored>))> = all.collect();
-            all.sort_by_key(|(_, (_, object))| object.revision());
-            for (resource, (key, object)) in all {
-                self.record.note(resource, key, Some(object), object.revision());
+            let mut all = Vec::new();
+            for (resource, objects) in &self.resources {
+                all.extend(objects.iter().map(|(key, object)| (object.revision(), resource, key, object)));
+            }
+            all.sort_by_key(|(revision, ..)| *revision);
+            for (revision, resource, key, object) in all {
+                self.record.note(resource, key, Some(object), revision);
             }
         }
         self

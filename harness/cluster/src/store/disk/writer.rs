@@ -139,6 +139,6 @@ impl Writer {
     }
 }
 
-fn text(error: rusqlite::Error) -> String {
+fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
