@@ -5,6 +5,10 @@ use super::{normalise::Normaliser, recording::EventChange};
 
 /// How many events there may be after the limit.
 const LONGEST_REST: usize = 16;
+/// How many events there are at least before the limit is reached, and how many of any kind may come after it: a
+/// source regains one in five minutes.
+const LIMIT: usize = 20;
+const REGAINED: usize = 2;
 /// How often something has to fail before it counts as seen.
 const ROUNDS: usize = 3;
 
@@ -78,7 +82,7 @@ impl<'a> Story<'a> {
     }
 
     /// What is left was written after the limit, or is the beginning of a step that the end cut off.
-    fn is_whole(&self, either: bool) -> bool {
+    fn is_whole(&self, all: &str, either: bool) -> bool {
         let allowed = match (self.refusals > 0, either) {
             _ if self.started => "",
             (true, _) => "nvx",
@@ -86,7 +90,10 @@ impl<'a> Story<'a> {
             (false, false) => "pb",
         };
         let seen = self.started || self.back_offs.len() >= ROUNDS || self.refusals >= ROUNDS;
-        seen && self.rest.len() <= LONGEST_REST && self.rest.chars().all(|c| allowed.contains(c))
+        let is_limited = !self.started && all.len() - self.rest.len() >= LIMIT;
+        let regained = if is_limited { REGAINED } else { 0 };
+        let others = self.rest.chars().filter(|c| !allowed.contains(*c)).count();
+        seen && self.rest.len() <= LONGEST_REST && others <= regained
     }
 }
 
@@ -114,7 +121,7 @@ pub(super) fn sequence(
     let all: String = of_the_pull.map(|e| letter(e)).collect();
     let story = Story::read(&all, either);
     let mut differences = Vec::new();
-    if !story.is_whole(either) {
+    if !story.is_whole(&all, either) {
         differences.push(format!("{whose}: the order of events is not that of a kubelet: {all}"));
     }
     for (attempt, n) in story.back_offs.iter().enumerate() {
