@@ -82,6 +82,8 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
         nodes: vec!["node-1".into()],
         network,
         registry_authorities: vec![authority.pem().to_owned()],
+        most_pods: None,
+        data: None,
         stop,
     })
     .await?;

@@ -41,6 +41,8 @@ impl Host {
             nodes: vec!["node-1".into()],
             network: Network::default(),
             registry_authorities: Vec::new(),
+            most_pods: None,
+            data: None,
             stop: stop.clone(),
         })
         .await?;

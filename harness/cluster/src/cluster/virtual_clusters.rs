@@ -143,7 +143,7 @@ impl http::VirtualClusters for VirtualClusters {
             one.plane.tasks.close();
             one.plane.tasks.wait().await;
             if let Some(disk) = &self.site.disk {
-                disk.forget(&name).await.map_err(|error| failed(error))?;
+                disk.forget(&name).await.map_err(failed)?;
             }
             Ok(true)
         })

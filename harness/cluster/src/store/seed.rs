@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use pulldrill_clock::secret;
 
-use super::{Key, Objects, Past, Store, Stored};
+use super::{Objects, Past, Store, Stored};
 
 /// Objects whose uid nobody asks for: they can be the same in every cluster.
 const ALIKE: &str = ".rbac.authorization.k8s.io";
