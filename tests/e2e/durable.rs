@@ -170,9 +170,12 @@ async fn virtual_clusters_are_made_listed_and_removed_with_the_command() -> Resu
     let root = TempDir::new()?;
     let server = serve(root.path()).await?;
     let run = |args: &[&str]| -> Result<(i32, Value)> {
-        let output = pulldrill(root.path()).args(["--json", "cluster"]).args(args).output()?;
-        let text = if output.status.success() { &output.stdout } else { &output.stderr };
-        Ok((output.status.code().context("a signal")?, serde_json::from_slice(text)?))
+        let output = pulldrill(root.path()).args(["-o", "json", "cluster"]).args(args).output()?;
+        let code = output.status.code().context("a signal")?;
+        match output.status.success() {
+            true => Ok((code, serde_json::from_slice(&output.stdout)?)),
+            false => Ok((code, String::from_utf8_lossy(&output.stderr).into_owned().into())),
+        }
     };
     let (code, made) = run(&["create", "alice"])?;
     ensure!(code == 0, "{made}");
@@ -188,7 +191,7 @@ async fn virtual_clusters_are_made_listed_and_removed_with_the_command() -> Resu
     ensure!(run(&["delete", "alice"])?.0 == 0);
     ensure!(run(&["delete", "alice"])?.0 == 2);
     ensure!(!Path::new(kubeconfig).exists());
-    ensure!(inside.get_opt("mine").await.is_err());
+    ensure!(inside.list(&ListParams::default()).await.is_err());
     drop(server);
     let (code, _) = run(&["list"])?;
     ensure!(code == 2, "nothing is served: {code}");
