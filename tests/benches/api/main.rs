@@ -11,6 +11,7 @@ mod client;
 mod measures;
 mod pods;
 mod server;
+mod virtual_clusters;
 
 use anyhow::Result;
 use measures::{Figure, Unit};
@@ -33,6 +34,8 @@ async fn main() -> Result<()> {
         };
         print(mode, &ours, real.as_deref());
     }
+    let (time, memory) = virtual_clusters::cost().await?;
+    println!("\none more virtual cluster: {:.2} ms, {memory} KiB", time.as_secs_f64() * 1e3);
     let (count, time) = pods::until_back_off().await?;
     println!(
         "{count} pods to the right back-off state: {:.2} s, {:.0} pods/s",

@@ -38,13 +38,16 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) async fn embedded(durable: bool) -> Result<Self> {
+        Self::embedded_with(if durable { &["--bare", "--data", "data"] } else { &["--bare"] }).await
+    }
+
+    /// The embedded cluster, in a folder of its own.
+    pub(crate) async fn embedded_with(arguments: &[&str]) -> Result<Self> {
         let folder = TempDir::new()?;
         let dir = folder.path().join("cluster");
         let mut command = Command::new(env!("CARGO_BIN_EXE_pulldrill"));
-        command.args(["cluster", "serve", "--bare", "--admin-token", TOKEN, "--dir"]).arg(&dir);
-        if durable {
-            command.arg("--data").arg(folder.path().join("data"));
-        }
+        command.current_dir(folder.path()).args(["cluster", "serve", "--admin-token", TOKEN, "--dir"]);
+        command.arg(&dir).args(arguments);
         let process = start(&mut command)?;
         let info = dir.join("lab.json");
         let url = wait(async || {
