@@ -11,6 +11,8 @@ mod bearers;
 mod discovery;
 #[path = "api/durable.rs"]
 mod durable;
+#[path = "api/garbage.rs"]
+mod garbage;
 #[path = "api/hostile.rs"]
 mod hostile;
 #[path = "api/kubectls.rs"]

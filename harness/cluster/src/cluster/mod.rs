@@ -300,9 +300,11 @@ impl Cluster {
         &self.access
     }
 
-    /// Takes a bearer token with which anybody is the user `admin`, who may do everything.
+    /// Takes a bearer token with which anybody is the user `admin`, who may do everything, also in virtual clusters.
     pub fn accept_admin_token(&self, token: &str) {
-        self.access.accept(token, User::named("admin", &["system:masters"]));
+        let admin = User::named("admin", &["system:masters"]);
+        self.access.accept(token, admin.clone());
+        self.virtual_clusters.accept(token, &admin);
     }
 
     /// Makes every node forget the images of a registry, as it goes by in references.

@@ -32,6 +32,8 @@ const ADMIN: &str = "kubernetes-admin";
 pub(super) struct VirtualClusters {
     site: Arc<Site>,
     running: RwLock<BTreeMap<String, Arc<Virtual>>>,
+    /// Who is known in all of them: tokens and users.
+    masters: RwLock<Vec<(String, User)>>,
     /// One of them is made or removed at a time.
     changing: tokio::sync::Mutex<()>,
     seed: OnceCell<Seed>,
@@ -45,8 +47,17 @@ struct Virtual {
 
 impl VirtualClusters {
     pub(super) fn new(site: Arc<Site>, stop: CancellationToken) -> Self {
-        let (running, changing, seed) = Default::default();
-        Self { site, running, changing, seed, stop }
+        let (running, masters, changing, seed) = Default::default();
+        Self { site, running, masters, changing, seed, stop }
+    }
+
+    /// Takes a token for a user of every cluster, those to come included.
+    pub(super) fn accept(&self, token: &str, user: &User) {
+        // In this order, and by who starts one in the other, so that none is left out.
+        self.masters.write().push((token.to_owned(), user.clone()));
+        for one in self.running.read().values() {
+            one.plane.access.accept(token, user.clone());
+        }
     }
 
     /// Starts those that lived before.
@@ -89,6 +100,9 @@ impl VirtualClusters {
         plane.access.accept(&token, User::named(ADMIN, &["system:masters"]));
         let started = Arc::new(Virtual { plane, token });
         self.running.write().insert(name.to_owned(), started.clone());
+        for (token, user) in &*self.masters.read() {
+            started.plane.access.accept(token, user.clone());
+        }
         Ok(started)
     }
 

@@ -85,6 +85,13 @@ async fn credentials_of_one_are_worth_nothing_in_another() {
         assert_eq!(outside.get("/api").await.code, 401);
         assert_eq!(outside.get("/clusters").await.code, 401);
     }
+    world.cluster.accept_admin_token("for-tests-only");
+    create(&world, "three").await;
+    for name in ["one", "three"] {
+        let headers = [("authorization", "Bearer for-tests-only")];
+        let path = format!("/clusters/{name}/api/v1/pods");
+        assert_eq!(world.stranger().ask(Method::GET, &path, &headers, "").await.code, 200, "{name}");
+    }
     // The masters are the same everywhere, other certificates are good at their own cluster only.
     assert_eq!(world.admin().get("/clusters/one/api/v1/pods").await.code, 200);
     assert_eq!(world.client(Principal::Trainee).get("/clusters/one/api").await.code, 401);
