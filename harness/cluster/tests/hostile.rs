@@ -4,7 +4,13 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::{collection::vec, prelude::*, sample::Index};
-use pulldrill_cluster::{patch, schema::Schema};
+use pulldrill_cluster::{
+    api::{FieldSelector, Selector},
+    patch,
+    puller::Reference,
+    resources::Resources,
+    schema::Schema,
+};
 use serde_json::{Value, json};
 
 /// The recorded bodies, to start from.
@@ -74,6 +80,34 @@ fn unique(mut names: Vec<u8>) -> Vec<u8> {
     names
 }
 
+/// The same without nulls in objects.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(_, value)| !value.is_null());
+            kept.map(|(name, value)| (name.clone(), without_nulls(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// The merge patch from one value to another.
+fn difference(from: &Value, to: &Value) -> Value {
+    let (Some(old), Some(new)) = (from.as_object(), to.as_object()) else { return to.clone() };
+    let mut patch = serde_json::Map::new();
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        patch.insert(name.clone(), Value::Null);
+    }
+    for (name, value) in new {
+        match old.get(name) {
+            Some(before) if before == value => {}
+            Some(before) => drop(patch.insert(name.clone(), difference(before, value))),
+            None => drop(patch.insert(name.clone(), value.clone())),
+        }
+    }
+    Value::Object(patch)
+}
+
 proptest! {
     #[test]
     fn bytes_are_decoded_or_refused(raw in vec(any::<u8>(), 0..300)) {
@@ -113,6 +147,45 @@ proptest! {
         let _ = patch::merge(&original, &change);
         let _ = patch::json(&original, &change);
         let _ = patch::apply(schema, &original, &change);
+    }
+
+    #[test]
+    fn any_selector_is_read_or_refused_and_its_opposite_chooses_the_others(
+        text in "[a-z!=,() /.-]{0,40}|.{0,40}", key in "[a-z]{1,3}", value in "[a-z]{0,3}", has in any::<bool>(),
+    ) {
+        let labels = if has { json!({&key: &value}) } else { json!({}) };
+        if let Ok(selector) = Selector::parse(&text) {
+            let _ = selector.matches(&labels);
+        }
+        if let Some(pods) = Resources::default().stored("pods") {
+            let _ = FieldSelector::parse(&text, &pods).map(|selector| selector.matches(&pod(&[1])));
+        }
+        for (one, other) in [
+            (format!("{key}={value}"), format!("{key}!={value}")),
+            (key.clone(), format!("!{key}")),
+            (format!("{key} in ({value},x)"), format!("{key} notin ({value},x)")),
+        ] {
+            let matches = |text: &str| Selector::parse(text).unwrap().matches(&labels);
+            prop_assert_ne!(matches(&one), matches(&other), "{} {}", one, labels);
+        }
+    }
+
+    #[test]
+    fn a_reference_that_is_one_says_itself(text in "[a-z0-9:/@._-]{0,60}|.{0,60}") {
+        if let Ok(reference) = Reference::parse(&text) {
+            let shown = reference.to_string();
+            let again = Reference::parse(&shown);
+            prop_assert!(again.is_ok_and(|again| again.to_string() == shown), "{:?} {:?}", text, shown);
+        }
+    }
+
+    #[test]
+    fn what_differs_between_two_objects_makes_one_of_the_other(one in any_json(), other in any_json()) {
+        // Null in a merge patch takes away, so objects that hold it can't be reached (RFC 7396).
+        let (one, other) = (json!({"x": without_nulls(&one)}), json!({"x": without_nulls(&other)}));
+        let (one, other) = (without_nulls(&one), without_nulls(&other));
+        let difference = difference(&one, &other);
+        prop_assert_eq!(patch::merge(&one, &difference).unwrap(), other);
     }
 
     #[test]
