@@ -4,7 +4,7 @@ use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
-    Reply, Server, body, discovery, legacy, list, options::Query, patch, read, reply,
+    Reply, Server, body, discovery, gzip, legacy, list, options::Query, patch, read, reply,
     request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient, subresources,
     virtual_clusters, virtual_clusters::Entered, watch, write,
 };
@@ -64,6 +64,7 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
     let (parts, incoming) = request.into_parts();
     let line = format!("{} {}", parts.method, parts.uri);
     let uri = parts.uri.to_string();
+    let zips = gzip::is_wanted(&parts.method, &parts.headers);
     let (who, answered) = match asked(server, certified, parts, incoming).await {
         Ok(asked) => (asked.who(), acknowledged(server, &Asked { upgrade, ..asked }).await),
         // Who can't be made sense of is told so in plain text.
@@ -75,6 +76,7 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
     let reply = if server.legacy() { legacy::reply(reply) } else { reply };
+    let reply = if zips { gzip::reply(reply) } else { reply };
     tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");
     reply
 }

@@ -9,6 +9,7 @@ mod connection;
 mod containers;
 mod discovery;
 mod dispatch;
+mod gzip;
 mod legacy;
 mod list;
 mod list_body;
