@@ -18,14 +18,8 @@ use crate::LabError;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(250);
-/// What says that waiting is of no use.
-const HOPELESS: [&str; 5] = [
-    "ErrImageNeverPull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "CrashLoopBackOff",
-    "CreateContainerConfigError",
-];
+/// What says that waiting is of no use. A kubelet that has not seen a new Secret yet (`CreateContainerConfigError`) will.
+const HOPELESS: [&str; 4] = ["ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CrashLoopBackOff"];
 
 /// Waits for pods with these labels until those that are ready are enough; what they are enough for.
 pub(crate) async fn running<T>(
