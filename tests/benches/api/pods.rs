@@ -3,7 +3,7 @@
 use std::{net::TcpListener, time::Duration};
 
 use anyhow::{Result, ensure};
-use pulldrill_clock::{Clock, real};
+use pulldrill_clock::{Clock, SignedDuration, real};
 use pulldrill_cluster::{
     Cluster, ClusterOptions,
     api::{User, WriteOptions},
@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Creates pods whose registry has no address, and waits until all of them are in `ImagePullBackOff`.
 pub(crate) async fn until_back_off() -> Result<(usize, Duration)> {
     let stop = CancellationToken::new();
-    let clock = Clock::live();
+    // What kubelets wait for on their own account is skipped: how much they get done is asked for.
+    let clock = Clock::held_at(real::now());
     let cluster = Cluster::start(ClusterOptions {
         listener: TcpListener::bind("127.0.0.1:0")?,
         clock: clock.clone(),
@@ -60,7 +61,8 @@ pub(crate) async fn until_back_off() -> Result<(usize, Duration)> {
             break;
         }
         ensure!(watch.elapsed() < PATIENCE, "only {waiting} of {PODS} pods after {PATIENCE:?}");
-        real::sleep(Duration::from_millis(5)).await;
+        clock.idle().await;
+        clock.advance(SignedDuration::from_secs(1)).await;
     }
     let time = watch.elapsed();
     stop.cancel();
