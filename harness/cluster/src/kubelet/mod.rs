@@ -61,6 +61,7 @@ use node::{HEARTBEAT, Node};
 use providers::Providers;
 pub use providers::{Ask, CacheKey, Provided, Provider};
 pub use rate::PullRate;
+use rate::Rate;
 use worker::{Stage, Todo, Worker};
 
 /// What the kubelets of one cluster need.
@@ -157,7 +158,7 @@ struct Kubelet {
     pods: HashMap<Key, Worker>,
     access: Access,
     providers: Providers,
-    rate: rate::Bucket,
+    rate: Rate,
     image_use: ImageUse,
     image_disk: Option<u64>,
     /// Pulls that wait, and how many run of how many that may.
@@ -214,7 +215,7 @@ impl Kubelet {
             pods: HashMap::new(),
             access: Access::default(),
             providers: Providers::new(options.nodes.credential_providers.clone()),
-            rate: rate::Bucket::new(options.nodes.pull_rate),
+            rate: Rate::new(options.nodes.pull_rate),
             image_use: ImageUse::default(),
             image_disk: options.nodes.image_disk,
             line: VecDeque::new(),

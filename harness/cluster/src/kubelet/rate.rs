@@ -2,6 +2,8 @@
 
 use pulldrill_clock::Timestamp;
 
+use crate::bucket::{Bucket, Limit};
+
 /// A limit: so many a second in the long run, and so many at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PullRate {
@@ -16,31 +18,20 @@ impl PullRate {
     pub const DEFAULT: Self = Self { per_second: 5.0, burst: 10.0 };
 }
 
-/// What is left of a limit.
+/// What is left of a node's rate.
 #[derive(Debug)]
-pub(super) struct Bucket {
-    limit: Option<PullRate>,
-    tokens: f64,
-    filled: Option<Timestamp>,
-}
+pub(super) struct Rate(Option<Bucket>);
 
-impl Bucket {
-    /// A full one; without a limit it is never empty.
-    pub(super) fn new(limit: Option<PullRate>) -> Self {
-        Self { limit, tokens: limit.map_or(0.0, |limit| limit.burst), filled: None }
+impl Rate {
+    /// All of it; without a rate there is no end.
+    pub(super) fn new(rate: Option<PullRate>) -> Self {
+        let limit = |PullRate { per_second, burst }| Limit { per_second, burst };
+        Self(rate.map(limit).map(Bucket::new))
     }
 
-    /// Whether there is one left at `now`; it is taken.
+    /// Whether a pull may begin at `now`; it counts then.
     pub(super) fn take(&mut self, now: Timestamp) -> bool {
-        let Some(limit) = self.limit else { return true };
-        let rested = self.filled.map_or(0.0, |filled| now.duration_since(filled).as_secs_f64());
-        self.tokens = (self.tokens + rested.max(0.0) * limit.per_second).min(limit.burst);
-        self.filled = Some(now);
-        let enough = self.tokens >= 1.0;
-        if enough {
-            self.tokens -= 1.0;
-        }
-        enough
+        self.0.as_mut().is_none_or(|bucket| bucket.take(now))
     }
 }
 
@@ -51,11 +42,11 @@ mod tests {
     #[test]
     fn a_burst_is_followed_by_the_rate() {
         let at = |millis: i64| Timestamp::from_millisecond(1_800_000_000_000 + millis).unwrap();
-        let mut bucket = Bucket::new(Some(PullRate::DEFAULT));
-        assert_eq!((0..20).filter(|_| bucket.take(at(0))).count(), 10);
-        assert_eq!((0..20).filter(|_| bucket.take(at(1000))).count(), 5);
-        assert_eq!((0..20).filter(|_| bucket.take(at(60_000))).count(), 10);
-        let mut unlimited = Bucket::new(None);
+        let mut rate = Rate::new(Some(PullRate::DEFAULT));
+        assert_eq!((0..20).filter(|_| rate.take(at(0))).count(), 10);
+        assert_eq!((0..20).filter(|_| rate.take(at(1000))).count(), 5);
+        assert_eq!((0..20).filter(|_| rate.take(at(60_000))).count(), 10);
+        let mut unlimited = Rate::new(None);
         assert!((0..1000).all(|_| unlimited.take(at(0))));
     }
 }

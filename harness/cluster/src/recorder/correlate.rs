@@ -7,7 +7,10 @@
 use pulldrill_clock::{SignedDuration, Timestamp};
 
 use super::lru::Lru;
-use crate::dialect::SpamFilter;
+use crate::{
+    bucket::{Bucket, Limit},
+    dialect::SpamFilter,
+};
 
 /// How many keys each stage remembers.
 const REMEMBERED: usize = 4096;
@@ -15,10 +18,8 @@ const REMEMBERED: usize = 4096;
 const COMBINE_AT: usize = 10;
 /// The messages must come within this time of each other.
 const COMBINE_WITHIN: SignedDuration = SignedDuration::from_secs(600);
-/// How many events of an object may be written at once.
-const BURST: f64 = 25.0;
-/// How many more may be written each second.
-const REFILL: f64 = 1.0 / 300.0;
+/// How many events of an object may be written: 25 at once, and one more every five minutes.
+const LIMIT: Limit = Limit { per_second: 1.0 / 300.0, burst: 25.0 };
 
 /// What identifies an event: what it is about, and what it says.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +60,6 @@ struct Log {
     count: u64,
     first: Timestamp,
     name: Option<String>,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    tokens: f64,
-    filled: Timestamp,
 }
 
 /// The memory of one source of events.
@@ -134,15 +129,7 @@ impl Correlator {
             SpamFilter::Shared => object.to_owned(),
             SpamFilter::PerType => format!("{object}\0{kind}"),
         };
-        let bucket = self.buckets.entry(&key, || Bucket { tokens: BURST, filled: now });
-        let waited = now.duration_since(bucket.filled).as_secs_f64().max(0.0);
-        bucket.tokens = (bucket.tokens + waited * REFILL).min(BURST);
-        bucket.filled = now;
-        let allowed = bucket.tokens >= 1.0;
-        if allowed {
-            bucket.tokens -= 1.0;
-        }
-        allowed
+        self.buckets.entry(&key, || Bucket::new(LIMIT)).take(now)
     }
 }
 
