@@ -22,7 +22,7 @@ use pulldrill_clock::{SignedDuration, mailbox};
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub use disk::{Disk, DiskError, Past};
+pub use disk::{Disk, DiskError, Past, migrate};
 pub use events::{Change, Event};
 pub use object::{Body, Key, Stored};
 pub use seed::Seed;

@@ -6,6 +6,7 @@
 use std::{path::PathBuf, sync::mpsc, thread};
 
 use jiff::Timestamp;
+use pulldrill_cluster::store::migrate;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -103,19 +104,8 @@ fn open(path: Option<&PathBuf>) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "foreign_keys", true)?;
-    migrate(&mut db)?;
+    migrate(&mut db, MIGRATIONS)?;
     Ok(db)
-}
-
-fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
-    let seen: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    for (version, step) in (1u32..).zip(MIGRATIONS).filter(|(version, _)| *version > seen) {
-        let transaction = db.transaction()?;
-        transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
-    }
-    Ok(())
 }
 
 fn begin(db: &Connection, started_at: Timestamp, seed: u64, dialect: &str) -> rusqlite::Result<i64> {
@@ -232,8 +222,8 @@ mod tests {
     #[test]
     fn migrations_are_done_once() {
         let mut db = Connection::open_in_memory().unwrap();
-        migrate(&mut db).unwrap();
-        migrate(&mut db).unwrap();
+        migrate(&mut db, MIGRATIONS).unwrap();
+        migrate(&mut db, MIGRATIONS).unwrap();
         let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(usize::try_from(version).unwrap(), MIGRATIONS.len());
     }

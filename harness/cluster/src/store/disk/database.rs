@@ -4,7 +4,7 @@ use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{Key, writer::Write};
+use super::{Key, migrate, writer::Write};
 
 /// Each entry brings a database one version further. Never change one that has been released.
 const MIGRATIONS: &[&str] = &["
@@ -56,7 +56,7 @@ impl Database {
             db.pragma_update(None, "journal_mode", "WAL")?;
             // Every commit reaches the disk before anybody is told.
             db.pragma_update(None, "synchronous", "FULL")?;
-            migrate(&mut db)?;
+            migrate(&mut db, MIGRATIONS)?;
             Ok(db)
         };
         let db = opened().map_err(|error: rusqlite::Error| error.to_string())?;
@@ -144,17 +144,6 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
-}
-
-fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
-    let seen: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    for (version, step) in (1u32..).zip(MIGRATIONS).filter(|(version, _)| *version > seen) {
-        let transaction = db.transaction()?;
-        transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! ([`Store::durable`](super::Store::durable)). It is no cache: everything is in memory as well.
 
 mod database;
+mod migrate;
 mod writer;
 
 use std::{
@@ -20,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 use super::{Body, Key, Objects, Stored};
 use crate::managed::{Claim, ManagedFields, taken_from};
 use database::Database;
+pub use migrate::migrate;
 use writer::{Work, Writer};
 
 /// The database in a data folder.
