@@ -32,6 +32,6 @@ pub use backend::node::agent;
 pub use backend::{plan, reaches_beyond, registry_image, sweep};
 pub use dialects::{DialectChoice, dialects};
 pub use error::{ErrorClass, LabError};
-pub use folder::Folder;
+pub use folder::{Folder, write_private};
 pub use lab::Lab;
 pub use options::{BackendKind, ClockMode, ExistingOptions, KindOptions, LabOptions, RegistryAccess, Steps};

@@ -1,11 +1,7 @@
 //! `cluster create`, `delete` and `list`: the virtual clusters of a cluster that is served, asked for with the admin's
 //! kubeconfig in its folder.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
@@ -20,10 +16,14 @@ use crate::{
 pub(super) async fn create(ground: &Ground<'_>, name: &str, kubeconfig: Option<&Path>) -> Outcome {
     let text = ask(ground, "PUT", &format!("/clusters/{}", segment(name))).await?;
     let path = kubeconfig.map_or_else(|| ground.folder.kubeconfig_of(name), Path::to_owned);
-    write_private(&path, &text).map_err(|error| {
+    let failed = |error: &dyn std::fmt::Display| {
         Failure::infrastructure(format!("cannot write {}: {error}", path.display()))
             .help("the cluster is there; run the same again with --kubeconfig FILE to get its kubeconfig")
-    })?;
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    }
+    pulldrill_lab::write_private(&path, &text).map_err(|error| failed(&error))?;
     let made = json!({"name": name, "kubeconfig": path});
     ground.out.data(&made, |_| format!("virtual cluster {name}: kubeconfig {}", path.display()));
     Ok(Exit::Yes)
@@ -71,19 +71,4 @@ async fn ask(ground: &Ground<'_>, method: &str, path: &str) -> Result<String, Fa
         kube::Error::Api(status) if status.code < 500 => Failure::usage(status.message.clone()),
         other => Failure::infrastructure(format!("the cluster in {dir} answers: {other}")),
     })
-}
-
-/// Writes a file that only its owner can read.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)?.write_all(text.as_bytes())
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use env::Environment;
 use lock::Lock;
 use serde::Serialize;
+pub use write::private as write_private;
 use write::{private, public};
 
 use crate::LabError;

@@ -17,7 +17,10 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), LabError> {
 }
 
 /// Writes a file that only its owner can read.
-pub(crate) fn private(path: &Path, text: &str) -> Result<(), LabError> {
+///
+/// # Errors
+/// [`LabError::File`].
+pub fn private(path: &Path, text: &str) -> Result<(), LabError> {
     write(path, text, 0o600)
 }
 
