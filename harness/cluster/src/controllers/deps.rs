@@ -59,6 +59,12 @@ impl Deps {
         self.api.store().list(resource, namespace).0
     }
 
+    /// The pods that are meant for a node.
+    pub(crate) fn pods_on(&self, node: &str) -> impl Iterator<Item = Arc<Stored>> {
+        let pods = self.list("pods", None).into_iter();
+        pods.filter(move |pod| pod.value()["spec"]["nodeName"] == node)
+    }
+
     /// The names of all resources that have objects.
     pub(crate) fn resources(&self) -> Vec<Arc<str>> {
         self.api.store().resources()

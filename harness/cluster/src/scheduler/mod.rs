@@ -277,16 +277,12 @@ impl Controller for Scheduler {
                 }
             }
             "nodes" => {
+                let node = event.object.value();
                 let changed = event.previous.as_ref().is_none_or(|before| {
-                    let part = |node: &Stored| {
-                        let node = node.value();
-                        (
-                            node["spec"].clone(),
-                            node["metadata"]["labels"].clone(),
-                            node["status"]["allocatable"].clone(),
-                        )
-                    };
-                    part(before) != part(&event.object)
+                    let before = before.value();
+                    before["spec"] != node["spec"]
+                        || before["metadata"]["labels"] != node["metadata"]["labels"]
+                        || before["status"]["allocatable"] != node["status"]["allocatable"]
                 });
                 if changed {
                     self.look_at_waiting(Chances::All, queue);

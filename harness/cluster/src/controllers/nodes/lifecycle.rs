@@ -99,9 +99,9 @@ impl Lifecycle {
             }
         })?;
         self.deps.normal(node, "NodeNotReady", &format!("Node {} status is now: NodeNotReady", key.name));
-        for pod in self.deps.list("pods", None) {
+        for pod in self.deps.pods_on(&key.name) {
             let pod = pod.value();
-            if text(&pod["spec"]["nodeName"]) == key.name && pods::ready(pod) {
+            if pods::ready(pod) {
                 self.deps.edit_sub("pods", &Key::of(pod), "status", |pod| {
                     for condition in pod["status"]["conditions"].as_array_mut().into_iter().flatten() {
                         if condition["type"] == "Ready" && condition["status"] == "True" {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::SignedDuration;
 
 use crate::{
-    controllers::{deps::Deps, json::text, nodes::note_disruption},
+    controllers::{deps::Deps, nodes::note_disruption},
     engine::{Context, Controller, Queue},
     store::{Change, Event, Key},
 };
@@ -27,11 +27,8 @@ impl Orphans {
     }
 
     fn collect(&self, node: &Key) {
-        for pod in self.deps.list("pods", None) {
+        for pod in self.deps.pods_on(&node.name) {
             let pod = pod.value();
-            if text(&pod["spec"]["nodeName"]) != node.name {
-                continue;
-            }
             note_disruption(&self.deps, pod, "DeletionByPodGC", "PodGC: node no longer exists");
             if let Err(status) = self.deps.delete_now("pods", pod) {
                 tracing::debug!(%status, "orphaned pod not removed");

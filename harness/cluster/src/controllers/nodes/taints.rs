@@ -100,24 +100,19 @@ impl Controller for Evictions {
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
         match &*event.resource {
             "pods" => {
-                let spec = |pod: &crate::store::Stored| pod.value()["spec"].clone();
-                let changed =
-                    event.previous.as_ref().is_none_or(|before| spec(before) != spec(&event.object));
+                let spec = &event.object.value()["spec"];
+                let changed = event.previous.as_ref().is_none_or(|before| before.value()["spec"] != *spec);
                 let ends = event.change == Change::Deleted || deleting(event.object.value());
                 if changed || ends && self.since.contains_key(&event.key) {
                     queue.add(event.key.clone());
                 }
             }
             "nodes" if event.change != Change::Deleted => {
-                let taints = |node: &crate::store::Stored| node.value()["spec"]["taints"].clone();
-                if event.previous.as_ref().is_some_and(|before| taints(before) == taints(&event.object)) {
+                let taints = &event.object.value()["spec"]["taints"];
+                if event.previous.as_ref().is_some_and(|before| before.value()["spec"]["taints"] == *taints) {
                     return;
                 }
-                for pod in self.deps.list("pods", None) {
-                    if text(&pod.value()["spec"]["nodeName"]) == event.key.name {
-                        queue.add(pod.key());
-                    }
-                }
+                self.deps.pods_on(&event.key.name).for_each(|pod| queue.add(pod.key()));
             }
             _ => {}
         }
