@@ -45,8 +45,6 @@ pub struct ApiOptions {
     pub release: Release,
     /// Nobody but masters writes what a lab takes as evidence, whatever roles say.
     pub guarded: bool,
-    /// A quota that wants more said of resources names the containers that are silent, as since Kubernetes 1.24.
-    pub quota_names_containers: bool,
 }
 
 /// Before this minor version tokens of service accounts were Secrets that a controller made.

@@ -6,7 +6,10 @@ use pulldrill_tls::{Authority, Identity, TlsError};
 use serde_json::{Value, json};
 
 use super::ClusterError;
-use crate::api::{self, Api, User, WriteOptions};
+use crate::{
+    api::{self, Api, User, WriteOptions},
+    release::Release,
+};
 
 /// The address of the `kubernetes` Service.
 const SERVICE_ADDRESS: &str = "10.96.0.1";
@@ -29,7 +32,7 @@ pub(super) fn server_identity(authority: &Authority, address: IpAddr) -> Result<
 }
 
 /// Makes what is there before anybody comes, unless it is there from a former life.
-pub(super) fn first_objects(api: &Api, authority: &str, minor: u32) -> Result<(), ClusterError> {
+pub(super) fn first_objects(api: &Api, authority: &str, release: Release) -> Result<(), ClusterError> {
     let who = User::controller("apiserver");
     let create = |resource: &str, namespace: &str, object: Value| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -43,7 +46,7 @@ pub(super) fn first_objects(api: &Api, authority: &str, minor: u32) -> Result<()
     for name in NAMESPACES {
         create("namespaces", "", json!({"metadata": {"name": name}}))?;
     }
-    for (resource, object) in api::first_objects(minor) {
+    for (resource, object) in api::first_objects(release) {
         create(resource, "", object)?;
     }
     // The controller that publishes it in every namespace takes it from here.

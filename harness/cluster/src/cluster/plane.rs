@@ -41,9 +41,9 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// The minor version that the clusters say they have.
-    pub(super) fn minor(&self) -> u32 {
-        self.dialect.server["minor"].as_str().and_then(|minor| minor.parse().ok()).unwrap_or(0)
+    /// The release that the clusters say they are.
+    pub(super) fn release(&self) -> Release {
+        Release::of(&self.dialect.server)
     }
 }
 
@@ -102,22 +102,21 @@ impl ControlPlane {
         // Names that were drawn in a former life are not drawn again.
         let seed =
             site.seed ^ store.revision().saturating_sub(1).rotate_left(32) ^ u64::from(name_number(name));
-        let minor = site.minor();
+        let release = site.release();
         let api_options = ApiOptions {
             admission: true,
             most_pods: site.most_pods,
             service_accounts: *chosen == Parts::All,
             seed,
-            release: Release::of(&dialect.server),
+            release,
             guarded: *chosen == Parts::All,
-            quota_names_containers: minor >= 24,
         };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
         if let Some(signer) = signer {
             api.issuer().sign_with(signer);
         }
         if begins {
-            first_objects(&api, site.authority.pem(), minor)?;
+            first_objects(&api, site.authority.pem(), release)?;
         }
         // Weakly: the store's subscribers own the clock.
         let shifted = Arc::downgrade(&store);
@@ -160,6 +159,7 @@ impl ControlPlane {
         let door = engine.door();
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
+        tasks.close();
 
         let access = Arc::new(Access::new(api.clone()));
         let server = http::Server {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::rbac::{Rule, aggregated};
+use crate::release::{Release, Span};
 
 static DATA: &str = include_str!("bootstrap.yaml");
 
@@ -67,9 +68,9 @@ struct BindingData {
 }
 
 /// The first ClusterRoles and ClusterRoleBindings of a release, with the resource that each belongs to.
-pub(crate) fn first_objects(minor: u32) -> Vec<(&'static str, Value)> {
+pub(crate) fn first_objects(release: Release) -> Vec<(&'static str, Value)> {
     let data = data();
-    let mut roles: Vec<Value> = data.roles.iter().map(|role| role.object(&data.verbs, minor)).collect();
+    let mut roles: Vec<Value> = data.roles.iter().map(|role| role.object(&data.verbs, release)).collect();
     // Gathered here once, so that a role is never seen without its rules. Some gather from one another.
     for _ in &["view", "edit", "admin"] {
         let gathered: Vec<Option<Vec<Value>>> = roles.iter().map(|role| aggregated(role, &roles)).collect();
@@ -107,8 +108,8 @@ fn aggregation_label(to: &str) -> Value {
 }
 
 impl RoleData {
-    fn object(&self, verbs: &BTreeMap<String, String>, minor: u32) -> Value {
-        let rules = self.rules.iter().filter(|rule| rule.is_in(minor));
+    fn object(&self, verbs: &BTreeMap<String, String>, release: Release) -> Value {
+        let rules = self.rules.iter().filter(|rule| Span::new(rule.since, rule.until).has(release));
         let rules: Vec<Value> = rules.map(|rule| rule.rule(verbs).to_value()).collect();
         let mut role = json!({"apiVersion": API_VERSION, "kind": "ClusterRole",
             "metadata": metadata(&self.name), "rules": rules});
@@ -128,10 +129,6 @@ impl RoleData {
 }
 
 impl RuleData {
-    fn is_in(&self, minor: u32) -> bool {
-        self.since.is_none_or(|since| since <= minor) && self.until.is_none_or(|until| minor < until)
-    }
-
     fn rule(&self, verbs: &BTreeMap<String, String>) -> Rule {
         let groups = words(&self.groups).into_iter();
         let mut rule = Rule {
@@ -176,7 +173,7 @@ mod tests {
         let named = |(_, object): &(&str, Value)| {
             object["kind"] == "ClusterRole" && text(&object["metadata"]["name"]) == name
         };
-        first_objects(minor).into_iter().find(named).unwrap().1
+        first_objects(Release::minor(minor)).into_iter().find(named).unwrap().1
     }
 
     #[test]
@@ -204,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_binding_has_its_role() {
-        let objects = first_objects(36);
+        let objects = first_objects(Release::minor(36));
         for (_, binding) in objects.iter().filter(|(_, o)| o["kind"] == "ClusterRoleBinding") {
             assert!(!role(36, text(&binding["roleRef"]["name"]))["rules"].is_null());
         }

@@ -73,9 +73,7 @@ impl Certified {
             Some(own) => User::of_certificate(own).map_or(Self::Nobody, Self::User),
         }
     }
-}
 
-impl Certified {
     /// What the certificate is worth at another cluster of the same authority: the masters are the same.
     pub(super) fn abroad(self) -> Self {
         match self {

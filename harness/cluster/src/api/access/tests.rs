@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::{ApiOptions, DeleteOptions, WriteOptions},
+    release::Release,
     store::{Key, Store},
 };
 
@@ -19,7 +20,7 @@ fn world(guarded: bool) -> Access {
     let clock = pulldrill_clock::Clock::held_at(Timestamp::from_second(1_750_000_000).unwrap());
     let options = ApiOptions { guarded, ..ApiOptions::default() };
     let access = Access::new(Arc::new(Api::with_options(Arc::new(Store::new(1000)), clock, options)));
-    for (resource, object) in first_objects(36) {
+    for (resource, object) in first_objects(Release::minor(36)) {
         access.create(&User::controller("test"), resource, "", object).unwrap();
     }
     access

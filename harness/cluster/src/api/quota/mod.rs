@@ -23,6 +23,9 @@ use crate::{
 
 const RESOURCE: &str = "resourcequotas";
 
+/// Since this minor version a quota that wants more said of resources names the containers that are silent.
+const NAMED: u32 = 24;
+
 /// Refuses an object that would use more than a quota of its namespace leaves.
 pub(super) fn admit(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
     let namespace = text(&object["metadata"]["namespace"]);
@@ -34,7 +37,7 @@ pub(super) fn admit(api: &Api, resource: &Resource, object: &Value) -> Result<()
         let hard = amounts(&quota["spec"]["hard"]);
         let name = text(&object["metadata"]["name"]);
         let label = text(&quota["metadata"]["name"]);
-        if let Some(missing) = unspecified(&hard, resource, object, api.options().quota_names_containers) {
+        if let Some(missing) = unspecified(&hard, resource, object, api.options().release.since(NAMED)) {
             let why = format!("failed quota: {label}: must specify {missing}");
             return Err(Status::forbidden(resource, name, &why));
         }
@@ -116,7 +119,6 @@ fn unspecified(hard: &Amounts, resource: &Resource, pod: &Value, with_names: boo
     if missing.is_empty() {
         return None;
     }
-    // Since 1.24 it is told whose fault it is.
     Some(if with_names {
         let of = |(name, silent): &(&str, Vec<&str>)| format!("{name} for: {}", silent.join(","));
         missing.iter().map(of).collect::<Vec<_>>().join("; ")

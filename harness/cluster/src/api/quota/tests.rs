@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Api, ApiOptions, Status, User, WriteOptions, quota},
+    release::Release,
     store::{Key, Store},
 };
 
-fn api(names: bool) -> Api {
+fn api(minor: u32) -> Api {
     let clock = Clock::held_at(Timestamp::from_second(1_800_000_000).unwrap());
-    let options = ApiOptions { admission: true, quota_names_containers: names, ..ApiOptions::default() };
+    let options = ApiOptions { admission: true, release: Release::minor(minor), ..ApiOptions::default() };
     let api = Api::with_options(Arc::new(Store::new(1000)), clock, options);
     create(&api, "namespaces", json!({"metadata": {"name": "shop"}})).unwrap();
     api
@@ -41,7 +42,7 @@ fn refusal(result: Result<(), Status>) -> String {
 
 #[test]
 fn a_full_quota_refuses_in_the_plugins_words() {
-    let api = api(true);
+    let api = api(36);
     quota(&api, "q", &json!({"hard": {"pods": "3", "secrets": "1", "count/deployments.apps": "0"}}));
     for n in 0..3 {
         create(&api, "pods", pod(&format!("z{n}"), &json!({}))).unwrap();
@@ -72,16 +73,16 @@ fn a_full_quota_refuses_in_the_plugins_words() {
 
 #[test]
 fn resources_are_summed_and_have_to_be_named() {
-    for (names, silent) in [
-        (true, "must specify limits.memory for: app; requests.cpu for: app"),
-        (false, "must specify limits.memory,requests.cpu"),
+    for (minor, silent) in [
+        (36, "must specify limits.memory for: app; requests.cpu for: app"),
+        (20, "must specify limits.memory,requests.cpu"),
     ] {
-        let api = api(names);
+        let api = api(minor);
         quota(&api, "compute", &json!({"hard": {"requests.cpu": "1", "limits.memory": "1Gi"}}));
         let why = refusal(create(&api, "pods", pod("silent", &json!({}))));
         assert_eq!(why, format!("pods \"silent\" is forbidden: failed quota: compute: {silent}"));
     }
-    let api = api(true);
+    let api = api(36);
     quota(&api, "compute", &json!({"hard": {"requests.cpu": "1", "limits.memory": "1Gi"}}));
     let resources = |cpu: &str, memory: &str| json!({"requests": {"cpu": cpu}, "limits": {"memory": memory}});
     create(&api, "pods", pod("a", &resources("600m", "256Mi"))).unwrap();
@@ -103,7 +104,7 @@ fn resources_are_summed_and_have_to_be_named() {
 
 #[test]
 fn a_scoped_quota_is_about_its_pods_only() {
-    let api = api(true);
+    let api = api(36);
     quota(&api, "best", &json!({"hard": {"pods": "0"}, "scopes": ["BestEffort"]}));
     let critical =
         json!({"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}]});
@@ -115,7 +116,7 @@ fn a_scoped_quota_is_about_its_pods_only() {
 
 #[test]
 fn limit_ranges_fill_in_and_refuse() {
-    let api = api(true);
+    let api = api(36);
     let item = json!({"type": "Container", "max": {"cpu": "1"}, "min": {"cpu": "100m"},
         "default": {"memory": "256Mi"}, "maxLimitRequestRatio": {"cpu": "4"}});
     create(&api, "limitranges", json!({"metadata": {"name": "lr"}, "spec": {"limits": [item]}})).unwrap();
@@ -153,7 +154,7 @@ fn limit_ranges_fill_in_and_refuse() {
 
 #[test]
 fn whole_pods_and_claims_have_limits_too() {
-    let api = api(true);
+    let api = api(36);
     let limits = json!([{"type": "Pod", "max": {"memory": "1Gi"}},
         {"type": "PersistentVolumeClaim", "min": {"storage": "1Gi"}, "max": {"storage": "2Gi"}}]);
     create(&api, "limitranges", json!({"metadata": {"name": "lr"}, "spec": {"limits": limits}})).unwrap();
@@ -176,7 +177,7 @@ fn whole_pods_and_claims_have_limits_too() {
 
 #[test]
 fn two_that_come_at_once_do_not_share_the_last_place() {
-    let api = Arc::new(api(true));
+    let api = Arc::new(api(36));
     quota(&api, "q", &json!({"hard": {"configmaps": "5"}}));
     let made: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
