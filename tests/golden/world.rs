@@ -75,16 +75,16 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     clock.advance_to(start).await;
 
     let cluster = Cluster::start(ClusterOptions {
-        listener: std::net::TcpListener::bind("127.0.0.1:0")?,
-        clock: clock.clone(),
         seed: 11,
-        dialect: Dialect::named(dialect).context("no such dialect")?,
         nodes: vec!["node-1".into()],
         network,
         registry_authorities: vec![authority.pem().to_owned()],
-        most_pods: None,
-        data: None,
-        stop,
+        ..ClusterOptions::new(
+            std::net::TcpListener::bind("127.0.0.1:0")?,
+            clock.clone(),
+            Dialect::named(dialect).context("no such dialect")?,
+            stop,
+        )
     })
     .await?;
     let recorded = record(&clock, cluster.store());

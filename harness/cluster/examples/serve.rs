@@ -7,7 +7,7 @@
 use std::{io::Read, net::TcpListener, path::PathBuf};
 
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect, network::Network};
+use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -21,16 +21,13 @@ async fn main() -> Result<(), Failure> {
     let nodes: usize = arguments.next().map_or(Ok(2), |nodes| nodes.parse())?;
     let stop = CancellationToken::new();
     let cluster = Cluster::start(ClusterOptions {
-        listener: TcpListener::bind("127.0.0.1:0")?,
-        clock: Clock::live(),
-        seed: 1,
-        dialect: Dialect::named(&dialect).ok_or("no such dialect")?,
         nodes: (1..=nodes).map(|n| format!("node-{n}")).collect(),
-        network: Network::default(),
-        registry_authorities: Vec::new(),
-        most_pods: None,
-        data: None,
-        stop: stop.clone(),
+        ..ClusterOptions::new(
+            TcpListener::bind("127.0.0.1:0")?,
+            Clock::live(),
+            Dialect::named(&dialect).ok_or("no such dialect")?,
+            stop.clone(),
+        )
     })
     .await?;
     cluster.load_image("busybox:1.36", &json!({"architecture": "amd64", "config": {"Cmd": ["sh"]}}))?;

@@ -8,7 +8,6 @@ use pulldrill_cluster::{
     Cluster, ClusterOptions,
     api::{User, WriteOptions},
     dialect::Dialect,
-    network::Network,
     store::Key,
 };
 use serde_json::json;
@@ -26,16 +25,13 @@ pub(crate) async fn until_back_off() -> Result<(usize, Duration)> {
     // What kubelets wait for on their own account is skipped: how much they get done is asked for.
     let clock = Clock::held_at(real::now());
     let cluster = Cluster::start(ClusterOptions {
-        listener: TcpListener::bind("127.0.0.1:0")?,
-        clock: clock.clone(),
-        seed: 1,
-        dialect: Dialect::named("k8s-1.36-containerd-2.1").unwrap_or_else(|| unreachable!("it is built in")),
         nodes: (1..=NODES).map(|n| format!("node-{n}")).collect(),
-        network: Network::default(),
-        registry_authorities: Vec::new(),
-        most_pods: None,
-        data: None,
-        stop: stop.clone(),
+        ..ClusterOptions::new(
+            TcpListener::bind("127.0.0.1:0")?,
+            clock.clone(),
+            Dialect::named("k8s-1.36-containerd-2.1").unwrap_or_else(|| unreachable!("it is built in")),
+            stop.clone(),
+        )
     })
     .await?;
     let account = Key::new("default", "default");

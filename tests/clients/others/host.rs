@@ -13,7 +13,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect, network::Network};
+use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -34,16 +34,13 @@ impl Host {
     pub(super) async fn start(dialect: &str) -> Result<Self> {
         let stop = CancellationToken::new();
         let cluster = Cluster::start(ClusterOptions {
-            listener: TcpListener::bind("127.0.0.1:0")?,
-            clock: Clock::live(),
-            seed: 1,
-            dialect: Dialect::named(dialect).context("no such dialect")?,
             nodes: vec!["node-1".into()],
-            network: Network::default(),
-            registry_authorities: Vec::new(),
-            most_pods: None,
-            data: None,
-            stop: stop.clone(),
+            ..ClusterOptions::new(
+                TcpListener::bind("127.0.0.1:0")?,
+                Clock::live(),
+                Dialect::named(dialect).context("no such dialect")?,
+                stop.clone(),
+            )
         })
         .await?;
         let image =

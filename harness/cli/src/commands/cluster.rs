@@ -4,9 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use pulldrill_clock::{Clock, real};
-use pulldrill_cluster::{
-    Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network, store::Disk,
-};
+use pulldrill_cluster::{Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, store::Disk};
 use pulldrill_lab::Folder;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -47,16 +45,10 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
     };
     let nodes = if args.bare { 0 } else { args.nodes };
     let options = ClusterOptions {
-        listener,
-        clock: Clock::live(),
         seed: args.seed,
-        dialect,
         nodes: (1..=nodes).map(|number| format!("node-{number}")).collect(),
-        network: Network::default(),
-        registry_authorities: Vec::new(),
-        most_pods: None,
         data,
-        stop: stop.clone(),
+        ..ClusterOptions::new(listener, Clock::live(), dialect, stop.clone())
     };
     let parts = if args.bare { Parts::Bare } else { Parts::All };
     let failed = |error: pulldrill_cluster::ClusterError| Failure::infrastructure(error.to_string());

@@ -134,12 +134,36 @@ impl Past {
     async fn of(disk: &Disk) -> Result<Self, ClusterError> {
         let new = Authority::new("kubernetes")?.to_pem();
         let authority = disk.keep("authority", new.into_bytes()).await?;
-        let signer = disk.keep("signer/", Signer::new()?.pkcs8().to_vec()).await?;
         Ok(Self {
             authority: Authority::from_pem("kubernetes", &String::from_utf8_lossy(&authority))?,
-            signer: Signer::from_pkcs8(&signer)?,
+            signer: kept_signer(disk, "").await?,
             objects: disk.past("").await?,
         })
+    }
+}
+
+/// The key of a cluster's tokens, kept from the first time on.
+async fn kept_signer(disk: &Disk, cluster: &str) -> Result<Signer, ClusterError> {
+    let new = Signer::new()?.pkcs8().to_vec();
+    Ok(Signer::from_pkcs8(&disk.keep(&format!("signer/{cluster}"), new).await?)?)
+}
+
+impl ClusterOptions {
+    /// A cluster without nodes, in memory, whose nodes would reach nothing; seed 1, no limit of pods.
+    #[must_use]
+    pub fn new(listener: TcpListener, clock: Clock, dialect: Arc<Dialect>, stop: CancellationToken) -> Self {
+        Self {
+            listener,
+            clock,
+            seed: 1,
+            dialect,
+            nodes: Vec::new(),
+            network: Network::default(),
+            registry_authorities: Vec::new(),
+            most_pods: None,
+            data: None,
+            stop,
+        }
     }
 }
 
@@ -218,14 +242,12 @@ impl Cluster {
             disk: data,
         });
         let virtual_clusters = Arc::new(VirtualClusters::new(site.clone(), stop.clone()));
-        let network_of_nodes = network.clone();
-        let plan = Plan { name: "", store, begins: true, network: network_of_nodes, signer, stop };
+        let plan = Plan { name: "", store, begins: true, network: network.clone(), signer, stop };
         let plane = ControlPlane::start(&site, plan)?;
         virtual_clusters.resume().await?;
         let ControlPlane { api, access, pullers, fleet, door, tasks, mut server } = plane;
         server.virtual_clusters = Some(virtual_clusters.clone());
         tasks.spawn(http::serve(listener, tls, server));
-        tasks.close();
         let url = format!("https://{}", site.address);
         Ok(Self {
             url,
@@ -269,9 +291,10 @@ impl Cluster {
     /// A kubeconfig with everything in it.
     #[must_use]
     pub fn kubeconfig(&self, principal: Principal) -> String {
-        let (user, identity) = match principal {
-            Principal::Admin => (Principal::Admin.user().0, &self.admin),
-            Principal::Trainee => (Principal::Trainee.user().0, &self.trainee),
+        let (user, _) = principal.user();
+        let identity = match principal {
+            Principal::Admin => &self.admin,
+            Principal::Trainee => &self.trainee,
         };
         kubeconfig::write(
             &self.url,

@@ -6,20 +6,19 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
 use pulldrill_clock::secret;
-use pulldrill_tls::Signer;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ClusterError,
     first::first_objects,
+    kept_signer,
     kubeconfig::{self, Credential},
     plane::{ControlPlane, Plan, Site},
 };
 use crate::{
     api::{Api, ApiOptions, Status, User, http},
     network::Network,
-    release::Release,
     store::{Seed, Store},
 };
 
@@ -73,7 +72,6 @@ impl VirtualClusters {
     pub(super) async fn ended(&self) {
         let all: Vec<_> = self.running.read().values().cloned().collect();
         for one in all {
-            one.plane.tasks.close();
             one.plane.tasks.wait().await;
         }
     }
@@ -85,10 +83,7 @@ impl VirtualClusters {
         let store = match &self.site.disk {
             None => Store::of_seed(seed, WINDOW),
             Some(disk) => {
-                let key = Signer::new()?;
-                signer = Some(Signer::from_pkcs8(
-                    &disk.keep(&format!("signer/{name}"), key.pkcs8().to_vec()).await?,
-                )?);
+                signer = Some(kept_signer(disk, name).await?);
                 let kept = disk.keep(&format!("token/{name}"), token.into_bytes()).await?;
                 token = String::from_utf8_lossy(&kept).into_owned();
                 Store::of_past(disk.past(name).await?.or_seed(seed), WINDOW)
@@ -109,10 +104,10 @@ impl VirtualClusters {
     /// What a cluster has before anybody comes, made in a store that nobody sees.
     fn first_state(&self) -> Result<Seed, ClusterError> {
         let store = Arc::new(Store::new(1));
-        let release = Release::of(&self.site.dialect.server);
+        let release = self.site.release();
         let options = ApiOptions { admission: true, seed: self.site.seed, release, ..ApiOptions::default() };
         let api = Api::with_options(store.clone(), self.site.clock.clone(), options);
-        first_objects(&api, self.site.authority.pem(), self.site.minor())?;
+        first_objects(&api, self.site.authority.pem(), release)?;
         Ok(Seed::of(&store))
     }
 
@@ -154,7 +149,6 @@ impl http::VirtualClusters for VirtualClusters {
             let _one_at_a_time = self.changing.lock().await;
             let Some(one) = self.running.write().remove(&name) else { return Ok(false) };
             one.plane.server.stop.cancel();
-            one.plane.tasks.close();
             one.plane.tasks.wait().await;
             if let Some(disk) = &self.site.disk {
                 disk.forget(&name).await.map_err(failed)?;

@@ -9,9 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{
-    Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, network::Network, store::Disk,
-};
+use pulldrill_cluster::{Cluster, ClusterOptions, Parts, Principal, dialect::Dialect, store::Disk};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
@@ -88,16 +86,15 @@ impl World {
     async fn with(clock: Clock, parts: Parts, dialect: &str, nodes: &[&str], data: Option<Disk>) -> Self {
         let stop = CancellationToken::new();
         let options = ClusterOptions {
-            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
-            clock: clock.clone(),
-            seed: 1,
-            dialect: Dialect::named(dialect).unwrap(),
             nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
-            network: Network::default(),
-            registry_authorities: Vec::new(),
             most_pods: Some(2000),
             data,
-            stop: stop.clone(),
+            ..ClusterOptions::new(
+                TcpListener::bind("127.0.0.1:0").unwrap(),
+                clock.clone(),
+                Dialect::named(dialect).unwrap(),
+                stop.clone(),
+            )
         };
         let cluster = Cluster::start_with(options, parts).await.unwrap();
         let world = Self { cluster, clock, _stop: stop.clone().drop_guard(), stop };

@@ -61,16 +61,12 @@ pub(super) async fn boot(
     let listener = TcpListener::bind((options.listen, 0))
         .map_err(|source| LabError::Listen { address: format!("{}:0", options.listen), source })?;
     let cluster = Cluster::start(ClusterOptions {
-        listener,
-        clock: clock.clone(),
         seed: options.seed,
-        dialect: dialect.clone(),
         nodes: options.nodes.clone(),
         network: network.clone(),
         registry_authorities: vec![authority.pem().to_owned()],
         most_pods: Some(MOST_PODS),
-        data: None,
-        stop: stop.clone(),
+        ..ClusterOptions::new(listener, clock.clone(), dialect.clone(), stop.clone())
     })
     .await
     .map_err(|error| LabError::part("cluster", error))?;

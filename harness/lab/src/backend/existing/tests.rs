@@ -7,7 +7,7 @@ use kube::{
     api::{DynamicObject, ListParams, ObjectMeta},
 };
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect, network::Network};
+use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -40,16 +40,13 @@ impl World {
         pulldrill_tls::install_provider();
         let stop = CancellationToken::new();
         let cluster = Cluster::start(ClusterOptions {
-            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
-            clock: Clock::live(),
-            seed: 1,
-            dialect: Dialect::named("k8s-1.36-containerd-2.1").unwrap(),
             nodes: vec!["node-1".into(), "node-2".into()],
-            network: Network::new(),
-            registry_authorities: Vec::new(),
-            most_pods: None,
-            data: None,
-            stop: stop.clone(),
+            ..ClusterOptions::new(
+                TcpListener::bind("127.0.0.1:0").unwrap(),
+                Clock::live(),
+                Dialect::named("k8s-1.36-containerd-2.1").unwrap(),
+                stop.clone(),
+            )
         })
         .await
         .unwrap();
