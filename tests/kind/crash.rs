@@ -10,14 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 use pulldrill_clock::real;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{
-    lab::Parts,
-    machine::Inventory,
-    support::{self, pulldrill},
-};
+use crate::{lab::Parts, machine::Inventory, support::pulldrill, turn};
 
 /// What the cluster is called.
-const NAME: &str = "pulldrill-crash";
+const NAME: &str = "pulldrill-test-crash";
 
 /// The steps that `up` tells of, and how long after each the end comes: at once, and in the middle of the long one.
 const STEPS: [(&str, u64); 7] = [
@@ -33,7 +29,7 @@ const STEPS: [(&str, u64); 7] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_killed_lab_had_made_down_removes() -> Result<()> {
     let Some(parts) = Parts::named() else { return Ok(()) };
-    let _turn = support::turn()?;
+    let _turn = turn::turn()?;
     let before = Inventory::take()?;
     for (step, later) in STEPS {
         let folder = tempfile::tempdir()?;
@@ -53,7 +49,7 @@ async fn whatever_a_killed_lab_had_made_down_removes() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_in_the_middle_leaves_nothing() -> Result<()> {
     let Some(parts) = Parts::named() else { return Ok(()) };
-    let _turn = support::turn()?;
+    let _turn = turn::turn()?;
     let before = Inventory::take()?;
     let folder = tempfile::tempdir()?;
     let mut lab = begin(&parts, folder.path(), "The registry answers")?;

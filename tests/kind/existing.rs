@@ -25,10 +25,11 @@ use serde_json::{Value, json};
 use crate::{
     guest_nodes,
     support::{self, Lab, until},
+    turn,
 };
 
 /// What everything that belongs to this test is called.
-pub(crate) const NAME: &str = "pulldrill-guest-test";
+pub(crate) const NAME: &str = "pulldrill-test-guest";
 /// The first port of the registries.
 const PORT: u16 = 31_500;
 /// What all names of the lab begin with.
@@ -80,7 +81,7 @@ impl World {
     async fn new() -> Result<Option<Self>> {
         let (Some(kind), Some(image)) = (support::kind(), support::node_image()) else { return Ok(None) };
         let Some((_, kubectl)) = support::kubectls().into_iter().next() else { return Ok(None) };
-        let _turn = support::turn()?;
+        let _turn = turn::turn()?;
         pulldrill_tls::install_provider();
         let dir = tempfile::tempdir()?;
         let made = Made(kind.clone());

@@ -9,12 +9,13 @@ use serde_json::Value;
 use crate::{
     machine::{Inventory, docker},
     support::{self, Lab},
+    turn,
 };
 
 /// What the cluster is called.
-const NAME: &str = "pulldrill-test";
+const NAME: &str = "pulldrill-test-lab";
 /// Its one node.
-const NODE: &str = "pulldrill-test-control-plane";
+const NODE: &str = "pulldrill-test-lab-control-plane";
 /// Nobody listens there; whatever is sent there fails.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -43,7 +44,7 @@ impl Parts {
 #[tokio::test(flavor = "multi_thread")]
 async fn five_symptoms_on_real_kubernetes_and_nothing_left_afterwards() -> Result<()> {
     let Some(parts) = Parts::named() else { return Ok(()) };
-    let _turn = support::turn()?;
+    let _turn = turn::turn()?;
     let before = Inventory::take()?;
     let mut lab = Lab::up_with(&parts.arguments(NAME)?, |command| {
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"] {
@@ -76,7 +77,7 @@ async fn five_symptoms_on_real_kubernetes_and_nothing_left_afterwards() -> Resul
 
 /// What the user's shell has is in no container.
 fn proxies_stay_outside() -> Result<()> {
-    for container in [NODE, "pulldrill-pulldrill-test-registry"] {
+    for container in [NODE, "pulldrill-pulldrill-test-lab-registry"] {
         let seen = docker(&["inspect", "--format", "{{json .Config.Env}}", container])?;
         ensure!(!seen.contains(NOWHERE), "{container}: {seen}");
     }

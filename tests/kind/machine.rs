@@ -7,13 +7,12 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
+use crate::turn::PREFIX;
+
 /// Everything that Docker and the firewall have, one line each; where the machine is not this test's alone, only
 /// what a lab of the tests' names would have made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Inventory(BTreeSet<String>);
-
-/// What the labs of these tests are called.
-const NAMES: [&str; 2] = ["pulldrill-test", "pulldrill-crash"];
 
 impl Inventory {
     /// As of now.
@@ -34,7 +33,7 @@ impl Inventory {
             all.extend(rules.map(|line| format!("rule {line}")));
         }
         if std::env::var_os("PULLDRILL_REQUIRE_KIND").is_none() {
-            all.retain(|line| NAMES.iter().any(|name| line.contains(name)));
+            all.retain(|line| line.contains(PREFIX));
         }
         Ok(Self(all))
     }

@@ -17,3 +17,4 @@ mod lab;
 mod machine;
 mod peer;
 mod same;
+mod turn;

@@ -25,7 +25,7 @@ use self::{
     container::{Container, Image},
     requests::{Pushed, Request},
 };
-use crate::support;
+use crate::{support, turn};
 
 /// The one user of registries that have users.
 const USER: &str = "dev";
@@ -39,7 +39,7 @@ type Difference = (&'static str, String, String, String);
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plain_personality_answers_as_the_program_does() -> Result<()> {
     let Some(program) = support::registry() else { return Ok(()) };
-    let _turn = support::turn()?;
+    let _turn = turn::turn()?;
     let image = Image::of(&program, HTPASSWD)?;
     let ours = Ours::new()?;
     let docker = ours.pushed("docker", true).await?;

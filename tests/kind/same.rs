@@ -19,10 +19,11 @@ use crate::{
     comparison::{Normaliser, Recording, compare, mutations},
     lab::Parts,
     support::{self, Lab, until},
+    turn,
 };
 
 /// The name of the kind cluster.
-const NAME: &str = "pulldrill-comparison";
+const NAME: &str = "pulldrill-test-comparison";
 
 /// For so many seconds every image must have failed: three pulls that time out, and three steps of their back-off.
 const FAILING: i64 = 130;
@@ -136,7 +137,7 @@ async fn a_kind_cluster_and_the_embedded_one_show_the_same() -> Result<()> {
     let kubectls = support::kubectls();
     let Some((_, any)) = kubectls.first() else { return Ok(()) };
     let world = World::new()?;
-    let _turn = support::turn()?;
+    let _turn = turn::turn()?;
     let mut real = world.begin(&parts.arguments(NAME)?)?;
     let outcome = async {
         real.wait_for("kubeconfig").await?;

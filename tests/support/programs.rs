@@ -51,15 +51,6 @@ fn real(name: &str) -> Option<String> {
     value
 }
 
-/// Waits for one's turn with a real cluster: a machine has room for one. It ends when the file is dropped.
-#[allow(dead_code, reason = "not every test program needs it")]
-pub(crate) fn turn() -> std::io::Result<std::fs::File> {
-    let path = std::env::temp_dir().join("pulldrill-test-cluster.lock");
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-    file.lock()?;
-    Ok(file)
-}
-
 /// The kubectl of a version (`1_20`, `1_36`) that the gate has installed.
 #[allow(dead_code, reason = "not every test program needs it")]
 pub(crate) fn kubectl(version: &str) -> Option<PathBuf> {
