@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, core::refused, defaults, invalid::Errors, json::is_nothing,
-    kinds, legacy, managing, template_generation, validate, zero_times,
+    kinds, managing, template_generation, validate,
 };
 use crate::{
     resources::Resource,
@@ -146,14 +146,9 @@ impl Api {
             return Ok(object);
         }
         if matches!(subresource, None | Some("ephemeralcontainers")) {
-            defaults::apply(resource, &mut object);
+            self.default_fields(resource, &mut object);
             defaults::generate(resource, &mut object);
-            if self.options().legacy() {
-                legacy::strip(resource, &mut object);
-            }
-            if zero_times::WRITTEN.has(self.options().release) {
-                zero_times::write(resource, &mut object);
-            }
+            self.as_of_release(resource, &mut object);
         }
         if !matches!(subresource, Some("status" | "binding" | "finalize" | "ephemeralcontainers")) {
             let mut errors = Errors::default();
