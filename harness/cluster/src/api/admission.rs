@@ -2,8 +2,8 @@
 //! the service account of a pod, priorities, default tolerations.
 
 mod limits;
+pub(super) mod services;
 
-use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::{
@@ -41,9 +41,7 @@ const TOKEN_VOLUME: &str = "kube-api-access-";
 /// Changes and checks a new object, after defaulting.
 pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Value) -> Result<(), Status> {
     let _ = who;
-    if resource.store == "services" {
-        service_address(api, object);
-    }
+    services::allocate(api, resource, None, object)?;
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());
     }
@@ -64,29 +62,17 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
 /// Refuses a valid object that is beyond what its namespace may have. Two must not ask at the same time.
 pub(super) fn judge(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
     limits::admit(api, resource, object)?;
-    quota::admit(api, resource, object)
+    quota::admit(api, resource, None, object)
 }
 
-/// Gives a service an address of its own, unless it has or wants none.
-fn service_address(api: &Api, service: &mut Value) {
-    let spec = &mut service["spec"];
-    if spec["type"] == "ExternalName" || !text(&spec["clusterIP"]).is_empty() {
-        if spec["clusterIPs"].is_null() && !text(&spec["clusterIP"]).is_empty() {
-            spec["clusterIPs"] = json!([spec["clusterIP"]]);
-        }
-        return;
-    }
-    let taken = api.list("services", None);
-    let address = loop {
-        let number: u16 = api.draw(|rng| rng.random_range(256..u16::MAX));
-        let [high, low] = number.to_be_bytes();
-        let address = format!("10.96.{high}.{low}");
-        if taken.iter().all(|s| s.value()["spec"]["clusterIP"] != *address) {
-            break address;
-        }
-    };
-    spec["clusterIP"] = address.as_str().into();
-    spec["clusterIPs"] = json!([address]);
+/// Refuses a change that takes an object beyond what its namespace may have. Two must not ask at the same time.
+pub(super) fn judge_change(
+    api: &Api,
+    resource: &Resource,
+    old: &Value,
+    object: &Value,
+) -> Result<(), Status> {
+    quota::admit(api, resource, Some(old), object)
 }
 
 /// Refuses a pod beyond what one machine should carry: a slip of the finger at `--replicas` must not end the lab.

@@ -10,7 +10,7 @@ const NEWER: [(&str, &[&str]); 5] = [
     ("namespaces", &["/metadata/labels/kubernetes.io~1metadata.name"]),
     ("pods", &["/metadata/generation"]),
     ("cronjobs.batch", &["/metadata/generation"]),
-    ("services", &["/spec/ipFamilies", "/spec/ipFamilyPolicy"]),
+    ("services", &["/spec/allocateLoadBalancerNodePorts", "/spec/ipFamilies", "/spec/ipFamilyPolicy"]),
     (
         "jobs.batch",
         &[

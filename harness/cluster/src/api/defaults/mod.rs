@@ -85,6 +85,12 @@ fn service(object: &mut Value) {
     if spec["type"] != "ExternalName" {
         default_text(spec, "internalTrafficPolicy", "Cluster");
     }
+    if matches!(spec["type"].as_str(), Some("NodePort" | "LoadBalancer")) {
+        default_text(spec, "externalTrafficPolicy", "Cluster");
+    }
+    if spec["type"] == "LoadBalancer" {
+        default(spec, "allocateLoadBalancerNodePorts", true);
+    }
     for port in items_mut(spec, "ports") {
         default_text(port, "protocol", "TCP");
         let number = port["port"].clone();
