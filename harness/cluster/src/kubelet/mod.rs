@@ -29,6 +29,7 @@ mod stop;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod volumes;
 mod worker;
 
 use std::{
