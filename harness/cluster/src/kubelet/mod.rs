@@ -332,7 +332,12 @@ impl Controller for Kubelet {
                     queue.add(event.key.clone());
                 }
             }
-            "nodes" if event.key.name == self.node.name && !self.beating => queue.add(self.node.key()),
+            "nodes" if event.key.name == self.node.name => {
+                self.node.tell_cordon(&self.recorder, event);
+                if !self.beating {
+                    queue.add(self.node.key());
+                }
+            }
             _ => {}
         }
     }
