@@ -5,6 +5,7 @@ mod daemonsets;
 mod deployments;
 mod ends;
 mod jobs;
+mod replication;
 mod runs;
 mod scheduling;
 mod services;
