@@ -3,6 +3,7 @@
 
 mod limits;
 pub(super) mod services;
+mod storage;
 
 use serde_json::{Value, json};
 
@@ -42,6 +43,8 @@ const TOKEN_VOLUME: &str = "kube-api-access-";
 pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Value) -> Result<(), Status> {
     let _ = who;
     services::allocate(api, resource, None, object)?;
+    storage::protect(resource, object);
+    storage::choose_class(api, resource, object);
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());
     }

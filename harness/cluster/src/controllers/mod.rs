@@ -7,6 +7,7 @@
 mod aggregation;
 mod budgets;
 mod children;
+mod claims;
 mod cronjob;
 mod daemonset;
 mod deployment;
@@ -62,6 +63,7 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
         Box::new(job::Jobs::new(deps("job-controller"))),
         Box::new(cronjob::CronJobs::new(deps("cronjob-controller"))),
         Box::new(services::Services::new(deps("endpoint-controller"))),
+        Box::new(claims::Claims::new(deps("persistentvolume-controller"))),
         Box::new(budgets::Budgets::new(deps("disruption-controller"))),
         Box::new(nodes::Evictions::new(deps(Wording::of(&dialect.id).taint_component))),
         Box::new(nodes::Orphans::new(deps("pod-garbage-collector"))),

@@ -26,6 +26,9 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "namespaces" => namespace_label(object),
         "nodes" => default(object, "spec", json!({})),
         "services" => service(object),
+        "persistentvolumeclaims" => default(&mut object["spec"], "volumeMode", "Filesystem"),
+        "persistentvolumes" => volume(object),
+        "storageclasses.storage.k8s.io" => storage_class(object),
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {
             role_binding(object);
         }
@@ -96,6 +99,16 @@ fn service(object: &mut Value) {
         let number = port["port"].clone();
         default(port, "targetPort", number);
     }
+}
+
+fn volume(object: &mut Value) {
+    default_text(&mut object["spec"], "persistentVolumeReclaimPolicy", "Retain");
+    default(&mut object["spec"], "volumeMode", "Filesystem");
+}
+
+fn storage_class(object: &mut Value) {
+    default_text(object, "reclaimPolicy", "Delete");
+    default_text(object, "volumeBindingMode", "Immediate");
 }
 
 fn service_families(object: &mut Value) {

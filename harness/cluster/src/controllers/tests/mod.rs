@@ -1,6 +1,7 @@
 //! The controllers together, on a held clock, with a kubelet that only knows good images and bad ones.
 
 mod budgets;
+mod claims;
 mod daemonsets;
 mod deployments;
 mod ends;
