@@ -55,6 +55,7 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
         limits::complete_pod(api, object);
     }
     priority(api, resource, object)?;
+    runtime_class(api, resource, object)?;
     tolerations(&mut object["spec"]);
     if api.options().service_accounts {
         service_account(api, resource, object)?;
@@ -108,6 +109,20 @@ fn priority(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Statu
     };
     pod["spec"]["priority"] = value;
     default_text(&mut pod["spec"], "preemptionPolicy", "PreemptLowerPriority");
+    Ok(())
+}
+
+/// A pod that names a runtime class needs it to be there, and takes on what the class costs.
+fn runtime_class(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
+    let Some(class) = pod["spec"]["runtimeClassName"].as_str() else { return Ok(()) };
+    let Some(found) = api.store().get("runtimeclasses.node.k8s.io", &Key::new("", class)) else {
+        let why = format!("pod rejected: RuntimeClass {class:?} not found");
+        return Err(Status::forbidden(resource, text(&pod["metadata"]["name"]), &why));
+    };
+    let cost = &found.value()["overhead"]["podFixed"];
+    if cost.is_object() {
+        default(&mut pod["spec"], "overhead", cost.clone());
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 mod body;
 mod connection;
 mod containers;
+mod deprecations;
 mod discovery;
 mod dispatch;
 mod gzip;
