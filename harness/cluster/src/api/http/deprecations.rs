@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::{Reply, reply, route::Target};
-use crate::release::Release;
+use crate::release::{Release, Span};
 
 static DEPRECATED: LazyLock<Vec<Deprecated>> = LazyLock::new(|| {
     serde_saphyr::from_str(include_str!("deprecated.yaml")).unwrap_or_else(|error| {
@@ -33,7 +33,9 @@ pub(super) fn warn(answer: &mut Reply, target: &Target, release: Release) {
 
 fn text(version: &str, kind: &str, release: Release) -> Option<String> {
     let meant = |row: &&Deprecated| row.version == version && row.kind.as_deref().is_none_or(|k| k == kind);
-    let row = DEPRECATED.iter().find(meant).filter(|row| release.since(row.since))?;
+    // What a release has no more is served for clients of before, who know.
+    let there = |row: &&Deprecated| Span::new(Some(row.since), row.until).has(release);
+    let row = DEPRECATED.iter().find(meant).filter(there)?;
     let mut text = format!("{version} {kind} is deprecated in v1.{}+", row.since);
     if let Some(until) = row.until {
         text += &format!(", unavailable in v1.{until}+");
@@ -55,7 +57,8 @@ mod tests {
         let say = |version: &str, kind: &str, minor: u32| text(version, kind, Release::minor(minor));
         let cron_job =
             "batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob";
-        assert_eq!(say("batch/v1beta1", "CronJob", 36).as_deref(), Some(cron_job));
+        assert_eq!(say("batch/v1beta1", "CronJob", 24).as_deref(), Some(cron_job));
+        assert_eq!(say("batch/v1beta1", "CronJob", 36), None, "it is there for old clients only");
         assert_eq!(say("batch/v1beta1", "CronJob", 20), None, "it was the only one then");
         let ingress = "extensions/v1beta1 Ingress is deprecated in v1.14+, unavailable in v1.22+; use \
                        networking.k8s.io/v1 Ingress";
