@@ -21,6 +21,7 @@ fn the_file_has_one_control_plane_and_the_other_nodes_are_workers() {
     let kubelet = file["kubeadmConfigPatches"][0].as_str().unwrap();
     let kubelet: serde_json::Value = serde_saphyr::from_str(kubelet).unwrap();
     assert_eq!(kubelet["serializeImagePulls"], false);
+    assert_eq!(kubelet["registryPullQPS"], 0);
     assert!(!text.contains("{{"), "{text}");
     let plain: serde_json::Value = serde_saphyr::from_str(&spec(1, None).render("a").unwrap()).unwrap();
     assert!(plain["nodes"][0].get("image").is_none());
