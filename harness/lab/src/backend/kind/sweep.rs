@@ -24,6 +24,14 @@ const ROUNDS: usize = 40;
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How many looks in a row have to find nothing: an engine goes on with what it was asked for by a process that was
+/// killed meanwhile.
+const QUIET: usize = 2;
+
+/// The same where not even the network is known to have been made: it may be in the making right now, with nothing
+/// there yet that would tell.
+const QUIET_BEFORE_ANYTHING: usize = 12;
+
 /// What was removed, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Removed {
@@ -54,13 +62,16 @@ impl Sweep {
         }
         let mut removed = Removed::default();
         let mut failure = None;
+        let enough = if self.record.network.is_some() { QUIET } else { QUIET_BEFORE_ANYTHING };
+        let mut quiet = 0;
         for _ in 0..ROUNDS {
             // What is in the making, or on its way out, is seen by looking again.
             let before = removed.clone();
-            match self.round(engine, &mut removed).await {
-                Ok(()) if removed == before => return Ok(removed),
-                Ok(()) => failure = None,
-                Err(error) => failure = Some(error),
+            let round = self.round(engine, &mut removed).await;
+            quiet = if round.is_ok() && removed == before { quiet + 1 } else { 0 };
+            failure = round.err();
+            if quiet == enough {
+                return Ok(removed);
             }
             real::sleep(PAUSE).await;
         }
