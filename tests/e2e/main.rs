@@ -11,3 +11,5 @@ mod kubectl;
 mod layers;
 mod leaks;
 mod registry;
+mod registry_alone;
+mod registry_killed;

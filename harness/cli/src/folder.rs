@@ -13,11 +13,13 @@ use pulldrill_lab::view::LabInfo;
 use crate::exit::Failure;
 
 /// What `up` makes in its folder; these are removed and nothing else.
-const MADE: [&str; 13] = [
+const MADE: [&str; 15] = [
     "lab.json",
     "kubeconfig",
     "env.sh",
     "ca.pem",
+    "certs",
+    "auth.json",
     "instructor-token",
     "lab.sqlite",
     "lab.sqlite-wal",

@@ -46,6 +46,16 @@ pub(crate) fn api_listen(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
+/// A personality of a registry, and the name of its host where one is given.
+pub(crate) fn personality(text: &str) -> Result<(String, Option<String>), String> {
+    let (personality, host) = match text.split_once('=') {
+        Some((_, "")) => return Err("there is no host after the `=`".to_owned()),
+        Some((personality, host)) => (personality, Some(host.to_owned())),
+        None => (text, None),
+    };
+    Ok((personality.to_owned(), host))
+}
+
 /// A bearer token, as far as one can stand in a header.
 pub(crate) fn token(text: &str) -> Result<String, String> {
     match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -125,6 +135,13 @@ mod tests {
         assert_eq!(api_listen("[::1]").unwrap().to_string(), "[::1]:0");
         assert_eq!(api_listen("6443").unwrap().to_string(), "127.0.0.1:6443");
         assert!(api_listen("here").is_err());
+    }
+
+    #[test]
+    fn a_personality_may_have_a_host() {
+        assert_eq!(personality("ecr"), Ok(("ecr".into(), None)));
+        assert_eq!(personality("harbor=h.example"), Ok(("harbor".into(), Some("h.example".into()))));
+        assert!(personality("harbor=").is_err());
     }
 
     #[test]

@@ -142,7 +142,9 @@ impl Control for Registry {
         tag: Option<&str>,
         spec: &ImageSpec,
     ) -> Result<ImageRef, RegistryError> {
-        Self::push_image(self, host, repository, tag, spec)
+        let (this, host, repository) = (self.clone(), host.to_owned(), repository.to_owned());
+        let (tag, spec) = (tag.map(str::to_owned), spec.clone());
+        self.apart(move || this.push_image(&host, &repository, tag.as_deref(), &spec)).await
     }
 
     async fn copy(&self, from: &ImagePlace, to: &ImagePlace, user: &str) -> Result<ImageRef, RegistryError> {
@@ -151,7 +153,8 @@ impl Control for Registry {
             (host, repository, reference)
         };
         let (from, to) = (place(from), place(to));
-        Self::copy(self, (&from.0, &from.1, &from.2), (&to.0, &to.1, &to.2), user)
+        let (this, user) = (self.clone(), user.to_owned());
+        self.apart(move || this.copy((&from.0, &from.1, &from.2), (&to.0, &to.1, &to.2), &user)).await
     }
 
     async fn issue_token(&self, host: &str, at: Timestamp) -> Result<TokenInfo, RegistryError> {
@@ -167,15 +170,17 @@ impl Control for Registry {
     }
 
     async fn inspect(&self, wanted: &Inspection) -> Result<Inspected, RegistryError> {
-        let content = |digest: &String| Some((digest.clone(), self.content_of(digest)?));
         let accepted = |login: &Login| {
             let until = self.credentials(&login.host, &login.username, &login.password)?;
             Some(AcceptedLogin { login: login.clone(), until })
         };
-        Ok(Inspected {
-            contents: wanted.manifests.iter().filter_map(content).collect(),
-            accepted: wanted.logins.iter().filter_map(accepted).collect(),
-        })
+        let accepted = wanted.logins.iter().filter_map(accepted).collect();
+        let (this, manifests) = (self.clone(), wanted.manifests.clone());
+        let contents = self.apart(move || {
+            let content = |digest: String| Some((digest.clone(), this.content_of(&digest)?));
+            Ok(manifests.into_iter().filter_map(content).collect())
+        });
+        Ok(Inspected { contents: contents.await?, accepted })
     }
 
     fn pull_log(&self) -> &PullLog {

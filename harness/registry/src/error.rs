@@ -78,6 +78,24 @@ pub enum RegistryError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// The folder that content is kept in cannot be used.
+    #[error("cannot use {path} for the registry's data: {source}", path = .path.display())]
+    Data {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// The content that is kept cannot be read or written.
+    #[error("cannot {what} the content of {host}: {source}")]
+    Store {
+        /// What was tried.
+        what: &'static str,
+        /// Of which host.
+        host: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// An address of a kind that the registry does not give to hosts.
     #[error("{host} cannot have the address {address}: hosts have IPv4 addresses only")]
     NotIpv4 {

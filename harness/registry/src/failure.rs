@@ -1,8 +1,9 @@
 //! Refusals: what kinds there are, and how one becomes an HTTP answer in a personality's own words.
 
+use std::io;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
 use serde_json::{Value, json};
 
 use crate::personality::{ACCESS, Personality, Words};
@@ -86,6 +87,16 @@ pub(crate) struct Failure {
     pub(crate) digests: Vec<String>,
 }
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::FileTooLarge {
+            return Kind::TooLarge.into();
+        }
+        tracing::error!(%error, "content cannot be read or written");
+        Kind::Broken.into()
+    }
+}
+
 impl From<Kind> for Failure {
     fn from(kind: Kind) -> Self {
         Self { kind, digests: Vec::new() }
@@ -125,14 +136,14 @@ impl Terms {
 }
 
 /// The answer to a refused request.
-pub(crate) fn answer(personality: &Personality, kind: Kind, terms: &Terms) -> Response<Full<Bytes>> {
+pub(crate) fn answer(personality: &Personality, kind: Kind, terms: &Terms) -> Response<Bytes> {
     let words = personality.words(kind);
     let (body, content_type) = if words.code.is_empty() {
         (terms.fill(words.message, str::to_owned), "text/plain; charset=utf-8")
     } else {
         (errors(&words, terms), personality.content_type)
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     if words.sniffs_nothing {

@@ -11,13 +11,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     HostSpec, RegistryError, TokenInfo,
-    content::Repository,
     credentials::{Grant, Token, Tokens, same},
+    failure::{Failure, Kind},
     fault::Faults,
     personality::{Personality, Scheme, Unlisted},
     quota::{self, Limits, Payer, Usage},
-    server::uploads::Uploads,
+    repository::Place,
     spec::{Access, Account, RepositorySpec},
+    store::Store,
+    unfinished::Unfinished,
 };
 
 /// The only user name that tokens issued as passwords go with.
@@ -37,11 +39,14 @@ pub(crate) struct Host {
     pub(crate) local: RwLock<(SocketAddr, Option<SocketAddr>)>,
     pub(crate) limits: Limits,
     pub(crate) accounts: RwLock<Vec<Account>>,
-    pub(crate) repositories: RwLock<BTreeMap<String, Repository>>,
-    pub(crate) uploads: Mutex<Uploads>,
+    pub(crate) repositories: RwLock<BTreeMap<String, Place>>,
+    pub(crate) unfinished: Unfinished,
+    pub(crate) store: Store,
     pub(crate) tokens: Mutex<Tokens>,
     pub(crate) usage: Mutex<Usage>,
     pub(crate) faults: Faults,
+    /// Whether it was told where to listen, so that its clients come by whatever address of this machine.
+    pub(crate) listens: bool,
     /// Addresses of their own that the host and its token host have been given, by name.
     pub(crate) own: Vec<(String, Ipv4Addr)>,
     pub(crate) stop: CancellationToken,
@@ -55,6 +60,7 @@ impl Host {
         (address, token_address): (SocketAddr, Option<SocketAddr>),
         seed: u64,
         clock: &Clock,
+        store: Store,
         stop: CancellationToken,
     ) -> Result<Self, RegistryError> {
         let personality = personality(&spec)?;
@@ -64,6 +70,10 @@ impl Host {
         limits.token_seconds = spec.token_lifetime_seconds.unwrap_or(limits.token_seconds);
         let (account, region) = account_and_region(&spec);
         let own = own_addresses(&spec)?;
+        let now = clock.now();
+        let fail = |source| RegistryError::Store { what: "read", host: spec.name.clone(), source };
+        let repositories = store.load(&spec.name, now).map_err(fail)?;
+        let unfinished = Unfinished::of(store.left_behind(&spec.name).map_err(fail)?, now);
         let host = Self {
             personality,
             token_name: token_name(&spec)?,
@@ -74,28 +84,42 @@ impl Host {
             local: RwLock::new((address, token_address)),
             limits,
             accounts: RwLock::new(spec.accounts),
-            repositories: RwLock::default(),
-            uploads: Mutex::default(),
+            repositories: RwLock::new(repositories),
+            unfinished,
+            store,
             tokens: Mutex::default(),
             usage: Mutex::default(),
             faults: Faults::new(seed, &spec.name),
+            listens: spec.listen.is_some(),
             own,
             stop,
             listening: TaskTracker::new(),
             name: spec.name,
         };
         for repository in &spec.repositories {
-            host.set_repository(repository, clock.now());
+            host.set_repository(repository, now)?;
         }
         Ok(host)
     }
 
-    /// Makes a repository, or changes who may use it.
-    pub(crate) fn set_repository(&self, spec: &RepositorySpec, now: Timestamp) {
-        let mut repositories = self.repositories.write();
-        let repository = repositories.entry(spec.name.clone()).or_insert_with(|| Repository::new(spec, now));
-        repository.pull = spec.pull.clone();
-        repository.push = spec.push.clone();
+    /// Makes a repository, or changes who may use it. May block.
+    pub(crate) fn set_repository(&self, spec: &RepositorySpec, now: Timestamp) -> Result<(), RegistryError> {
+        self.repositories.write().entry(spec.name.clone()).or_insert_with(|| Place::new(spec, now));
+        let RepositorySpec { name, pull, push } = spec.clone();
+        let changed = self.change(&name, move |repository, _| {
+            (repository.pull, repository.push) = (pull, push);
+            Ok(())
+        });
+        changed.map_err(|failure| self.not_kept(&failure))
+    }
+
+    /// What the owner is told when something cannot be kept.
+    pub(crate) fn not_kept(&self, failure: &Failure) -> RegistryError {
+        let kind = match failure.kind {
+            Kind::TooLarge => std::io::ErrorKind::StorageFull,
+            _ => std::io::ErrorKind::Other,
+        };
+        RegistryError::Store { what: "keep", host: self.name.clone(), source: kind.into() }
     }
 
     /// Whether these are a known user's.
@@ -138,7 +162,7 @@ impl Host {
             }
             let push = user.map_or(Access::Anonymous, |user| Access::Users(vec![user.to_owned()]));
             let spec = RepositorySpec { name: name.to_owned(), pull: self.outsiders(), push };
-            repositories.insert(name.to_owned(), Repository::new(&spec, now));
+            repositories.insert(name.to_owned(), Place::new(&spec, now));
         }
         true
     }

@@ -8,7 +8,9 @@
 //!   a connection. [`pull_log`]: what was served. [`fault`]: misbehaving on purpose. [`image`]: content.
 //! - [`admin`]: the same from afar, over HTTP. [`site`]: what it has when it is served on its own. [`names`]: what resolves, [`dns`]: for whom. [`interface`]: where it has addresses of its own.
 //! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
-//!   `quota`, `credentials`, `content`, `name` are what their names say.
+//!   `quota`, `credentials`, `content`, `digest`, `name` are what their names say.
+//! - what there is: `repository` says who has what, `stock` changes it (in turn, at the `desk`), `store` keeps the content,
+//!   in memory or on disk, `unfinished` what is still arriving, and [`garbage`] takes away what nobody needs.
 //!
 //! It knows nothing of Kubernetes or drills.
 
@@ -17,12 +19,16 @@ pub mod client;
 mod content;
 pub mod control;
 mod credentials;
+mod desk;
+mod digest;
 pub mod dns;
 pub mod error;
 mod failure;
 pub mod fault;
+pub mod garbage;
 mod host;
 pub mod image;
+mod images;
 pub mod interface;
 mod name;
 pub mod names;
@@ -31,9 +37,13 @@ mod program;
 pub mod pull_log;
 mod quota;
 pub mod registry;
+mod repository;
 mod server;
 pub mod site;
 pub mod spec;
+mod stock;
+mod store;
+mod unfinished;
 
 pub use admin::{AdminClient, AdminClientOptions};
 pub use client::{AddressBook, Client, Clients, Direct};
@@ -41,6 +51,7 @@ pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Log
 pub use dns::Dns;
 pub use error::RegistryError;
 pub use fault::{Fault, FaultRule};
+pub use garbage::Garbage;
 pub use image::{Content, ImageRef, ImageSpec};
 pub use interface::Interface;
 pub use names::Names;

@@ -58,6 +58,8 @@ pub(crate) struct Words {
 #[derive(Debug)]
 pub(crate) struct Personality {
     pub(crate) name: &'static str,
+    /// The name of its host, where nobody says another.
+    pub(crate) usual_host: &'static str,
     pub(crate) scheme: Scheme,
     /// The profile of limits when none is asked for.
     pub(crate) limits: &'static str,
@@ -68,6 +70,9 @@ pub(crate) struct Personality {
     pub(crate) unlisted: Unlisted,
     /// Whether answers say how much of the quota is left, and whose it is.
     pub(crate) shows_quota: bool,
+    /// Whether manifests, tags and blobs can be deleted through the registry's own API. Docker Hub wants that done
+    /// through another one and says `UNSUPPORTED` here.
+    pub(crate) deletes: bool,
     /// Whether pushing makes a repository.
     pub(crate) creates_on_push: bool,
     /// Whether an OCI manifest is kept from clients that do not ask for one.
@@ -292,12 +297,14 @@ const JSON_UTF8: &str = "application/json; charset=utf-8";
 /// What most have in common; every entry of [`ALL`] says how it differs.
 const BASE: Personality = Personality {
     name: "distribution",
+    usual_host: "registry.lab.test",
     scheme: Scheme::Basic,
     limits: "unlimited",
     always_challenges: false,
     knows_repositories: false,
     unlisted: Unlisted::Open,
     shows_quota: false,
+    deletes: true,
     creates_on_push: true,
     negotiates: true,
     also: &[],
@@ -311,6 +318,7 @@ static ALL: &[Personality] = &[
     Personality { words: DISTRIBUTION, ..BASE },
     Personality {
         name: "docker-hub",
+        usual_host: "registry-1.docker.io",
         scheme: Scheme::Bearer {
             host: Some("auth.docker.io"),
             path: "/token",
@@ -321,6 +329,7 @@ static ALL: &[Personality] = &[
         always_challenges: true,
         unlisted: Unlisted::Hidden,
         shows_quota: true,
+        deletes: false,
         negotiates: false,
         also: &["docker.io", "index.docker.io", "registry-1.docker.io"],
         always_has: Some("ratelimitpreview/test"),
@@ -330,6 +339,7 @@ static ALL: &[Personality] = &[
     },
     Personality {
         name: "ecr",
+        usual_host: "123456789012.dkr.ecr.us-east-1.amazonaws.com",
         scheme: Scheme::IssuedPassword,
         limits: "ecr",
         always_challenges: true,
@@ -341,6 +351,7 @@ static ALL: &[Personality] = &[
     },
     Personality {
         name: "harbor",
+        usual_host: "harbor.lab.test",
         scheme: Scheme::Bearer {
             host: None,
             path: "/service/token",
@@ -356,6 +367,7 @@ static ALL: &[Personality] = &[
     },
     Personality {
         name: "artifact-registry",
+        usual_host: "us-docker.pkg.dev",
         scheme: Scheme::Bearer { host: None, path: "/v2/token", service: "", door: Door::Google },
         limits: "artifact-registry",
         always_challenges: true,

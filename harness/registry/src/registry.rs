@@ -13,17 +13,17 @@ use pulldrill_tls::Authority;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Account, Client, Clients, Content, Entry, FaultRule, HostInfo, HostSpec, ImageRef, ImageSpec, PullLog,
-    RegistryError, RepositorySpec, TokenInfo,
+    Account, Clients, FaultRule, HostInfo, HostSpec, ImageSpec, PullLog, RegistryError, RepositorySpec,
+    TokenInfo,
     admin::Route,
-    content::{Blobs, Manifest},
+    content::Contents,
     host::{self, Host},
-    image,
-    name::{is_digest, is_repository, is_tag},
+    images::check_names,
     names::{Names, is_registry_host},
     server::{self, Role},
     site::Site,
     spec::Access,
+    store::Store,
 };
 
 /// Where clients expect a registry.
@@ -45,20 +45,21 @@ pub struct RegistryOptions {
 
 /// Any number of registry hosts in one process, each with a TLS listener of its own. Cheap to clone.
 #[derive(Clone)]
-pub struct Registry(Arc<Shared>);
+pub struct Registry(pub(crate) Arc<Shared>);
 
 /// What all hosts share.
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) clients: Arc<dyn Clients>,
-    pub(crate) blobs: Blobs,
+    pub(crate) store: Store,
+    pub(crate) contents: Contents,
     pub(crate) log: PullLog,
     seed: u64,
-    site: Site,
+    pub(crate) site: Site,
     authority: Arc<Authority>,
     stop: CancellationToken,
     tasks: TaskTracker,
-    hosts: RwLock<BTreeMap<String, Arc<Host>>>,
+    pub(crate) hosts: RwLock<BTreeMap<String, Arc<Host>>>,
 }
 
 impl Registry {
@@ -75,7 +76,8 @@ impl Registry {
         Self(Arc::new(Shared {
             clock,
             clients,
-            blobs: Blobs::default(),
+            store: site.kept.0.clone(),
+            contents: Contents::default(),
             log: PullLog::default(),
             seed,
             site,
@@ -104,9 +106,12 @@ impl Registry {
         let personality = host::personality(&spec)?;
         let token_name = host::token_name(&spec)?;
         let names = std::iter::once(name.as_str()).chain(personality.also.iter().copied());
-        let mut listener = server::Listener::bind(&shared.authority, names).await?;
+        let mut listener = server::Listener::bind(&shared.authority, names, spec.listen).await?;
         let mut token_listener = match &token_name {
-            Some(name) => Some(server::Listener::bind(&shared.authority, [name.as_str()].into_iter()).await?),
+            Some(name) => {
+                let names = [name.as_str()].into_iter();
+                Some(server::Listener::bind(&shared.authority, names, spec.auth_listen).await?)
+            }
             None => None,
         };
         if let Some(port) = spec.plain_port {
@@ -117,7 +122,9 @@ impl Registry {
         }
         let addresses = (listener.address, token_listener.as_ref().map(|listener| listener.address));
         let stop = shared.stop.child_token();
-        let host = Arc::new(Host::new(spec, addresses, shared.seed, &shared.clock, stop)?);
+        let (seed, clock, store) = (shared.seed, shared.clock.clone(), shared.store.clone());
+        let made = self.apart(move || Host::new(spec, addresses, seed, &clock, store, stop));
+        let host = Arc::new(made.await?);
         {
             let mut hosts = shared.hosts.write();
             if hosts.contains_key(&name) {
@@ -135,15 +142,17 @@ impl Registry {
         }
         if let Some(repository) = personality.always_has {
             let spec = ImageSpec { build: format!("{repository} latest"), ..ImageSpec::default() };
-            host.set_repository(
-                &RepositorySpec {
-                    name: repository.to_owned(),
-                    pull: Access::Anonymous,
-                    push: Access::Users(Vec::new()),
-                },
-                shared.clock.now(),
-            );
-            self.push_image(&name, repository, Some("latest"), &spec)?;
+            let open = RepositorySpec {
+                name: repository.to_owned(),
+                pull: Access::Anonymous,
+                push: Access::Users(Vec::new()),
+            };
+            let (this, name) = (self.clone(), name.clone());
+            self.apart(move || {
+                host.set_repository(&open, this.0.clock.now())?;
+                this.push_image(&name, repository, Some("latest"), &spec)
+            })
+            .await?;
         }
         self.host_info(&name)
     }
@@ -261,148 +270,17 @@ impl Registry {
         }
     }
 
-    fn host(&self, name: &str) -> Result<Arc<Host>, RegistryError> {
+    /// Does what may block where content is on disk.
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<T, RegistryError> {
+        let lost = |source| RegistryError::Store { what: "use", host: "a host".to_owned(), source };
+        self.0.store.offload(move || Ok(work())).await.map_err(lost)?
+    }
+
+    pub(crate) fn host(&self, name: &str) -> Result<Arc<Host>, RegistryError> {
         self.0.hosts.read().get(name).cloned().ok_or_else(|| RegistryError::NoHost(name.to_owned()))
-    }
-
-    /// Makes an image and puts it into a repository (which is made, closed to everybody, if it is not there),
-    /// under a tag or only under its digest.
-    ///
-    /// # Errors
-    /// An unknown host, a bad name, or content that cannot be made.
-    pub fn push_image(
-        &self,
-        host: &str,
-        repository: &str,
-        tag: Option<&str>,
-        spec: &ImageSpec,
-    ) -> Result<ImageRef, RegistryError> {
-        let target = self.host(host)?;
-        check_names(repository, tag)?;
-        let fail = |source| RegistryError::Build { build: spec.build.clone(), source };
-        let built = image::build(spec, &self.0.site.platform).map_err(fail)?;
-        let no_room = || fail(std::io::Error::from(std::io::ErrorKind::StorageFull));
-        let now = self.0.clock.now();
-        let mut repositories = target.repositories.write();
-        let nobody = || RepositorySpec {
-            name: repository.to_owned(),
-            pull: Access::Users(Vec::new()),
-            push: Access::Users(Vec::new()),
-        };
-        let place = repositories
-            .entry(repository.to_owned())
-            .or_insert_with(|| crate::content::Repository::new(&nobody(), now));
-        for blob in built.blobs {
-            place.blobs.insert(self.0.blobs.put(blob).map_err(|_| no_room())?);
-        }
-        for (media, body) in built.manifests {
-            let json = serde_json::from_slice(&body).unwrap_or_default();
-            let manifest = Manifest::read(media.to_owned(), &json, body.len(), now);
-            let digest = self.0.blobs.put(body).map_err(|_| no_room())?;
-            place.manifests.insert(digest, manifest);
-        }
-        if let Some(tag) = tag {
-            place.tags.insert(tag.to_owned(), built.image.manifest_digest.clone());
-        }
-        Ok(built.image)
-    }
-
-    /// What any manifest that was ever stored contains.
-    #[must_use]
-    pub fn content_of(&self, manifest_digest: &str) -> Option<Content> {
-        self.0.blobs.content_of(manifest_digest, &self.0.site.platform)
-    }
-
-    /// The manifest that a tag or digest stands for.
-    ///
-    /// # Errors
-    /// [`RegistryError::NoHost`], [`RegistryError::NotFound`].
-    pub fn resolve(&self, host: &str, repository: &str, reference: &str) -> Result<String, RegistryError> {
-        let found = self.host(host)?;
-        let repositories = found.repositories.read();
-        let digest = repositories.get(repository).and_then(|place| place.resolve(reference));
-        digest.map(str::to_owned).ok_or_else(|| missing(host, repository, reference))
-    }
-
-    /// Takes a tag away. True when it was there.
-    ///
-    /// # Errors
-    /// [`RegistryError::NoHost`].
-    pub fn remove_tag(&self, host: &str, repository: &str, tag: &str) -> Result<bool, RegistryError> {
-        let host = self.host(host)?;
-        let mut repositories = host.repositories.write();
-        Ok(repositories.get_mut(repository).is_some_and(|place| place.tags.remove(tag).is_some()))
-    }
-
-    /// Copies an image, manifests unchanged, from one repository to another (of any host) as a user who must
-    /// be allowed to push there. It is in the pull log like a push.
-    ///
-    /// # Errors
-    /// Unknown hosts, a source that is not there, a user who may not.
-    pub fn copy(
-        &self,
-        from: (&str, &str, &str),
-        to: (&str, &str, &str),
-        as_user: &str,
-    ) -> Result<ImageRef, RegistryError> {
-        let (source, target) = (self.host(from.0)?, self.host(to.0)?);
-        check_names(to.1, Some(to.2))?;
-        let denied = || RegistryError::Denied {
-            user: as_user.to_owned(),
-            action: "push",
-            host: to.0.to_owned(),
-            repository: to.1.to_owned(),
-        };
-        let now = self.0.clock.now();
-        if !target.may(Some(as_user), "push", to.1) || !target.ensure_repository(to.1, Some(as_user), now) {
-            return Err(denied());
-        }
-        let digest = self.resolve(from.0, from.1, from.2)?;
-        let content = self.content_of(&digest).ok_or_else(|| missing(from.0, from.1, from.2))?;
-        let origin = source.repositories.read().get(from.1).cloned();
-        let origin = origin.ok_or_else(|| missing(from.0, from.1, from.2))?;
-        let parts = self.manifests_of(&digest);
-        let size = origin.manifests.get(&digest).map_or(0, |manifest| manifest.size);
-        {
-            let mut repositories = target.repositories.write();
-            let place = repositories.get_mut(to.1).ok_or_else(denied)?;
-            for part in parts {
-                if let Some(manifest) = origin.manifests.get(&part) {
-                    place.blobs.extend(self.blobs_of(&part));
-                    place.manifests.insert(part, Manifest { pushed_at: now, ..manifest.clone() });
-                }
-            }
-            place.tags.insert(to.2.to_owned(), digest.clone());
-        }
-        self.0.log.append(Entry {
-            seq: 0,
-            at: now,
-            host: to.0.to_owned(),
-            client: Client { node: None, address: IpAddr::V4(Ipv4Addr::LOCALHOST) },
-            identity: Some(as_user.to_owned()),
-            method: "PUT".to_owned(),
-            path: format!("/v2/{}/manifests/{}", to.1, to.2),
-            repository: Some(to.1.to_owned()),
-            reference: Some(to.2.to_owned()),
-            digest: Some(digest.clone()),
-            status: 201,
-            bytes: 0,
-            user_agent: Some("image-copy".to_owned()),
-        });
-        let Content { config_digest, diff_ids } = content;
-        Ok(ImageRef { manifest_digest: digest, config_digest, diff_ids, size })
-    }
-
-    /// The manifest itself, and those that it lists.
-    fn manifests_of(&self, digest: &str) -> Vec<String> {
-        let mut all = server::manifests::references(&self.0.blobs, digest, "manifests");
-        all.push(digest.to_owned());
-        all
-    }
-
-    /// The blobs that a manifest refers to.
-    fn blobs_of(&self, digest: &str) -> Vec<String> {
-        server::manifests::references(&self.0.blobs, digest, "layers")
     }
 
     /// Issues a token of an ECR-like host.
@@ -443,8 +321,7 @@ impl Registry {
     /// [`RegistryError::NoHost`], [`RegistryError::BadName`].
     pub fn set_repository(&self, host: &str, repository: &RepositorySpec) -> Result<(), RegistryError> {
         check_names(&repository.name, None)?;
-        self.host(host)?.set_repository(repository, self.0.clock.now());
-        Ok(())
+        self.host(host)?.set_repository(repository, self.0.clock.now())
     }
 
     /// Declares the anonymous quota of a client address used up by others; it stays so.
@@ -483,23 +360,5 @@ impl Registry {
     #[must_use]
     pub fn pull_log(&self) -> &PullLog {
         &self.0.log
-    }
-}
-
-fn missing(host: &str, repository: &str, reference: &str) -> RegistryError {
-    RegistryError::NotFound {
-        host: host.to_owned(),
-        repository: repository.to_owned(),
-        reference: reference.to_owned(),
-    }
-}
-
-fn check_names(repository: &str, tag: Option<&str>) -> Result<(), RegistryError> {
-    if !is_repository(repository) {
-        return Err(RegistryError::BadName(repository.to_owned()));
-    }
-    match tag {
-        Some(tag) if !is_tag(tag) || is_digest(tag) => Err(RegistryError::BadName(tag.to_owned())),
-        _ => Ok(()),
     }
 }

@@ -2,8 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use pulldrill_clock::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    RegistryError,
+    host::{self, token_name},
+};
 
 /// A registry host to be.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +41,29 @@ pub struct HostSpec {
     pub plain_port: Option<u16>,
     /// A port of all addresses at which it is reached as at its usual one, with TLS.
     pub tls_port: Option<u16>,
+    /// Where it listens; without one, at a free port of 127.0.0.1.
+    pub listen: Option<SocketAddr>,
+    /// The same for the separate host.
+    pub auth_listen: Option<SocketAddr>,
+}
+
+impl HostSpec {
+    /// A host that answers so, at the name that such hosts usually have.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoPersonality`].
+    pub fn usual(personality: &str) -> Result<Self, RegistryError> {
+        let spec = Self { personality: personality.to_owned(), ..Self::default() };
+        Ok(Self { name: host::personality(&spec)?.usual_host.to_owned(), ..spec })
+    }
+
+    /// Whether a separate host goes with it, which issues its tokens.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoPersonality`].
+    pub fn has_token_host(&self) -> Result<bool, RegistryError> {
+        Ok(token_name(self)?.is_some())
+    }
 }
 
 /// Someone who can log in.
@@ -45,6 +74,14 @@ pub struct Account {
     pub username: String,
     /// The password.
     pub password: String,
+}
+
+impl Account {
+    /// Both as `Authorization: Basic` and the files of clients have them.
+    #[must_use]
+    pub fn basic(&self) -> String {
+        STANDARD.encode(format!("{}:{}", self.username, self.password))
+    }
 }
 
 impl std::fmt::Debug for Account {

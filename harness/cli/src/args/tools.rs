@@ -82,8 +82,8 @@ pub(crate) enum Registry {
     },
     /// What the registries saw
     Log(Box<RegistryLog>),
-    /// Serve registries alone, controlled through an admin API whose token is in PULLDRILL_ADMIN_TOKEN
-    Serve(RegistryServe),
+    /// Serve registries alone: those that are asked for, and more through the admin API
+    Serve(Box<RegistryServe>),
 }
 
 /// Options of `registry log`.
@@ -112,9 +112,23 @@ pub(crate) struct RegistryLog {
 /// Options of `registry serve`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RegistryServe {
-    /// Where the admin API listens
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) admin: SocketAddr,
+    /// A registry that answers like this one; at a name that clients know it by [repeat it for more]
+    ///
+    /// What clients need is written to the lab's folder: lab.json, ca.pem, auth.json, env.sh.
+    #[arg(long, value_name = "NAME[=HOST]", value_parser = parse::personality)]
+    pub(crate) personality: Vec<(String, Option<String>)>,
+    /// Where the first of them listens, the next ones at the ports that follow [default: free ports of 127.0.0.1]
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse::api_listen, requires = "personality")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The folder that keeps what is pushed, as OCI image layouts [default: memory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Who can log in, with the password in PULLDRILL_REGISTRY_PASSWORD or else one that is made
+    #[arg(long, value_name = "NAME", default_value = "pulldrill", requires = "personality")]
+    pub(crate) username: String,
+    /// Where the admin API listens; its token is in PULLDRILL_ADMIN_TOKEN [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDR:PORT", required_unless_present = "personality")]
+    pub(crate) admin: Option<SocketAddr>,
     /// The interface on which registries get addresses of their own (Linux, needs NET_ADMIN)
     #[arg(long, value_name = "NAME")]
     pub(crate) interface: Option<String>,

@@ -1,6 +1,7 @@
 //! The commands, one module for each kind.
 
 mod agent;
+mod alone;
 mod catalogue;
 mod cluster;
 mod detach;

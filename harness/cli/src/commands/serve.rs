@@ -1,9 +1,13 @@
-//! `registry serve`: the registry alone, controlled through its admin API. It is what runs in a container beside a
-//! real cluster, and needs nothing there but itself.
+//! `registry serve`: registries alone. In a container beside a real cluster there are none at first: they come through
+//! the admin API, and it needs nothing there but itself. A person names those that they want ([`super::alone`]).
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use pulldrill_clock::{Clock, real};
+use pulldrill_clock::{Clock, SignedDuration, real, secret};
 use pulldrill_registry::{
     AddressBook, Dns, Interface, Registry, RegistryError, RegistryOptions, Site,
     admin::{AdminServer, serve},
@@ -14,7 +18,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ground, up::stop_on_signals};
+use super::{Ground, alone::Alone, up::stop_on_signals};
 use crate::{
     args::RegistryServe,
     exit::{Exit, Failure, Outcome},
@@ -26,6 +30,12 @@ const TOKEN: &str = "PULLDRILL_ADMIN_TOKEN";
 const SHORTEST: usize = 16;
 /// How long connections may take to end.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
+/// Where the admin API listens unless told otherwise.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// How often garbage is taken away.
+const CLEANING: Duration = Duration::from_secs(600);
+/// How long a blob may lie about before its manifest comes.
+const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Where it can be reached.
 #[derive(Serialize)]
@@ -44,22 +54,33 @@ impl Served {
 }
 
 pub(super) async fn registry(ground: &Ground<'_>, args: &RegistryServe) -> Outcome {
-    let token = token(std::env::var(TOKEN).ok())?;
+    let given = std::env::var(TOKEN).ok();
+    let token = if args.personality.is_empty() || given.is_some() { token(given)? } else { secret::token() };
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
-    let authority = Authority::new("pulldrill registry").map_err(RegistryError::from)?;
-    let interface = match &args.interface {
-        Some(name) => Some(Arc::new(Interface::named(name).await?)),
-        None => None,
+    // First of all: the folder belongs to one process, and so does what is kept in it.
+    let mut site = Site { platform: format!("linux/{}", site::architecture()), ..Site::default() };
+    if let Some(data) = &args.data {
+        site = site.keep_in(data)?;
+    }
+    let alone = match args.personality.is_empty() {
+        true => None,
+        false => Some(Alone::prepare(ground, args)?),
     };
-    let platform = format!("linux/{}", site::architecture());
+    let authority = match &alone {
+        Some(alone) => alone.authority.clone(),
+        None => Arc::new(Authority::new("pulldrill registry").map_err(RegistryError::from)?),
+    };
+    if let Some(name) = &args.interface {
+        site.interface = Some(Arc::new(Interface::named(name).await?));
+    }
     let book = Arc::new(AddressBook::default());
     let registry = Registry::on(
-        Site { interface, platform, ..Site::default() },
+        site,
         RegistryOptions {
             clock: Clock::live(),
             seed: args.seed,
-            authority: Arc::new(authority),
+            authority,
             clients: book.clone(),
             stop: stop.clone(),
         },
@@ -68,20 +89,41 @@ pub(super) async fn registry(ground: &Ground<'_>, args: &RegistryServe) -> Outco
         Some(address) => Some(Dns::bind(address).await?),
         None => None,
     };
-    let unbound = |error| Failure::infrastructure(format!("cannot listen at {}: {error}", args.admin));
+    let admin = args.admin.unwrap_or(ANY_PORT);
+    let unbound = |error| Failure::infrastructure(format!("cannot listen at {admin}: {error}"));
     // The last one: whoever gets an answer here finds everything else ready.
-    let listener = TcpListener::bind(args.admin).await.map_err(unbound)?;
+    let listener = TcpListener::bind(admin).await.map_err(unbound)?;
     let admin = listener.local_addr().map_err(unbound)?;
     let served = Served { admin, dns: dns.as_ref().map(Dns::address), interface: args.interface.clone() };
     let names = dns.map(|dns| tokio::spawn(dns.serve(registry.names().clone(), stop.clone())));
-    ground.out.data(&served, Served::line);
+    match &alone {
+        None => ground.out.data(&served, Served::line),
+        Some(alone) => {
+            let served = alone.open(&registry, admin, &token).await?;
+            ground.out.data(&served, |served| served.lines(alone.path()));
+        }
+    }
+    let cleaner = tokio::spawn(clean(registry.clone(), stop.clone()));
     let server = AdminServer { registry: registry.clone(), book, token, stop };
     serve(listener, server).await;
     let _late_answers_are_cut_off = real::timeout(LAST_ANSWERS, registry.stopped()).await;
-    if let Some(names) = names {
-        let _ended_by_the_same_token = names.await;
+    for ended_by_the_same_token in names.into_iter().chain([cleaner]) {
+        let _nothing_to_tell = ended_by_the_same_token.await;
+    }
+    if let Some(alone) = alone {
+        alone.close(ground)?;
     }
     Ok(Exit::Yes)
+}
+
+/// Takes garbage away now and then.
+async fn clean(registry: Registry, stop: CancellationToken) {
+    while stop.run_until_cancelled(real::sleep(CLEANING)).await.is_some() {
+        match registry.collect_garbage(GRACE).await {
+            Ok(garbage) => tracing::debug!(?garbage, "garbage was taken away"),
+            Err(error) => tracing::warn!(%error, "garbage is not taken away for now"),
+        }
+    }
 }
 
 /// The token, if it is one.

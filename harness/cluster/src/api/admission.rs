@@ -2,8 +2,9 @@
 //! the service account of a pod, priorities, default tolerations.
 
 mod limits;
+pub(super) mod services;
+mod storage;
 
-use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::{
@@ -41,9 +42,9 @@ const TOKEN_VOLUME: &str = "kube-api-access-";
 /// Changes and checks a new object, after defaulting.
 pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Value) -> Result<(), Status> {
     let _ = who;
-    if resource.store == "services" {
-        service_address(api, object);
-    }
+    services::allocate(api, resource, None, object)?;
+    storage::protect(resource, object);
+    storage::choose_class(api, resource, object);
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());
     }
@@ -54,6 +55,7 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
         limits::complete_pod(api, object);
     }
     priority(api, resource, object)?;
+    runtime_class(api, resource, object)?;
     tolerations(&mut object["spec"]);
     if api.options().service_accounts {
         service_account(api, resource, object)?;
@@ -64,29 +66,17 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
 /// Refuses a valid object that is beyond what its namespace may have. Two must not ask at the same time.
 pub(super) fn judge(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
     limits::admit(api, resource, object)?;
-    quota::admit(api, resource, object)
+    quota::admit(api, resource, None, object)
 }
 
-/// Gives a service an address of its own, unless it has or wants none.
-fn service_address(api: &Api, service: &mut Value) {
-    let spec = &mut service["spec"];
-    if spec["type"] == "ExternalName" || !text(&spec["clusterIP"]).is_empty() {
-        if spec["clusterIPs"].is_null() && !text(&spec["clusterIP"]).is_empty() {
-            spec["clusterIPs"] = json!([spec["clusterIP"]]);
-        }
-        return;
-    }
-    let taken = api.list("services", None);
-    let address = loop {
-        let number: u16 = api.draw(|rng| rng.random_range(256..u16::MAX));
-        let [high, low] = number.to_be_bytes();
-        let address = format!("10.96.{high}.{low}");
-        if taken.iter().all(|s| s.value()["spec"]["clusterIP"] != *address) {
-            break address;
-        }
-    };
-    spec["clusterIP"] = address.as_str().into();
-    spec["clusterIPs"] = json!([address]);
+/// Refuses a change that takes an object beyond what its namespace may have. Two must not ask at the same time.
+pub(super) fn judge_change(
+    api: &Api,
+    resource: &Resource,
+    old: &Value,
+    object: &Value,
+) -> Result<(), Status> {
+    quota::admit(api, resource, Some(old), object)
 }
 
 /// Refuses a pod beyond what one machine should carry: a slip of the finger at `--replicas` must not end the lab.
@@ -119,6 +109,20 @@ fn priority(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Statu
     };
     pod["spec"]["priority"] = value;
     default_text(&mut pod["spec"], "preemptionPolicy", "PreemptLowerPriority");
+    Ok(())
+}
+
+/// A pod that names a runtime class needs it to be there, and takes on what the class costs.
+fn runtime_class(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
+    let Some(class) = pod["spec"]["runtimeClassName"].as_str() else { return Ok(()) };
+    let Some(found) = api.store().get("runtimeclasses.node.k8s.io", &Key::new("", class)) else {
+        let why = format!("pod rejected: RuntimeClass {class:?} not found");
+        return Err(Status::forbidden(resource, text(&pod["metadata"]["name"]), &why));
+    };
+    let cost = &found.value()["overhead"]["podFixed"];
+    if cost.is_object() {
+        default(&mut pod["spec"], "overhead", cost.clone());
+    }
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     release::Release,
     resources::{Resource, Resources},
+    schema::Schema,
     store::{Key, Store, StoreError, Stored},
 };
 
@@ -23,6 +24,7 @@ pub struct Api {
     store: Arc<Store>,
     clock: Clock,
     resources: Resources,
+    schema: Arc<Schema>,
     options: ApiOptions,
     names: Mutex<seed::Rng>,
     policy: Policy,
@@ -99,6 +101,7 @@ impl Api {
             store,
             clock,
             resources: Resources::of(options.release),
+            schema: Schema::of(options.release),
             options,
             names,
             policy,
@@ -123,6 +126,11 @@ impl Api {
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.resources
+    }
+
+    /// The types of the release.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// What the stored roles and bindings grant.

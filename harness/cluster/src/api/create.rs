@@ -52,17 +52,12 @@ impl Api {
             admission::namespace_open(self, resource, namespace, name)?;
         }
         self.begin_life(resource, &mut object);
-        defaults::apply(resource, &mut object);
+        self.default_fields(resource, &mut object);
         let managed = owned(&object);
         defaults::generate(resource, &mut object);
         admission::admit(self, who, resource, &mut object)?;
         access::check_escalation(self, who, resource, None, &object)?;
-        if self.options().legacy() {
-            legacy::strip(resource, &mut object);
-        }
-        if zero_times::WRITTEN.has(self.options().release) {
-            zero_times::write(resource, &mut object);
-        }
+        self.as_of_release(resource, &mut object);
         let mut errors = Errors::default();
         validate::new_object(resource, &object, &mut errors);
         self.refuse_invalid(resource, &object, errors)?;
@@ -144,6 +139,24 @@ impl Api {
                 Some(status) => object["status"] = status,
                 None => object["status"] = json!({}),
             }
+        }
+    }
+
+    /// Fills in the defaults that the release has.
+    pub(super) fn default_fields(&self, resource: &Resource, object: &mut Value) {
+        defaults::apply(resource, object);
+        if !self.schema().is_newest() {
+            self.schema().prune(&resource.stored_in, &resource.kind, object);
+        }
+    }
+
+    /// Takes out what the release does not write yet, and puts in what later ones don't write any more.
+    pub(super) fn as_of_release(&self, resource: &Resource, object: &mut Value) {
+        if self.options().legacy() {
+            legacy::strip(resource, object);
+        }
+        if zero_times::WRITTEN.has(self.options().release) {
+            zero_times::write(resource, object);
         }
     }
 

@@ -1,25 +1,22 @@
-//! What clusters of before Kubernetes 1.24 don't write: taken out of objects again after defaulting.
+//! What clusters of before Kubernetes 1.24 don't write although their types have it: taken out of objects again after
+//! defaulting. Fields that a release does not have at all are the schema's affair.
 
 use serde_json::Value;
 
 use crate::resources::Resource;
 
 /// Fields (JSON pointers) that are newer, by the resource's name in the store.
-const NEWER: [(&str, &[&str]); 6] = [
+const NEWER: [(&str, &[&str]); 5] = [
     ("namespaces", &["/metadata/labels/kubernetes.io~1metadata.name"]),
     ("pods", &["/metadata/generation"]),
     ("cronjobs.batch", &["/metadata/generation"]),
-    ("services", &["/spec/internalTrafficPolicy", "/spec/ipFamilies", "/spec/ipFamilyPolicy"]),
-    ("statefulsets.apps", &["/spec/persistentVolumeClaimRetentionPolicy", "/status/availableReplicas"]),
+    ("services", &["/spec/allocateLoadBalancerNodePorts", "/spec/ipFamilies", "/spec/ipFamilyPolicy"]),
     (
         "jobs.batch",
         &[
             "/metadata/generation",
             "/metadata/labels/batch.kubernetes.io~1controller-uid",
             "/metadata/labels/batch.kubernetes.io~1job-name",
-            "/spec/completionMode",
-            "/spec/podReplacementPolicy",
-            "/spec/suspend",
             "/spec/template/metadata/labels/batch.kubernetes.io~1controller-uid",
             "/spec/template/metadata/labels/batch.kubernetes.io~1job-name",
         ],
@@ -70,7 +67,7 @@ mod tests {
         let jobs = Resources::default().stored("jobs.batch").unwrap();
         let label = "batch.kubernetes.io/controller-uid";
         let mut job = json!({"metadata": {"name": "j", "generation": 1, "labels": {label: "u"}},
-            "spec": {"suspend": false, "parallelism": 1, "selector": {"matchLabels": {label: "u"}},
+            "spec": {"parallelism": 1, "selector": {"matchLabels": {label: "u"}},
                 "template": {"metadata": {"labels": {label: "u", "controller-uid": "u"}}}}});
         strip(&jobs, &mut job);
         assert_eq!(

@@ -37,6 +37,7 @@ pub(super) fn claim(object: &mut Value) -> Claim {
 /// The versions of one resource.
 pub(super) struct Views<'a> {
     resources: &'a Resources,
+    schema: &'a Schema,
     resource: &'a Resource,
 }
 
@@ -54,7 +55,7 @@ impl Views<'_> {
 
 impl Versions for Views<'_> {
     fn schema(&self) -> &Schema {
-        Schema::embedded()
+        self.schema
     }
 
     fn kind(&self) -> &str {
@@ -88,7 +89,7 @@ impl User {
 
 impl Api {
     pub(super) fn views<'a>(&'a self, resource: &'a Resource) -> Views<'a> {
-        Views { resources: self.resources(), resource }
+        Views { resources: self.resources(), schema: self.schema(), resource }
     }
 
     /// What a write is to the owners of fields.

@@ -67,6 +67,11 @@ impl Quantity {
         self.nanos == 0
     }
 
+    /// Whether nothing of it is less than one.
+    pub(crate) fn is_whole(self) -> bool {
+        self.nanos % NANO == 0
+    }
+
     /// Whether it is more than nothing.
     pub(crate) fn is_positive(self) -> bool {
         self.nanos > 0

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Status, User, WriteOptions, access, core::refused, defaults, invalid::Errors, json::is_nothing,
-    kinds, legacy, managing, template_generation, validate, zero_times,
+    Api, Status, User, WriteOptions, access, admission, core::refused, defaults, invalid::Errors,
+    json::is_nothing, kinds, managing, quota, template_generation, validate,
 };
 use crate::{
     resources::Resource,
@@ -104,6 +105,7 @@ impl Api {
                 return Ok(current);
             }
             access::check_escalation(self, who, resource, Some(current.value()), &object.value)?;
+            let _turn = self.judge_change(resource, current.value(), &object.value)?;
             if options.dry_run {
                 return Ok(Arc::new(Stored::unstored(object)));
             }
@@ -119,6 +121,22 @@ impl Api {
                 other => return other.map_err(|e| refused(resource, e)),
             }
         }
+    }
+
+    /// Refuses a change beyond the quotas; until what is returned is dropped, nobody else is told that there is room.
+    fn judge_change(
+        &self,
+        resource: &Resource,
+        old: &Value,
+        new: &Value,
+    ) -> Result<Option<MutexGuard<'_, ()>>, Status> {
+        let counts = self.options().admission && quota::concerns_changes(resource);
+        if !counts || old["spec"] == new["spec"] {
+            return Ok(None);
+        }
+        let turn = self.quotas().lock();
+        admission::judge_change(self, resource, old, new)?;
+        Ok(Some(turn))
     }
 
     /// The new version as it would be stored.
@@ -146,14 +164,10 @@ impl Api {
             return Ok(object);
         }
         if matches!(subresource, None | Some("ephemeralcontainers")) {
-            defaults::apply(resource, &mut object);
+            self.default_fields(resource, &mut object);
+            admission::services::allocate(self, resource, Some(old), &mut object)?;
             defaults::generate(resource, &mut object);
-            if self.options().legacy() {
-                legacy::strip(resource, &mut object);
-            }
-            if zero_times::WRITTEN.has(self.options().release) {
-                zero_times::write(resource, &mut object);
-            }
+            self.as_of_release(resource, &mut object);
         }
         if !matches!(subresource, Some("status" | "binding" | "finalize" | "ephemeralcontainers")) {
             let mut errors = Errors::default();

@@ -4,25 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::json::{items, text};
+use super::{
+    json::{items, text},
+    quantity::Quantity,
+};
 use crate::resources::Resource;
 
 /// The warnings about an object as a client sent it.
 pub(super) fn about(resource: &Resource, object: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
-    match object["apiVersion"].as_str() {
-        Some("batch/v1beta1") => warnings
-            .push("batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob".into()),
-        Some("policy/v1beta1") => warnings.push(
-            "policy/v1beta1 PodDisruptionBudget is deprecated in v1.21+, unavailable in v1.25+; use policy/v1 \
-             PodDisruptionBudget"
-                .into(),
-        ),
-        _ => {}
-    }
-    if resource.store == "endpoints" {
-        warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into());
-    }
     let (path, spec) = match resource.store.as_str() {
         "pods" => ("spec", &object["spec"]),
         "cronjobs.batch" => (
@@ -42,12 +32,15 @@ pub(super) fn about(resource: &Resource, object: &Value) -> Vec<String> {
     }
     for list in ["initContainers", "containers"] {
         for (index, container) in items(&spec[list]).iter().enumerate() {
+            let path = format!("{path}.{list}[{index}]");
+            fractions(&path, &container["resources"], &mut warnings);
+            same_ports(&path, items(&container["ports"]), &mut warnings);
             let mut seen = BTreeSet::new();
             for (number, variable) in items(&container["env"]).iter().enumerate() {
                 let name = text(&variable["name"]);
                 if !seen.insert(name) {
                     warnings.push(format!(
-                        "{path}.{list}[{index}].env[{number}]: hides previous definition of \"{name}\", which may \
+                        "{path}.env[{number}]: hides previous definition of \"{name}\", which may \
                          be dropped when using apply"
                     ));
                 }
@@ -55,4 +48,79 @@ pub(super) fn about(resource: &Resource, object: &Value) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// Parts of a byte, which nobody can have.
+fn fractions(path: &str, resources: &Value, warnings: &mut Vec<String>) {
+    for (what, name) in [
+        ("limits", "memory"),
+        ("limits", "ephemeral-storage"),
+        ("requests", "memory"),
+        ("requests", "ephemeral-storage"),
+    ] {
+        let asked = &resources[what][name];
+        if Quantity::read(asked).is_some_and(|quantity| !quantity.is_whole()) {
+            let shown = asked.as_str().map_or_else(|| asked.to_string(), str::to_owned);
+            warnings.push(format!(
+                "{path}.resources.{what}[{name}]: fractional byte value {shown:?} is invalid, must be an integer"
+            ));
+        }
+    }
+}
+
+/// Ports that a container names twice.
+fn same_ports(path: &str, ports: &[Value], warnings: &mut Vec<String>) {
+    let is = |port: &Value| {
+        let protocol = match text(&port["protocol"]) {
+            "" => "TCP",
+            protocol => protocol,
+        };
+        (
+            port["containerPort"].clone(),
+            protocol.to_owned(),
+            port["hostPort"].clone(),
+            text(&port["hostIP"]).to_owned(),
+        )
+    };
+    for (index, port) in ports.iter().enumerate() {
+        if let Some(first) = ports[..index].iter().position(|earlier| is(earlier) == is(port)) {
+            warnings
+                .push(format!("{path}.ports[{index}]: duplicate port definition with {path}.ports[{first}]"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resources::Resources;
+
+    #[test]
+    fn what_is_odd_is_told_with_its_place() {
+        let pods = Resources::default().stored("pods").unwrap();
+        let pod = json!({"spec": {"imagePullSecrets": [{"name": "a"}, {"name": ""}, {"name": "a"}], "containers": [{
+            "env": [{"name": "A"}, {"name": "B"}, {"name": "A"}],
+            "ports": [{"containerPort": 80}, {"containerPort": 80, "protocol": "UDP"}, {"containerPort": 80, "protocol": "TCP"}],
+            "resources": {"requests": {"memory": "100m", "cpu": "100m"}, "limits": {"memory": "1Gi"}}}]}});
+        let container = "spec.containers[0]";
+        let mut told = about(&pods, &pod);
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                format!(
+                    "{container}.env[2]: hides previous definition of \"A\", which may be dropped when using apply"
+                ),
+                format!("{container}.ports[2]: duplicate port definition with {container}.ports[0]"),
+                format!(
+                    "{container}.resources.requests[memory]: fractional byte value \"100m\" is invalid, must be an integer"
+                ),
+                "spec.imagePullSecrets[1].name: invalid empty name \"\"".to_owned(),
+                "spec.imagePullSecrets[2].name: duplicate name \"a\"".to_owned(),
+            ]
+        );
+        assert!(about(&pods, &json!({"spec": 1})).is_empty());
+    }
 }

@@ -14,6 +14,13 @@ use crate::{
 /// The address of the `kubernetes` Service.
 const SERVICE_ADDRESS: &str = "10.96.0.1";
 
+/// Where the control plane would be on the nodes' network, and its port: what is behind that Service.
+const CONTROL_PLANE: &str = "172.18.0.254";
+const CONTROL_PLANE_PORT: u16 = 6443;
+
+/// Since this minor version all parts of the control plane say that they are well in the same way.
+const ETCD_SAYS_OK: u32 = 22;
+
 /// The namespaces that every cluster has.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
@@ -60,6 +67,25 @@ pub(super) fn first_objects(api: &Api, authority: &str, release: Release) -> Res
         "default",
         json!({"metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
             "spec": {"clusterIP": SERVICE_ADDRESS, "clusterIPs": [SERVICE_ADDRESS],
-                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]}}),
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": CONTROL_PLANE_PORT}]}}),
+    )?;
+    let etcd = if release.since(ETCD_SAYS_OK) { "ok" } else { r#"{"health":"true"}"# };
+    for (name, message) in [("scheduler", "ok"), ("controller-manager", "ok"), ("etcd-0", etcd)] {
+        let healthy = json!({"type": "Healthy", "status": "True", "message": message});
+        create("componentstatuses", "", json!({"metadata": {"name": name}, "conditions": [healthy]}))?;
+    }
+    let port = json!({"name": "https", "port": CONTROL_PLANE_PORT, "protocol": "TCP"});
+    create(
+        "endpoints",
+        "default",
+        json!({"metadata": {"name": "kubernetes", "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+            "subsets": [{"addresses": [{"ip": CONTROL_PLANE}], "ports": [port]}]}),
+    )?;
+    create(
+        "endpointslices.discovery.k8s.io",
+        "default",
+        json!({"metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+            "addressType": "IPv4", "ports": [port],
+            "endpoints": [{"addresses": [CONTROL_PLANE], "conditions": {"ready": true}}]}),
     )
 }

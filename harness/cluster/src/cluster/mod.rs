@@ -345,6 +345,17 @@ impl Cluster {
         Ok(())
     }
 
+    /// Makes the container runtime of every node answer an error when it is asked whether it has an image, as one does
+    /// whose store is damaged; with `None` it is well again. Pods that want the image wait with `ImageInspectError`.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] for a reference that is none.
+    pub fn damage_image(&self, reference: &str, error: Option<&str>) -> Result<(), ReferenceError> {
+        let reference = Reference::parse(reference)?;
+        self.pullers.lock().iter().for_each(|puller| puller.damage(&reference, error.map(str::to_owned)));
+        Ok(())
+    }
+
     fn fleet(&self, name: &str) -> Result<&Fleet, NodeError> {
         self.fleet.as_deref().ok_or_else(|| NodeError::Bare(name.to_owned()))
     }

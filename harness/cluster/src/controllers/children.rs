@@ -13,7 +13,7 @@ use super::{
     deps::Deps,
     json::text,
     meta::{add_controller, controller_of, deleting, namespace, remove_owner, uid},
-    selector::selects,
+    selector::{self, selects},
 };
 use crate::{
     engine::Queue,
@@ -63,7 +63,7 @@ impl Children {
         }
         let labels = &child["metadata"]["labels"];
         for parent in deps.list(self.parent, Some(namespace(child))) {
-            if selects(&parent.value()["spec"]["selector"], labels) {
+            if selects(&selector::of(parent.value()), labels) {
                 queue.add(parent.key());
             }
         }
@@ -82,6 +82,8 @@ impl Children {
             return;
         }
         let owner = match controller_of(event.object.value()) {
+            // Those of others are never asked for.
+            Some(reference) if reference["kind"] != self.parent_kind => return,
             Some(reference) => Owner::Uid(text(&reference["uid"]).to_owned()),
             None => Owner::Nobody(event.key.namespace.clone()),
         };
@@ -116,8 +118,8 @@ impl Children {
         if deleting(parent) {
             return mine;
         }
-        let selector = &parent["spec"]["selector"];
-        let selected = |child: &Value| selects(selector, &child["metadata"]["labels"]) && fits(child);
+        let selector = selector::of(parent);
+        let selected = |child: &Value| selects(&selector, &child["metadata"]["labels"]) && fits(child);
         let mut kept = Vec::new();
         for child in mine {
             if selected(child.value()) || deleting(child.value()) {

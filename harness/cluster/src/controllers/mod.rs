@@ -7,6 +7,7 @@
 mod aggregation;
 mod budgets;
 mod children;
+mod claims;
 mod cronjob;
 mod daemonset;
 mod deployment;
@@ -42,6 +43,9 @@ use crate::{api::Api, dialect::Dialect, engine::Controller, scheduler::Scheduler
 #[must_use]
 pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
     let deps = |name| Deps::new(api, dialect, name);
+    let replicas = |of: &'static replicaset::Kind| -> Box<dyn Controller> {
+        Box::new(replicaset::ReplicaSets::new(deps(of.controller), of))
+    };
     vec![
         Box::new(service_account::DefaultAccounts::new(deps("service-account-controller"))),
         // Before anything that makes pods: in old releases they mount the token.
@@ -52,12 +56,14 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
         Box::new(aggregation::Aggregation::new(deps("clusterrole-aggregation-controller"))),
         Box::new(event_expiry::EventExpiry::new(deps("event-expiry"))),
         Box::new(deployment::Deployments::new(deps("deployment-controller"))),
-        Box::new(replicaset::ReplicaSets::new(deps("replicaset-controller"))),
+        replicas(&replicaset::REPLICA_SETS),
+        replicas(&replicaset::REPLICATION_CONTROLLERS),
         Box::new(statefulset::StatefulSets::new(deps("statefulset-controller"))),
         Box::new(daemonset::DaemonSets::new(deps("daemonset-controller"))),
         Box::new(job::Jobs::new(deps("job-controller"))),
         Box::new(cronjob::CronJobs::new(deps("cronjob-controller"))),
         Box::new(services::Services::new(deps("endpoint-controller"))),
+        Box::new(claims::Claims::new(deps("persistentvolume-controller"))),
         Box::new(budgets::Budgets::new(deps("disruption-controller"))),
         Box::new(nodes::Evictions::new(deps(Wording::of(&dialect.id).taint_component))),
         Box::new(nodes::Orphans::new(deps("pod-garbage-collector"))),

@@ -1,8 +1,19 @@
 //! Label selectors as workloads have them: `matchLabels` and `matchExpressions`.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
 
 use super::json::{items, text};
+
+/// The selector of a workload. Those of ReplicationControllers are labels, and nothing else.
+pub(crate) fn of(workload: &Value) -> Cow<'_, Value> {
+    let selector = &workload["spec"]["selector"];
+    match workload["kind"].as_str() {
+        Some("ReplicationController") => Cow::Owned(json!({ "matchLabels": selector })),
+        _ => Cow::Borrowed(selector),
+    }
+}
 
 /// Whether a selector selects an object with these labels. An empty selector selects nothing here: a
 /// workload must never claim everything.
@@ -36,9 +47,19 @@ pub(crate) fn expression(requirement: &Value, value: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn the_labels_of_replicationcontrollers_are_a_selector() {
+        let labels = json!({"app": "web"});
+        let controller = json!({"kind": "ReplicationController", "spec": {"selector": labels}});
+        assert!(selects(&of(&controller), &json!({"app": "web", "x": "y"})));
+        assert!(!selects(&of(&controller), &json!({"app": "db"})));
+        let empty = json!({"kind": "ReplicationController", "spec": {"selector": {}}});
+        assert!(!selects(&of(&empty), &labels));
+        let set = json!({"kind": "ReplicaSet", "spec": {"selector": {"matchLabels": labels}}});
+        assert!(selects(&of(&set), &labels));
+    }
 
     #[test]
     fn labels_and_expressions_must_all_hold() {

@@ -35,6 +35,8 @@ pub(crate) struct Wording {
     pub(crate) disruption_target: bool,
     /// Each ServiceAccount has a token in a Secret.
     pub(crate) token_secrets: bool,
+    /// What a claim waits for when others make volumes of its class: `{provisioner}`.
+    pub(crate) external_provisioning: &'static str,
     /// No node matches a pod's node selector or affinity.
     pub(crate) node_affinity: &'static str,
     /// A taint that is not tolerated: `{key}`, `{value}`.
@@ -45,6 +47,10 @@ pub(crate) struct Wording {
     pub(crate) pod_anti_affinity: &'static [&'static str],
     /// That of a pod that is there already can't.
     pub(crate) existing_anti_affinity: &'static [&'static str],
+    /// Whether what speaks against every node is counted as if it were the nodes' own.
+    pub(crate) counts_general_reasons: bool,
+    /// What a pod is told that has to go for a more important one: `{namespace}`, `{name}`, `{uid}`, `{node}`.
+    pub(crate) preempted: &'static str,
     /// What follows the reasons when no node fits: `{nodes}`, and `{preemption}` made of the next two.
     pub(crate) no_fit_tail: &'static str,
     /// No pod could be made to go.
@@ -70,6 +76,8 @@ const V1_20: Wording = Wording {
     taint_component: "node-controller",
     disruption_target: false,
     token_secrets: true,
+    external_provisioning: "waiting for a volume to be created, either by external provisioner \"{provisioner}\" or \
+                            manually created by system administrator",
     node_affinity: "node(s) didn't match Pod's node affinity",
     taint: "node(s) had taint {{key}: {value}}, that the pod didn't tolerate",
     pod_affinity: &[
@@ -84,6 +92,8 @@ const V1_20: Wording = Wording {
         "node(s) didn't match pod affinity/anti-affinity",
         "node(s) didn't satisfy existing pods anti-affinity rules",
     ],
+    counts_general_reasons: true,
+    preempted: "Preempted by {namespace}/{name} on node {node}",
     no_fit_tail: ".",
     no_victims: "",
     no_help: "",
@@ -106,11 +116,16 @@ const V1_36: Wording = Wording {
     taint_component: "taint-eviction-controller",
     disruption_target: true,
     token_secrets: false,
+    external_provisioning: "Waiting for a volume to be created either by the external provisioner '{provisioner}' or \
+                            manually by the system administrator. If volume creation is delayed, please verify that \
+                            the provisioner is running and correctly registered.",
     node_affinity: "node(s) didn't match Pod's node affinity/selector",
     taint: "node(s) had untolerated taint(s)",
     pod_affinity: &["node(s) didn't match pod affinity rules"],
     pod_anti_affinity: &["node(s) didn't match pod anti-affinity rules"],
     existing_anti_affinity: &["node(s) didn't satisfy existing pods anti-affinity rules"],
+    counts_general_reasons: false,
+    preempted: "Preempted by pod {uid} on node {node}",
     no_fit_tail: ". no new claims to deallocate, preemption: 0/{nodes} nodes are available: {preemption}.",
     no_victims: "No preemption victims found for incoming pod",
     no_help: "Preemption is not helpful for scheduling",

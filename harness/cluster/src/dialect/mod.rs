@@ -140,6 +140,8 @@ pub struct KubeletDialect {
     pub malformed_secret: MalformedSecret,
     /// How precise durations are printed.
     pub durations: Precision,
+    /// Whether the runtime is asked for an image also when it is pulled in any case.
+    pub inspects_always: bool,
     /// Whether the error about upper-case letters names the repository.
     pub reference_error_names_repository: bool,
 }

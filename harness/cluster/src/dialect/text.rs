@@ -26,6 +26,8 @@ pub enum Text {
     NeverPull,
     /// Event and waiting message for a name that cannot be parsed: `image`, `error`.
     InvalidImage,
+    /// Event and waiting message for an image that the runtime answers an error about: `image`, `error`.
+    InspectFailed,
     /// Event about pull secrets that do not exist: `secrets`. Empty where no such event is written.
     MissingSecrets,
     /// Event: `container`.
@@ -64,7 +66,7 @@ pub enum Text {
 
 impl Text {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Scheduled,
         Self::Pulling,
         Self::PullFailed,
@@ -75,6 +77,7 @@ impl Text {
         Self::AlreadyPresent,
         Self::NeverPull,
         Self::InvalidImage,
+        Self::InspectFailed,
         Self::MissingSecrets,
         Self::Created,
         Self::Started,

@@ -21,6 +21,32 @@ const SERVICE: [(&str, &str); 7] = [
     ("KUBERNETES_SERVICE_PORT", "443"),
 ];
 
+/// What the variables of a container refer to and is not there, in a kubelet's words: the first such thing. What is
+/// `optional` may be missing.
+pub(super) fn missing(store: &Store, pod: &Value, container: &Value) -> Option<String> {
+    let namespace = text(&pod["metadata"]["namespace"]);
+    let whole = items(&container["envFrom"])
+        .iter()
+        .flat_map(|from| ["configMapRef", "secretRef"].map(|source| (source, &from[source])));
+    let parts = items(&container["env"]).iter().flat_map(|variable| {
+        ["configMapKeyRef", "secretKeyRef"].map(|source| (source, &variable["valueFrom"][source]))
+    });
+    whole.chain(parts).find_map(|(source, reference)| {
+        if !reference.is_object() || reference["optional"] == true {
+            return None;
+        }
+        let secret = source.starts_with("secret");
+        let (resource, kind) = if secret { ("secrets", "Secret") } else { ("configmaps", "ConfigMap") };
+        let name = text(&reference["name"]);
+        let Some(found) = store.get(resource, &Key::new(namespace, name)) else {
+            return Some(format!("{} {name:?} not found", kind.to_lowercase()));
+        };
+        let key = reference["key"].as_str()?;
+        let there = found.value()["data"].get(key).is_some();
+        (!there).then(|| format!("couldn't find key {key} in {kind} {namespace}/{name}"))
+    })
+}
+
 /// The variables of a container of `pod`. What refers to something that is not there is left out.
 pub(super) fn variables(
     store: &Store,

@@ -75,7 +75,21 @@ impl Kubelet {
                 return refused("InvalidImageName", message);
             }
         };
-        let present = self.puller.image(&reference).filter(|_| todo.policy != "Always");
+        let always = todo.policy == "Always";
+        let inspected = if always && !self.dialect.kubelet.inspects_always {
+            Ok(None)
+        } else {
+            self.puller.inspect(&reference)
+        };
+        let present = match inspected {
+            Ok(found) => found.filter(|_| !always),
+            Err(error) => {
+                let values = [("image", image), ("error", error.as_str())];
+                let message = self.dialect.text(Text::InspectFailed, &values);
+                say(Kind::Warning, "InspectFailed", &message);
+                return refused("ImageInspectError", message);
+            }
+        };
         let entries = match &sync.secrets.entries {
             Ok(entries) => keyring::matching(entries, &reference),
             Err(words) => {

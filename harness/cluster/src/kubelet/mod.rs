@@ -29,6 +29,7 @@ mod stop;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod volumes;
 mod worker;
 
 use std::{
@@ -331,7 +332,12 @@ impl Controller for Kubelet {
                     queue.add(event.key.clone());
                 }
             }
-            "nodes" if event.key.name == self.node.name && !self.beating => queue.add(self.node.key()),
+            "nodes" if event.key.name == self.node.name => {
+                self.node.tell_cordon(&self.recorder, event);
+                if !self.beating {
+                    queue.add(self.node.key());
+                }
+            }
             _ => {}
         }
     }

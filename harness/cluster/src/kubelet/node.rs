@@ -9,7 +9,8 @@ use crate::{
     api::{Api, DeleteOptions, User, WriteOptions},
     dialect::Dialect,
     puller::{Image, words},
-    store::Key,
+    recorder::{Kind, Recorder},
+    store::{Change, Event, Key},
 };
 
 /// How often a node shows that it lives.
@@ -42,6 +43,18 @@ impl Node {
     /// The node as its kubelet's events name it: with its name where others have a uid.
     pub(super) fn reference(&self) -> Value {
         json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.name, "uid": self.name}})
+    }
+
+    /// Tells when somebody has cordoned the node, or has thought better of it.
+    pub(super) fn tell_cordon(&self, recorder: &Recorder, event: &Event) {
+        let cordoned = |node: &Value| node["spec"]["unschedulable"] == true;
+        let now = cordoned(event.object.value());
+        let changed = event.previous.as_ref().is_some_and(|before| cordoned(before.value()) != now);
+        if changed && event.change == Change::Modified {
+            let reason = if now { "NodeNotSchedulable" } else { "NodeSchedulable" };
+            let message = format!("Node {} status is now: {reason}", self.name);
+            recorder.event(&self.reference(), None, Kind::Normal, reason, &message);
+        }
     }
 
     /// What tells one start of the machine from another.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     Done, Kubelet, What,
     container::Container,
+    environment,
     images::Decision,
     restart, secrets,
     status::View,
@@ -41,6 +42,9 @@ impl Kubelet {
         worker.due = None;
         worker.reap(now);
         self.write_status(worker, key, worker.sandbox.is_some());
+        if worker.sandbox.is_none() && !self.mount(worker, pod.value()) {
+            return;
+        }
         let secrets = secrets::of_pod(self.api.store(), pod.value());
         if !secrets.missing.is_empty() && self.dialect.has(Text::MissingSecrets) {
             let names = secrets.missing.join(", ");
@@ -123,6 +127,11 @@ impl Kubelet {
                 false
             }
             Decision::Present(image) => {
+                if let Some(why) = environment::missing(self.api.store(), sync.pod.value(), &todo.container) {
+                    let waiting = Waiting { reason: "CreateContainerConfigError".to_owned(), message: why };
+                    self.fail(worker, sync, &todo, &waiting.message.clone(), waiting);
+                    return false;
+                }
                 let message = self.dialect.text(Text::Created, &[("container", &todo.name)]);
                 let path = todo.field_path();
                 self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Created", &message);
@@ -133,7 +142,12 @@ impl Kubelet {
     }
 
     fn refuse(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo, waiting: Waiting) {
-        let message = self.dialect.text(Text::ContainerError, &[("reason", &waiting.reason)]);
+        self.fail(worker, sync, todo, &waiting.reason.clone(), waiting);
+    }
+
+    /// A container can't be started: `why` is what the event says.
+    fn fail(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo, why: &str, waiting: Waiting) {
+        let message = self.dialect.text(Text::ContainerError, &[("reason", why)]);
         let path = todo.field_path();
         self.recorder.event(sync.pod.value(), Some(&path), Kind::Warning, "Failed", &message);
         worker.waiting.insert(todo.name.clone(), waiting);

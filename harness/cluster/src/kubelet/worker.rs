@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use pulldrill_clock::{Timestamp, seed};
+use pulldrill_clock::{SignedDuration, Timestamp, seed};
 use serde_json::Value;
 
 use super::{backoff::Backoff, container::Slot, restart, secrets::PullSecrets};
@@ -109,6 +109,8 @@ pub(super) struct Worker {
     /// When the kubelet first saw the pod.
     pub(super) since: Timestamp,
     pub(super) sandbox: Option<Sandbox>,
+    /// How long it was waited last for volumes that can't be mounted.
+    pub(super) mount_wait: Option<SignedDuration>,
     pub(super) slots: HashMap<String, Slot>,
     /// What the last attempts to start each container came to; the next sync's status shows it.
     pub(super) waiting: HashMap<String, Waiting>,
@@ -135,6 +137,7 @@ impl Worker {
             terminal: false,
             since: now,
             sandbox: None,
+            mount_wait: None,
             slots: HashMap::new(),
             waiting: HashMap::new(),
             backoff: HashMap::new(),

@@ -51,6 +51,8 @@ pub(super) struct Content {
     images: HashMap<String, Arc<Image>>,
     /// By image: the content that was fetched for it.
     came_with: HashMap<String, HashSet<String>>,
+    /// By reference: what is said instead of whether the image is there.
+    damaged: HashMap<String, String>,
 }
 
 impl Content {
@@ -68,6 +70,22 @@ impl Content {
 
     pub(super) fn image(&self, reference: &Reference) -> Option<Arc<Image>> {
         self.images.get(&reference.to_string()).cloned()
+    }
+
+    /// What the store says about an image: whether it is there, or what is wrong with it.
+    pub(super) fn inspect(&self, reference: &Reference) -> Result<Option<Arc<Image>>, &str> {
+        match self.damaged.get(&reference.to_string()) {
+            Some(error) => Err(error),
+            None => Ok(self.image(reference)),
+        }
+    }
+
+    /// Damages what is known about an image, or repairs it.
+    pub(super) fn damage(&mut self, reference: &Reference, error: Option<String>) {
+        match error {
+            Some(error) => drop(self.damaged.insert(reference.to_string(), error)),
+            None => drop(self.damaged.remove(&reference.to_string())),
+        }
     }
 
     /// Forgets every image of a registry, as it goes by in references.

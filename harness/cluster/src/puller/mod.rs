@@ -95,6 +95,21 @@ impl Puller {
         self.content.lock().image(reference)
     }
 
+    /// What the runtime says when it is asked for an image.
+    ///
+    /// # Errors
+    /// What is wrong with its store, as kubelets show it: of these errors they leave out nothing.
+    pub fn inspect(&self, reference: &Reference) -> Result<Option<Arc<Image>>, String> {
+        let content = self.content.lock();
+        content.inspect(reference).map_err(|error| format!("rpc error: code = Unknown desc = {error}"))
+    }
+
+    /// Makes the runtime answer an error when it is asked for an image, as one does whose store is damaged, until it
+    /// is well again (`None`). Pulling still works.
+    pub fn damage(&self, reference: &Reference, error: Option<String>) {
+        self.content.lock().damage(reference, error);
+    }
+
     /// The images that the node has.
     #[must_use]
     pub fn images(&self) -> Vec<Arc<Image>> {

@@ -31,11 +31,42 @@ struct Place {
 }
 
 /// What the pods of a node take together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Node {
     pub(super) pods: usize,
     pub(super) requested: BTreeMap<String, Quantity>,
     pub(super) ports: HashMap<String, usize>,
+}
+
+impl Node {
+    /// Counts a pod, as if it ran here.
+    pub(super) fn add(&mut self, pod: &Value) {
+        self.enter(&Place::of(pod));
+    }
+
+    /// Counts a pod no more.
+    pub(super) fn remove(&mut self, pod: &Value) {
+        self.leave(&Place::of(pod));
+    }
+
+    fn enter(&mut self, place: &Place) {
+        self.pods += 1;
+        for (name, amount) in &place.requests {
+            let sum = self.requested.entry(name.clone()).or_default();
+            *sum = sum.plus(*amount);
+        }
+        place.ports.iter().for_each(|port| *self.ports.entry(port.clone()).or_default() += 1);
+    }
+
+    fn leave(&mut self, place: &Place) {
+        self.pods = self.pods.saturating_sub(1);
+        for (name, amount) in &place.requests {
+            if let Some(sum) = self.requested.get_mut(name) {
+                *sum = sum.minus(*amount);
+            }
+        }
+        place.ports.iter().for_each(|port| decrease(&mut self.ports, port));
+    }
 }
 
 impl Load {
@@ -49,7 +80,8 @@ impl Load {
         if event.change == Change::Deleted || pods::ended(pod) {
             return;
         }
-        if let Some(place) = place_of(pod) {
+        if !text(&pod["spec"]["nodeName"]).is_empty() {
+            let place = Place::of(pod);
             self.enter(&place);
             self.places.insert(event.key.clone(), place);
             if !super::affinity::required(pod, "podAntiAffinity").is_empty() {
@@ -81,25 +113,13 @@ impl Load {
     }
 
     fn enter(&mut self, place: &Place) {
-        let node = self.nodes.entry(place.node.clone()).or_default();
-        node.pods += 1;
-        for (name, amount) in &place.requests {
-            let sum = node.requested.entry(name.clone()).or_default();
-            *sum = sum.plus(*amount);
-        }
-        place.ports.iter().for_each(|port| *node.ports.entry(port.clone()).or_default() += 1);
+        self.nodes.entry(place.node.clone()).or_default().enter(place);
         *self.of_owner.entry((place.node.clone(), place.owner.clone())).or_default() += 1;
     }
 
     fn leave(&mut self, place: &Place) {
         if let Some(node) = self.nodes.get_mut(&place.node) {
-            node.pods = node.pods.saturating_sub(1);
-            for (name, amount) in &place.requests {
-                if let Some(sum) = node.requested.get_mut(name) {
-                    *sum = sum.minus(*amount);
-                }
-            }
-            place.ports.iter().for_each(|port| decrease(&mut node.ports, port));
+            node.leave(place);
             if node.pods == 0 {
                 self.nodes.remove(&place.node);
             }
@@ -108,15 +128,16 @@ impl Load {
     }
 }
 
-fn place_of(pod: &Value) -> Option<Place> {
-    let node = text(&pod["spec"]["nodeName"]);
-    let owner = controller_of(pod).map(|r| text(&r["uid"])).unwrap_or_default();
-    (!node.is_empty()).then(|| Place {
-        node: node.to_owned(),
-        owner: owner.to_owned(),
-        requests: resources::requests(pod),
-        ports: resources::host_ports(pod),
-    })
+impl Place {
+    fn of(pod: &Value) -> Self {
+        let owner = controller_of(pod).map(|r| text(&r["uid"])).unwrap_or_default();
+        Self {
+            node: text(&pod["spec"]["nodeName"]).to_owned(),
+            owner: owner.to_owned(),
+            requests: resources::requests(pod),
+            ports: resources::host_ports(pod),
+        }
+    }
 }
 
 fn decrease<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {

@@ -2,21 +2,28 @@
 //!
 //! - [`fit`]: which nodes a pod may run on whatever else runs there: taints, labels.
 //! - [`resources`], [`affinity`], [`spread`]: what the pods that run have to do with it.
+//! - [`claims`]: whether the storage that a pod claims is there.
 //! - [`load`]: which pods run where, and what they take.
 //! - [`score`]: which of the fitting nodes is the best.
 //! - [`refusal`]: what is said when there is none.
 //!
-//! No pod is made to go for a more important one.
+//! - [`preemption`]: which less important pods have to go for a pod that found no room.
 
 mod affinity;
+mod claims;
 pub(crate) mod fit;
 mod load;
+mod preemption;
 mod refusal;
 mod resources;
 mod score;
 mod spread;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use pulldrill_clock::seed;
 use rand::RngExt;
@@ -27,9 +34,10 @@ use crate::{
     controllers::{
         deps::Deps,
         json::{condition, text},
-        meta::{controller_of, deleting, name, namespace},
-        pods,
+        meta::{self, controller_of, deleting, name, namespace},
+        nodes, pods,
         timers::Timers,
+        wording::fill,
     },
     engine::{Context, Controller, Queue},
     store::{Event, Key, Stored},
@@ -46,6 +54,8 @@ pub(crate) struct Scheduler {
     load: Load,
     /// Pods that no node would take; a change of a node is a new chance for them.
     waiting: HashSet<Key>,
+    /// Those of them that wait for others to go, and the node where they do.
+    promised: HashMap<Key, String>,
     rng: seed::Rng,
     timers: Timers,
 }
@@ -57,6 +67,7 @@ impl Scheduler {
             deps,
             load: Load::default(),
             waiting: HashSet::new(),
+            promised: HashMap::new(),
             rng: seed::rng(seed, "scheduler"),
             timers: Timers::default(),
         }
@@ -65,6 +76,12 @@ impl Scheduler {
     fn schedule(&mut self, key: &Key, pod: &Value) -> Result<(), Status> {
         let nodes = self.deps.list("nodes", None);
         let nodes: Vec<&Value> = nodes.iter().map(|node| node.value()).collect();
+        if let Some(why) = claims::missing(&self.deps, pod) {
+            let mut refusal = Refusal::new(nodes.len());
+            refusal.add_to_all(&why, self.deps.wording);
+            self.waiting.insert(key.clone());
+            return self.refuse(key, pod, &refusal.message(self.deps.wording));
+        }
         let around = self.around(pod);
         let (placed, loners) = (around.placed(&nodes), around.loners(&nodes));
         let spread = spread::Spread::of(pod, &nodes, &placed, true);
@@ -74,7 +91,7 @@ impl Scheduler {
         for node in &nodes {
             let misfits = match fit::misfit(pod, node) {
                 Some(misfit) => vec![misfit],
-                None => resources::misfits(pod, node, self.load.on(name(node))),
+                None => resources::misfits(pod, node, self.taken(key, pod, name(node)).as_deref()),
             };
             let misfits = if misfits.is_empty() {
                 let among = || affinity::misfit(pod, node, &placed, &loners, &labels);
@@ -91,13 +108,82 @@ impl Scheduler {
         match self.pick(pod, &nodes, &fitting, &placed) {
             Some(node) => {
                 self.waiting.remove(key);
+                self.promised.remove(key);
                 self.bind(key, pod, &node)
             }
             None => {
                 self.waiting.insert(key.clone());
-                self.refuse(key, pod, &refusal.message(self.deps.wording))
+                self.make_room(key, pod, &nodes, &refusal)
             }
         }
+    }
+
+    /// What is taken of a node for a pod: also by those that wait for it and are no less important.
+    fn taken(&self, key: &Key, pod: &Value, node: &str) -> Option<Cow<'_, load::Node>> {
+        let present = self.load.on(node);
+        let others = self.promised.iter().filter(|(other, place)| *other != key && *place == node);
+        let others: Vec<Arc<Stored>> = others
+            .filter_map(|(other, _)| self.deps.get("pods", other))
+            .filter(|other| preemption::priority(other.value()) >= preemption::priority(pod))
+            .collect();
+        if others.is_empty() {
+            return present.map(Cow::Borrowed);
+        }
+        let mut all = present.cloned().unwrap_or_default();
+        others.iter().for_each(|other| all.add(other.value()));
+        Some(Cow::Owned(all))
+    }
+
+    /// Makes less important pods go, where that gives this one a place; tells why it has none in any case.
+    fn make_room(
+        &mut self,
+        key: &Key,
+        pod: &Value,
+        nodes: &[&Value],
+        refusal: &Refusal,
+    ) -> Result<(), Status> {
+        let message = refusal.message(self.deps.wording);
+        if !refusal.is_curable() || !preemption::may(pod) || !self.are_less_important(pod) {
+            return self.refuse(key, pod, &message);
+        }
+        let mut placed: HashMap<String, Vec<Arc<Stored>>> = HashMap::new();
+        for other in self.deps.list("pods", None).into_iter().filter(|other| !pods::ended(other.value())) {
+            placed.entry(text(&other.value()["spec"]["nodeName"]).to_owned()).or_default().push(other);
+        }
+        let promised = self.promised.get(key).and_then(|node| placed.get(node));
+        if promised.is_some_and(|there| preemption::is_under_way(pod, there)) {
+            return Ok(());
+        }
+        let around: Vec<(&Value, Vec<Arc<Stored>>)> =
+            nodes.iter().map(|node| (*node, placed.remove(name(node)).unwrap_or_default())).collect();
+        let Some(plan) = preemption::plan(pod, &around) else {
+            return self.refuse(key, pod, &message);
+        };
+        for victim in &plan.victims {
+            self.preempt(pod, victim.value(), &plan.node)?;
+        }
+        self.promised.insert(key.clone(), plan.node.clone());
+        self.deps.edit_sub("pods", key, "status", |pod| {
+            pod["status"]["nominatedNodeName"] = plan.node.as_str().into();
+        })?;
+        self.refuse(key, pod, &refusal.message_for_now())
+    }
+
+    /// Whether there can be pods that are less important than this one.
+    fn are_less_important(&self, pod: &Value) -> bool {
+        let classes = self.deps.list("priorityclasses.scheduling.k8s.io", None);
+        let least = classes.iter().map(|class| class.value()["value"].as_i64().unwrap_or(0)).min();
+        preemption::priority(pod) > least.unwrap_or(0).min(0)
+    }
+
+    fn preempt(&self, pod: &Value, victim: &Value, node: &str) -> Result<(), Status> {
+        let message = format!("{NAME}: preempting to accommodate a higher priority pod");
+        nodes::note_disruption(&self.deps, victim, "PreemptionByScheduler", &message);
+        self.deps.delete("pods", victim)?;
+        let values =
+            [("namespace", namespace(pod)), ("name", name(pod)), ("uid", meta::uid(pod)), ("node", node)];
+        self.deps.normal(victim, "Preempted", &fill(self.deps.wording.preempted, &values));
+        Ok(())
     }
 
     fn labels_of(&self, namespace: &str) -> Value {
@@ -270,6 +356,7 @@ impl Controller for Scheduler {
                     event.previous.as_ref().is_none_or(|before| before.value()["spec"] != pod["spec"]);
                 if event.change == crate::store::Change::Deleted || deleting(pod) {
                     self.waiting.remove(&event.key);
+                    self.promised.remove(&event.key);
                 }
                 self.look_at_waiting(self.chances(event), queue);
                 if !deleting(pod) && spec_changed && wants_node(pod) {
@@ -287,6 +374,9 @@ impl Controller for Scheduler {
                 if changed {
                     self.look_at_waiting(Chances::All, queue);
                 }
+            }
+            claims::RESOURCE if event.change == crate::store::Change::Added => {
+                self.look_at_waiting(Chances::All, queue);
             }
             _ => {}
         }

@@ -9,6 +9,8 @@ use crate::controllers::wording::{Wording, fill};
 pub(super) struct Refusal {
     nodes: usize,
     reasons: BTreeMap<String, usize>,
+    /// What speaks against every node.
+    general: Option<String>,
     /// Nodes where it could help that other pods went.
     curable: usize,
 }
@@ -16,7 +18,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// Nothing said yet about that many nodes.
     pub(super) fn new(nodes: usize) -> Self {
-        Self { nodes, reasons: BTreeMap::new(), curable: 0 }
+        Self { nodes, reasons: BTreeMap::new(), general: None, curable: 0 }
     }
 
     /// Takes in why one node won't do.
@@ -27,18 +29,44 @@ impl Refusal {
         }
     }
 
+    /// Takes in why no node will do, whichever it is.
+    pub(super) fn add_to_all(&mut self, reason: &str, wording: &Wording) {
+        if wording.counts_general_reasons {
+            self.reasons.insert(reason.to_owned(), self.nodes);
+        } else {
+            self.general = Some(reason.to_owned());
+        }
+    }
+
+    /// Whether it could help anywhere that other pods went.
+    pub(super) fn is_curable(&self) -> bool {
+        self.curable > 0
+    }
+
     /// The whole sentence.
     pub(super) fn message(&self, wording: &Wording) -> String {
         if self.nodes == 0 {
             return "no nodes available to schedule pods".to_owned();
         }
-        let reasons = listed(self.reasons.iter().map(|(reason, n)| (reason.as_str(), *n)));
         let hopeless = self.nodes - self.curable.min(self.nodes);
         let [tried, hopeless] = [(wording.no_victims, self.curable), (wording.no_help, hopeless)];
         let preemption = listed([tried, hopeless].into_iter().filter(|(_, n)| *n > 0));
         let nodes = self.nodes.to_string();
         let tail = fill(wording.no_fit_tail, &[("nodes", &nodes), ("preemption", &preemption)]);
-        format!("0/{nodes} nodes are available: {reasons}{tail}")
+        format!("{}{tail}", self.reasons())
+    }
+
+    /// The sentence where room is made by making other pods go.
+    pub(super) fn message_for_now(&self) -> String {
+        format!("{}.", self.reasons())
+    }
+
+    fn reasons(&self) -> String {
+        let reasons = match &self.general {
+            Some(reason) => reason.clone(),
+            None => listed(self.reasons.iter().map(|(reason, n)| (reason.as_str(), *n))),
+        };
+        format!("0/{} nodes are available: {reasons}", self.nodes)
     }
 }
 

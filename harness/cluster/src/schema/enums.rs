@@ -3,6 +3,8 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
+use crate::release::Release;
+
 static DATA: &[u8] = include_bytes!("enums.json");
 
 type Table = HashMap<String, Vec<String>>;
@@ -13,8 +15,15 @@ fn table() -> &'static Table {
     TABLE.get_or_init(|| serde_json::from_slice(DATA).expect("the embedded values are well-formed"))
 }
 
-/// The values of a type in the table's notation (`core.v1.PullPolicy=string`); none when any string will do.
-pub(super) fn of(notation: &str) -> &'static [String] {
+/// Since this minor version documents tell the values.
+const TOLD: u32 = 24;
+
+/// The values of a type in the table's notation (`core.v1.PullPolicy=string`) as a release tells them; none when any
+/// string will do.
+pub(super) fn of(notation: &str, release: Release) -> &'static [String] {
+    if !release.since(TOLD) {
+        return &[];
+    }
     let name = notation.split_once('=').map_or(notation, |(name, _)| name);
     table().get(name).map_or(&[], Vec::as_slice)
 }
@@ -43,7 +52,9 @@ mod tests {
 
     #[test]
     fn only_named_strings_have_values_and_they_are_told() {
+        let of = |notation| of(notation, Release::default());
         assert_eq!(of("core.v1.PullPolicy=string"), ["Always", "IfNotPresent", "Never"]);
+        assert!(super::of("core.v1.PullPolicy=string", Release::minor(20)).is_empty());
         assert!(of("string").is_empty() && sentence(of("string")).is_empty());
         assert_eq!(
             sentence(of("core.v1.URIScheme=string")),

@@ -20,14 +20,14 @@ const SAME_SHAPE: [((&str, &str), &str); 7] = [
 ];
 
 /// The built-in types of Kubernetes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Schema {
     pub(super) definitions: Vec<Definition>,
     by_name: HashMap<String, usize>,
 }
 
 /// One object type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Definition {
     /// Its name in the table, for example `core.v1.Container`.
     pub name: String,
@@ -100,7 +100,7 @@ struct RawDefinition {
     fields: BTreeMap<String, RawField>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawField {
     n: u32,
@@ -141,24 +141,23 @@ impl Schema {
             let mut fields = Vec::with_capacity(raw.fields.len());
             for (json_name, raw) in raw.fields {
                 let ty = read(&json_name, &raw.t)?;
-                fields.push(Field {
-                    name: if json_name.starts_with('+') { String::new() } else { json_name },
-                    number: raw.n,
-                    ty,
-                    notation: raw.t,
-                    pointer: raw.p,
-                    required: raw.r,
-                    keep_zero: raw.z,
-                    patch_strategy: raw.s,
-                    merge_key: raw.k,
-                    list_type: raw.l,
-                    list_keys: raw.m,
-                    default: raw.d,
-                });
+                let name = if json_name.starts_with('+') { String::new() } else { json_name };
+                fields.push(Field::of(name, ty, raw));
             }
             definitions.push(Definition { name, is_kind: raw.kind, atomic: raw.atomic, items, fields });
         }
         Ok(Self { definitions, by_name })
+    }
+
+    /// Adds a field of which there is nothing special to say. One of an unknown type or definition is none.
+    pub(super) fn add_field(&mut self, definition: &str, name: &str, number: u32, notation: &str) {
+        let ty = types::parse(notation, &|name| self.by_name.get(name).copied());
+        let found = self.by_name.get(definition).and_then(|index| self.definitions.get_mut(*index));
+        let (Some(ty), Some(found)) = (ty, found) else { return };
+        // Fields are looked for by halves: they stay sorted.
+        let at = found.fields.partition_point(|field| field.name.as_str() < name);
+        let raw = RawField { n: number, t: notation.to_owned(), ..RawField::default() };
+        found.fields.insert(at, Field::of(name.to_owned(), ty, raw));
     }
 
     /// The definition of that name in the table.
@@ -216,6 +215,14 @@ impl Schema {
 }
 
 impl Definition {
+    /// Gives it parts, as it had before it became one thing.
+    pub(super) fn in_parts(&mut self) {
+        self.atomic &= self.name == "meta.v1.LabelSelector";
+        for field in self.fields.iter_mut().filter(|field| matches!(field.ty, Type::Map(_))) {
+            field.list_type = None;
+        }
+    }
+
     /// The bare name, for example `Container`.
     #[must_use]
     pub fn short_name(&self) -> &str {
@@ -224,6 +231,23 @@ impl Definition {
 }
 
 impl Field {
+    fn of(name: String, ty: Type, raw: RawField) -> Self {
+        Self {
+            name,
+            number: raw.n,
+            ty,
+            notation: raw.t,
+            pointer: raw.p,
+            required: raw.r,
+            keep_zero: raw.z,
+            patch_strategy: raw.s,
+            merge_key: raw.k,
+            list_type: raw.l,
+            list_keys: raw.m,
+            default: raw.d,
+        }
+    }
+
     /// Whether a strategic merge joins the field's list or map in the way `strategy` says.
     #[must_use]
     pub fn has_strategy(&self, strategy: &str) -> bool {

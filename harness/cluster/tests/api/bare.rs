@@ -45,3 +45,23 @@ async fn a_token_of_ones_own_choice_is_good_for_ever_and_no_other_is() {
     assert_eq!(code("admin-token").await, 200);
     assert_eq!(code("admin-toke").await, 401);
 }
+
+#[tokio::test]
+async fn the_control_plane_is_well_and_behind_its_service() {
+    for (dialect, etcd, warned) in
+        [(NEWEST, "ok", true), ("k8s-1.20-containerd-1.7", r#"{"health":"true"}"#, false)]
+    {
+        let world = World::of(Clock::live(), Parts::Bare, dialect, &[]).await;
+        let admin = world.admin();
+        let parts = admin.table("/api/v1/componentstatuses").await;
+        let rows = parts.json()["rows"].as_array().unwrap().clone();
+        let cells: Vec<_> = rows.iter().map(|row| row["cells"].clone()).collect();
+        assert_eq!(cells.len(), 3, "{cells:?}");
+        assert!(cells.contains(&json!(["etcd-0", "Healthy", etcd, ""])), "{cells:?}");
+        let warning = "299 - \"v1 ComponentStatus is deprecated in v1.19+\"";
+        assert_eq!(parts.headers.get("warning").map(|value| value.to_str().unwrap()), Some(warning));
+        let endpoints = admin.get("/api/v1/namespaces/default/endpoints/kubernetes").await;
+        assert_eq!(endpoints.json()["subsets"][0]["ports"][0]["port"], 6443);
+        assert_eq!(endpoints.headers.contains_key("warning"), warned, "{dialect}");
+    }
+}

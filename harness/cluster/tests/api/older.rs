@@ -111,3 +111,67 @@ async fn an_autoscaler_is_spoken_of_in_three_versions() {
     assert_eq!(metric(&older), json!({"name": "cpu", "targetAverageUtilization": 80}));
     assert_eq!(admin.get(&format!("{}/a", path("v2"))).await.code, 404);
 }
+
+/// The fields of a type in the OpenAPI document of version 2.
+async fn properties(world: &World, definition: &str) -> Vec<String> {
+    let document = world.admin().get("/openapi/v2").await.json();
+    let found = document["definitions"][definition]["properties"].as_object().unwrap();
+    found.keys().cloned().collect()
+}
+
+#[tokio::test]
+async fn releases_tell_and_keep_the_fields_that_they_have() {
+    for (dialect, gates, image_volumes, observed) in [
+        ("k8s-1.20-containerd-1.7", false, false, false),
+        ("k8s-1.31-containerd-1.7", true, true, false),
+        ("k8s-1.36-containerd-2.1", true, true, true),
+    ] {
+        let world = World::of(Clock::live(), Parts::Bare, dialect, &[]).await;
+        let spec = properties(&world, "io.k8s.api.core.v1.PodSpec").await;
+        assert_eq!(spec.contains(&"schedulingGates".to_owned()), gates, "{dialect}");
+        let volume = properties(&world, "io.k8s.api.core.v1.Volume").await;
+        assert_eq!(volume.contains(&"image".to_owned()), image_volumes, "{dialect}");
+        let status = properties(&world, "io.k8s.api.core.v1.PodStatus").await;
+        assert_eq!(status.contains(&"observedGeneration".to_owned()), observed, "{dialect}");
+        let pod = json!({"metadata": {"name": "a"}, "spec": {"schedulingGates": [{"name": "x.example/y"}],
+            "hostnameOverride": "h", "containers": [{"name": "c", "image": "x:1"}]}});
+        let admin = world.admin();
+        let made = admin.post(PODS, &pod).await;
+        assert_eq!(made.code, 201, "{dialect}: {:?}", made.body);
+        let made = made.json();
+        assert_eq!(made["spec"].get("schedulingGates").is_some(), gates, "{dialect}");
+        assert_eq!(made["spec"].get("hostnameOverride").is_some(), observed, "{dialect}");
+        let mut other = pod.clone();
+        other["metadata"]["name"] = "b".into();
+        let strict = admin.post(&format!("{PODS}?fieldValidation=Strict&dryRun=All"), &other).await;
+        if dialect.contains("1.31") {
+            assert_eq!(strict.code, 400, "{dialect}");
+            let unknown = "strict decoding error: unknown field \"spec.hostnameOverride\"";
+            assert!(strict.message().ends_with(unknown), "{}", strict.message());
+        } else {
+            assert_eq!(strict.code, 201, "{dialect}: {:?}", strict.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn defaults_and_managers_name_no_field_that_the_release_lacks() {
+    let world = World::of(Clock::live(), Parts::Bare, "k8s-1.20-containerd-1.7", &[]).await;
+    let service =
+        json!({"metadata": {"name": "web"}, "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]}});
+    let made = world.admin().post("/api/v1/namespaces/default/services", &service).await.json();
+    assert_eq!(made["spec"]["type"], "ClusterIP");
+    assert_eq!(made["spec"].get("internalTrafficPolicy"), None);
+    let owned = made["metadata"]["managedFields"].to_string();
+    assert!(owned.contains("f:sessionAffinity") && !owned.contains("internalTrafficPolicy"), "{owned}");
+    let admin = world.admin();
+    let applied = admin.ask(
+        http::Method::PATCH,
+        "/api/v1/namespaces/default/services/web?fieldManager=me&force=true",
+        &[("content-type", "application/apply-patch+yaml")],
+        r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"internalTrafficPolicy": "Local"}}"#,
+    );
+    let applied = applied.await;
+    assert_eq!(applied.code, 500);
+    assert!(applied.message().ends_with(".spec.internalTrafficPolicy: field not declared in schema"));
+}

@@ -31,7 +31,7 @@ impl Folder {
     /// # Errors
     /// When another process has it, when it holds files of somebody else, and when it can't be written to.
     pub fn take(path: &Path) -> Result<Self, LabError> {
-        let foreign = ["kubeconfig", "env.sh", "ca.pem"].map(|name| path.join(name));
+        let foreign = ["kubeconfig", "env.sh", "ca.pem", "certs", "auth.json"].map(|name| path.join(name));
         if let Some(file) = foreign.iter().find(|file| file.exists())
             && !path.join(lock::NAME).exists()
         {
@@ -62,6 +62,16 @@ impl Folder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes a file that everybody may read, in a folder in it if the name has one.
+    ///
+    /// # Errors
+    /// [`LabError::File`].
+    pub fn write_public(&self, name: &str, text: &str) -> Result<(), LabError> {
+        let path = self.path.join(name);
+        path.parent().map_or(Ok(()), write::make_folder)?;
+        public(&path, text)
     }
 
     /// Writes a file that only its owner can read.

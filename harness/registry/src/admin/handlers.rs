@@ -10,18 +10,20 @@ use axum::{
     routing::{delete, get, post, put},
 };
 use http::StatusCode;
-use pulldrill_clock::real;
+use pulldrill_clock::{SignedDuration, real};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     refusal::Refusal,
     server::AdminServer,
     wire::{
-        CopyOrder, Exhaustion, Info, KnownClients, LocalAddresses, NameAddress, Pulls, PushOrder, ROOT,
-        TokenOrder,
+        CopyOrder, Exhaustion, GarbageOrder, Info, KnownClients, LocalAddresses, NameAddress, Pulls,
+        PushOrder, ROOT, TokenOrder,
     },
 };
-use crate::{Control as _, FaultRule, HostInfo, HostSpec, ImageRef, Inspected, Inspection, TokenInfo};
+use crate::{
+    Control as _, FaultRule, Garbage, HostInfo, HostSpec, ImageRef, Inspected, Inspection, TokenInfo,
+};
 
 /// The largest request.
 const LARGEST: usize = 4 << 20;
@@ -43,6 +45,7 @@ pub(super) fn router(server: AdminServer) -> Router {
         .route("/hosts/{name}/exhausted", post(exhaust))
         .route("/copies", post(copy))
         .route("/inspect", post(inspect))
+        .route("/garbage", post(garbage))
         .route("/pulls", get(pulls))
         .route("/clients", put(set_clients))
         .route("/names", get(names))
@@ -70,6 +73,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
             Refusal::new(StatusCode::BAD_REQUEST, why).into_response()
         })
     }
+}
+
+async fn garbage(State(server): State<AdminServer>, Order(order): Order<GarbageOrder>) -> Answer<Garbage> {
+    let grace = SignedDuration::from_secs(i64::from(order.grace_seconds));
+    Ok(Json(server.registry.collect_garbage(grace).await?))
 }
 
 async fn info(State(server): State<AdminServer>) -> Json<Info> {

@@ -73,6 +73,14 @@ pub(crate) struct Exhaustion {
     pub(crate) client: IpAddr,
 }
 
+/// `POST garbage`: what nobody needs is to be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct GarbageOrder {
+    /// How long a blob may lie about without a manifest that needs it.
+    pub(crate) grace_seconds: u32,
+}
+
 /// `GET pulls?since=N&wait=SECONDS`: a part of the pull log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

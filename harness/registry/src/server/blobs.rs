@@ -1,66 +1,109 @@
 //! Blobs: reading, in whole or in part, and deleting.
 
-use bytes::Bytes;
 use http::{Method, header};
 
 use super::{
-    Outcome,
-    exchange::{Exchange, add_headers, empty, with_status},
+    Answer, Outcome,
+    body::{Body, PIECE},
+    exchange::{Exchange, add_headers, carrying, empty, with_status},
 };
-use crate::{failure::Kind, fault::Fault};
+use crate::{failure::Kind, fault::Fault, store::blob::Blob};
 
 const BINARY: &str = "application/octet-stream";
 
 /// Answers a request for a blob, spoilt by a fault if there is one.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     exchange: &mut Exchange<'_>,
     repository: &str,
     digest: &str,
     fault: Option<&Fault>,
 ) -> Outcome {
     if exchange.method == Method::DELETE {
-        let mut repositories = exchange.host.repositories.write();
-        let removed = repositories.get_mut(repository).is_some_and(|place| place.blobs.remove(digest));
-        return if removed { Ok(empty(202, &[])) } else { Err(Kind::BlobGone.into()) };
+        return delete(exchange, repository, digest).await;
     }
-    let linked =
-        exchange.host.repositories.read().get(repository).is_some_and(|place| place.blobs.contains(digest));
-    let found = exchange.shared.blobs.get(digest).filter(|_| linked);
-    let blob = found.ok_or(Kind::BlobUnknown)?;
+    let length = {
+        let repositories = exchange.host.repositories.read();
+        let held = repositories.get(repository).and_then(|place| place.blobs.get(digest));
+        let held = held.ok_or(Kind::BlobUnknown)?;
+        held.touch(exchange.now);
+        held.length
+    };
     exchange.digest = Some(digest.to_owned());
-    let length = blob.len();
-    let range = exchange.header(header::RANGE).and_then(|range| part(range, length));
     let etag = format!("\"{digest}\"");
-    let about = [("docker-content-digest", digest), ("etag", &etag), ("cache-control", "max-age=31536000")];
+    let mut answer = read(exchange, digest, &etag, length, fault).await?;
+    add_headers(
+        &mut answer,
+        &[("docker-content-digest", digest), ("etag", &etag), ("cache-control", "max-age=31536000")],
+    );
+    Ok(answer)
+}
+
+async fn read(
+    exchange: &Exchange<'_>,
+    digest: &str,
+    etag: &str,
+    length: u64,
+    fault: Option<&Fault>,
+) -> Outcome {
+    if exchange.knows_already(etag) {
+        return Ok(empty(304, &[]));
+    }
+    // A part of something else than the client has the other part of would be of no use to it.
+    let unchanged = exchange.header(header::IF_RANGE).is_none_or(|known| known == etag);
+    let range = exchange.header(header::RANGE).filter(|_| unchanged && exchange.method == Method::GET);
+    let range = range.and_then(|range| part(range, length));
     let mut answer = match range {
-        None => with_status(200, fault.map_or(blob.clone(), |fault| fault.spoil(blob)), BINARY),
-        Some(None) => {
-            let all = format!("bytes */{length}");
-            let mut answer = empty(416, &[("content-range", &all)]);
-            add_headers(&mut answer, &about);
-            return Ok(answer);
-        }
+        None => match fault {
+            Some(fault) => {
+                let spoilt = fault.spoil(fetch(exchange, digest, 0, length).await?.whole()?);
+                with_status(200, spoilt, BINARY)
+            }
+            None if exchange.method == Method::HEAD => carrying(200, Body::Announced(length), BINARY),
+            None => carrying(200, fetch(exchange, digest, 0, length).await?.into(), BINARY),
+        },
+        Some(None) => return Ok(empty(416, &[("content-range", &format!("bytes */{length}"))])),
         Some(Some((first, last))) => {
-            let part: Bytes = blob.slice(first..=last);
-            let mut answer = with_status(206, part, BINARY);
+            let part = fetch(exchange, digest, first, last - first + 1).await?;
+            let mut answer: Answer = carrying(206, part.into(), BINARY);
             add_headers(&mut answer, &[("content-range", &format!("bytes {first}-{last}/{length}"))]);
             answer
         }
     };
-    add_headers(&mut answer, &about);
     add_headers(&mut answer, &[("accept-ranges", "bytes")]);
     Ok(answer)
 }
 
+/// So many bytes of a blob from there on; of a small part, they are read at once.
+async fn fetch(
+    exchange: &Exchange<'_>,
+    digest: &str,
+    first: u64,
+    length: u64,
+) -> Result<Blob, crate::failure::Failure> {
+    let (store, wanted) = (exchange.shared.store.clone(), digest.to_owned());
+    let found = exchange.shared.store.offload(move || {
+        let Some(blob) = store.get(&wanted)? else { return Ok(None) };
+        let part = blob.part(first, length)?;
+        Ok(Some(if length <= PIECE { Blob::Bytes(part.whole()?) } else { part }))
+    });
+    Ok(found.await?.ok_or(Kind::BlobUnknown)?)
+}
+
+async fn delete(exchange: &Exchange<'_>, repository: &str, digest: &str) -> Outcome {
+    let (host, name, wanted) = (exchange.host.clone(), repository.to_owned(), digest.to_owned());
+    let removed = exchange.shared.store.offload(move || Ok(host.remove_blob(&name, &wanted))).await??;
+    if removed { Ok(empty(202, &[])) } else { Err(Kind::BlobGone.into()) }
+}
+
 /// The first and last byte of a range; nothing inside when it cannot be had, nothing at all when it is not
 /// one range of bytes (then it is ignored, as HTTP says).
-fn part(range: &str, length: usize) -> Option<Option<(usize, usize)>> {
+fn part(range: &str, length: u64) -> Option<Option<(u64, u64)>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     if last.contains(',') {
         return None;
     }
     let end = length.checked_sub(1);
-    let number = |text: &str| text.trim().parse::<usize>().ok();
+    let number = |text: &str| text.trim().parse::<u64>().ok();
     let range = match (first.trim(), last.trim()) {
         ("", suffix) => {
             let suffix = number(suffix)?;

@@ -13,10 +13,10 @@ use super::{
     exchange::{Exchange, add_headers, read_body, with_status},
 };
 use crate::{
-    content::{Manifest, Repository},
     host::{Host, ISSUED_USER},
     name::is_repository,
     personality::Scheme,
+    repository::{Manifest, Place, Repository},
     spec::{Access, RepositorySpec},
 };
 
@@ -36,10 +36,16 @@ pub(crate) fn is_for(exchange: &Exchange<'_>) -> bool {
 }
 
 /// Answers a call.
-pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: Incoming) -> Outcome {
+pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: &mut Incoming) -> Outcome {
     let body = read_body(body, LARGEST).await?;
     Ok(match call(exchange, &body) {
-        Ok(value) => with_status(200, value.to_string(), JSON),
+        Ok(value) => {
+            if let Some(created) = value["repository"]["repositoryName"].as_str() {
+                let (host, name) = (exchange.host.clone(), created.to_owned());
+                exchange.shared.store.offload(move || Ok(host.record(&name))).await??;
+            }
+            with_status(200, value.to_string(), JSON)
+        }
         Err((kind, message)) => refusal(kind, &message),
     })
 }
@@ -115,7 +121,7 @@ fn no_repository(host: &Host, name: &str) -> Refusal {
 fn image_id<'a>(place: &'a Repository, id: &Value) -> Option<(&'a str, &'a Manifest)> {
     let reference = id["imageDigest"].as_str().or(id["imageTag"].as_str())?;
     let digest = place.resolve(reference)?;
-    place.manifests.get_key_value(digest).map(|(digest, manifest)| (digest.as_str(), manifest))
+    place.manifests.get_key_value(digest).map(|(digest, manifest)| (digest.as_str(), &**manifest))
 }
 
 fn describe_images(exchange: &Exchange<'_>, request: &Value) -> Result<Value, Refusal> {
@@ -129,7 +135,8 @@ fn describe_images(exchange: &Exchange<'_>, request: &Value) -> Result<Value, Re
                 }
             }
             None => {
-                wanted.extend(place.manifests.iter().map(|(digest, manifest)| (digest.as_str(), manifest)));
+                wanted
+                    .extend(place.manifests.iter().map(|(digest, manifest)| (digest.as_str(), &**manifest)));
             }
         }
         let details = wanted.into_iter().map(|(digest, manifest)| {
@@ -191,7 +198,7 @@ fn batch_get_image(exchange: &Exchange<'_>, request: &Value) -> Result<Value, Re
                 }));
                 continue;
             };
-            let body = exchange.shared.blobs.get(digest).unwrap_or_default();
+            let body = exchange.shared.store.read(digest).ok().flatten().unwrap_or_default();
             let mut image_id = id.clone();
             image_id["imageDigest"] = digest.into();
             images.push(json!({
@@ -248,6 +255,6 @@ fn create_repository(exchange: &Exchange<'_>, request: &Value) -> Result<Value, 
     }
     let spec =
         RepositorySpec { name: name.to_owned(), pull: Access::Authenticated, push: Access::Authenticated };
-    let place = repositories.entry(name.to_owned()).or_insert_with(|| Repository::new(&spec, exchange.now));
+    let place = repositories.entry(name.to_owned()).or_insert_with(|| Place::new(&spec, exchange.now));
     Ok(json!({ "repository": describe(exchange, name, place) }))
 }

@@ -1,18 +1,23 @@
 //! One request from its head to its entry in the pull log.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::Body;
-use http_body_util::{BodyExt, Full};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use pulldrill_clock::{Timestamp, real};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Answer, Outcome, Role, auth, blobs, ecr_api, lists, manifests, route::Route, token_service, uploads,
+    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, lists, manifests, route::Route, token_service,
+    uploads,
 };
 use crate::{
     Client, Entry, Fault,
@@ -26,10 +31,14 @@ use crate::{
 /// How long the next piece of a request's body may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How much is read of a body that nobody wants, and for how long.
+const UNWANTED: usize = 16 << 20;
+const PATIENCE_WITH_UNWANTED: Duration = Duration::from_secs(5);
+
 /// A request and what has been found out about it.
 pub(crate) struct Exchange<'a> {
-    pub(crate) shared: &'a Shared,
-    pub(crate) host: &'a Host,
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) host: &'a Arc<Host>,
     pub(crate) role: Role,
     /// It came without TLS, at the port that the host is named by.
     pub(crate) plain: bool,
@@ -55,11 +64,27 @@ impl Exchange<'_> {
         self.headers.get(name.as_ref()).and_then(|value| value.to_str().ok())
     }
 
-    /// The `Host` header without its port, and whether the client came by this machine's address.
-    fn came_locally(&self) -> bool {
+    /// Whether the client says that it has what has this tag.
+    pub(crate) fn knows_already(&self, etag: &str) -> bool {
+        let known = self.header(header::IF_NONE_MATCH).into_iter().flat_map(|known| known.split(','));
+        let bare = etag.trim_matches('"');
+        known
+            .map(|one| one.trim().trim_start_matches("W/"))
+            .any(|one| one == etag || one == bare || one == "*")
+    }
+
+    /// The address by which the client came, when it was one of this machine or of a host that has none of its own;
+    /// nothing when it came by name.
+    fn came_by(&self) -> Option<IpAddr> {
         let given = self.header(header::HOST).unwrap_or_default();
-        let name = given.rsplit_once(':').map_or(given, |(name, _)| name);
-        matches!(name, "127.0.0.1" | "localhost")
+        let by = match given.parse::<SocketAddr>() {
+            Ok(address) => address.ip(),
+            Err(_) => match given.split(':').next() {
+                Some("localhost") => Ipv4Addr::LOCALHOST.into(),
+                _ => given.parse().ok()?,
+            },
+        };
+        (by == Ipv4Addr::LOCALHOST || self.host.listens).then_some(by)
     }
 
     /// The host as this client reaches it.
@@ -72,8 +97,16 @@ impl Exchange<'_> {
         format!("{}://{}", if self.plain { "http" } else { "https" }, self.own_way())
     }
 
-    fn way_to(&self, name: &str, address: SocketAddr) -> String {
-        if self.came_locally() && !self.plain { address.to_string() } else { name.to_owned() }
+    fn way_to(&self, name: &str, mut address: SocketAddr) -> String {
+        match self.came_by().filter(|_| !self.plain) {
+            None => name.to_owned(),
+            Some(by) => {
+                if !by.is_loopback() {
+                    address.set_ip(by);
+                }
+                address.to_string()
+            }
+        }
     }
 
     /// Where this client gets tokens.
@@ -140,7 +173,8 @@ impl Exchange<'_> {
     /// A refusal in the host's words.
     pub(crate) fn refuse(&self, route: Option<&Route>, failure: &Failure) -> Answer {
         let mut answer =
-            failure::answer(self.host.personality, failure.kind, &self.terms(route, failure.digests.clone()));
+            failure::answer(self.host.personality, failure.kind, &self.terms(route, failure.digests.clone()))
+                .map(Body::from);
         if let (Kind::MethodNotAllowed, Some(route)) = (failure.kind, route) {
             add_headers(&mut answer, &[("allow", route.methods())]);
         }
@@ -166,7 +200,7 @@ pub(crate) async fn exchange(
     client: Client,
     request: Request<Incoming>,
 ) -> Answer {
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
     let mut exchange = Exchange {
         shared,
@@ -183,7 +217,8 @@ pub(crate) async fn exchange(
         digest: None,
     };
     let route = Route::read(&exchange.path);
-    let outcome = answer(&mut exchange, route.clone(), body).await;
+    let outcome = answer(&mut exchange, route.clone(), &mut body).await;
+    drain(&exchange, &mut body).await;
     let known = route.ok();
     let mut answer = outcome.unwrap_or_else(|failure| exchange.refuse(known.as_ref(), &failure));
     common_headers(&exchange, known.as_ref(), answer.headers_mut());
@@ -211,7 +246,7 @@ pub(crate) async fn exchange(
     answer
 }
 
-async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: Incoming) -> Outcome {
+async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &mut Incoming) -> Outcome {
     let known = route.as_ref().ok();
     let repository = known.and_then(Route::repository);
     let reference = known.and_then(Route::reference);
@@ -236,6 +271,10 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: I
     if !route.methods().split(", ").any(|method| method == exchange.method.as_str()) {
         return Err(Kind::MethodNotAllowed.into());
     }
+    let deletes_content = matches!(route, Route::Manifest { .. } | Route::Blob { .. });
+    if deletes_content && exchange.method == Method::DELETE && !exchange.host.personality.deletes {
+        return Err(Kind::Unsupported.into());
+    }
     match route {
         Route::Base => Ok(with_status(200, "{}", "application/json")),
         Route::Catalog => lists::catalog(exchange, &who),
@@ -244,7 +283,9 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: I
         Route::Manifest { repository, reference } => {
             manifests::answer(exchange, &repository, &reference, body).await
         }
-        Route::Blob { repository, digest } => blobs::answer(exchange, &repository, &digest, fault.as_ref()),
+        Route::Blob { repository, digest } => {
+            blobs::answer(exchange, &repository, &digest, fault.as_ref()).await
+        }
         Route::Uploads { repository } => uploads::start(exchange, &who, &repository, body).await,
         Route::Upload { repository, id } => uploads::go_on(exchange, &repository, &id, body).await,
     }
@@ -287,7 +328,12 @@ fn user_id(user: &str) -> String {
 
 /// A plain answer.
 pub(crate) fn with_status(status: u16, body: impl Into<Bytes>, content_type: &str) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    carrying(status, body.into().into(), content_type)
+}
+
+/// An answer with any body.
+pub(crate) fn carrying(status: u16, body: Body, content_type: &str) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(value) = HeaderValue::from_str(content_type) {
         answer.headers_mut().insert(header::CONTENT_TYPE, value);
@@ -297,7 +343,7 @@ pub(crate) fn with_status(status: u16, body: impl Into<Bytes>, content_type: &st
 
 /// An answer without a body.
 pub(crate) fn empty(status: u16, headers: &[(&'static str, &str)]) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::new()));
+    let mut answer = Response::new(Body::Whole(Bytes::new()));
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     add_headers(&mut answer, headers);
     answer
@@ -313,23 +359,48 @@ pub(crate) fn add_headers(answer: &mut Answer, headers: &[(&'static str, &str)])
 }
 
 /// Reads a body of at most `limit` bytes.
-pub(crate) async fn read_body(mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
+pub(crate) async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> {
     if body.size_hint().lower() > limit as u64 {
         return Err(Kind::TooLarge.into());
     }
     let mut read = BytesMut::new();
+    while let Some(piece) = next_piece(body).await? {
+        if read.len() + piece.len() > limit {
+            return Err(Kind::TooLarge.into());
+        }
+        read.extend_from_slice(&piece);
+    }
+    Ok(read.freeze())
+}
+
+/// Reads what a client sends although it is no longer wanted: whoever is cut off while sending may not see the answer.
+/// Whoever waits to be told whether to send, or sends very much, is not read.
+async fn drain(exchange: &Exchange<'_>, body: &mut Incoming) {
+    if exchange.headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let read = async {
+        let mut left = UNWANTED;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(less) = left.checked_sub(length) else { return };
+            left = less;
+        }
+    };
+    let _late_is_cut_off = real::timeout(PATIENCE_WITH_UNWANTED, read).await;
+}
+
+/// The next bytes of a body; nothing at its end.
+pub(crate) async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, Kind> {
     loop {
         match real::timeout(PATIENCE, body.frame()).await {
-            Some(None) => return Ok(read.freeze()),
+            Some(None) => return Ok(None),
             Some(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
-                    if read.len() + data.len() > limit {
-                        return Err(Kind::TooLarge.into());
-                    }
-                    read.extend_from_slice(&data);
+                    return Ok(Some(data));
                 }
             }
-            Some(Some(Err(_))) | None => return Err(Kind::SizeInvalid.into()),
+            Some(Some(Err(_))) | None => return Err(Kind::SizeInvalid),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Sockets and TLS. Limits on real time keep clients that say nothing, or say it slowly, from piling up.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections of one socket at a time.
 const CONNECTIONS: usize = 2_048;
 
+/// Where a host listens that has been given no address.
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// What a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -45,10 +48,12 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Binds a free port of 127.0.0.1, with a certificate for these names and for this machine.
+    /// Binds an address, or else a free port of 127.0.0.1, with a certificate for these names, for this machine and
+    /// for that address.
     pub(crate) async fn bind<'a>(
         authority: &Authority,
         names: impl Iterator<Item = &'a str> + Send,
+        at: Option<SocketAddr>,
     ) -> Result<Self, RegistryError> {
         let mut all: Vec<String> = Vec::new();
         for name in names.chain(["localhost"]) {
@@ -57,11 +62,22 @@ impl Listener {
                 all.push(bare.to_owned());
             }
         }
-        let identity = authority.server(&all, &[[127, 0, 0, 1].into()])?;
+        let at = at.unwrap_or(FREE);
+        let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        addresses.extend(Some(at.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified()));
+        let identity = authority.server(&all, &addresses)?;
         let tls = TlsAcceptor::from(identity.server_config(None)?);
-        let fail = |source| RegistryError::Listen { host: all[0].clone(), source };
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(fail)?;
-        let address = socket.local_addr().map_err(fail)?;
+        let fail = |source| RegistryError::Listen { host: format!("{} at {at}", all[0]), source };
+        let socket = TcpListener::bind(at).await.map_err(fail)?;
+        let mut address = socket.local_addr().map_err(fail)?;
+        if address.ip().is_unspecified() {
+            // All addresses: this is the one that is always there.
+            address.set_ip(if address.is_ipv4() {
+                Ipv4Addr::LOCALHOST.into()
+            } else {
+                Ipv6Addr::LOCALHOST.into()
+            });
+        }
         Ok(Self { address, sockets: vec![socket], plain: None, tls })
     }
 

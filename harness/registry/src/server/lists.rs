@@ -9,9 +9,11 @@ use super::{
     auth::Who,
     exchange::{Exchange, add_headers, with_status},
 };
-use crate::{failure::Kind, image::OCI_INDEX};
+use crate::{failure::Kind, image::OCI_INDEX, repository::Manifest};
 
 const JSON: &str = "application/json";
+/// How long a page of referrers may be.
+const LARGEST_PAGE: usize = (4 << 20) - 1024;
 
 /// One page of sorted names: after `last`, at most `n`.
 fn page(
@@ -66,29 +68,48 @@ pub(crate) fn catalog(exchange: &Exchange<'_>, who: &Who) -> Outcome {
 /// The manifests whose subject is that digest.
 pub(crate) fn referrers(exchange: &Exchange<'_>, repository: &str, digest: &str) -> Outcome {
     let wanted = exchange.parameter("artifactType");
-    let repositories = exchange.host.repositories.read();
-    let manifests = repositories.get(repository).into_iter().flat_map(|place| &place.manifests);
-    let of_subject = manifests.filter(|(_, manifest)| {
+    let last = exchange.parameter("last").unwrap_or_default();
+    let repository = exchange.host.repositories.read().get(repository).map(|place| place.repository.clone());
+    let manifests = repository.iter().flat_map(|repository| &repository.manifests);
+    let of_subject = manifests.filter(|(referrer, manifest)| {
         manifest.subject.as_deref() == Some(digest)
             && wanted.is_none_or(|wanted| manifest.artifact_type.as_deref() == Some(wanted))
+            && referrer.as_str() > last
     });
-    let entries: Vec<Value> = of_subject
-        .map(|(digest, manifest)| {
-            let length = exchange.shared.blobs.get(digest).map_or(0, |body| body.len());
-            let mut entry = json!({
-                "mediaType": manifest.media, "digest": digest, "size": length,
-                "artifactType": manifest.artifact_type,
-            });
-            if manifest.annotations.is_object() {
-                entry["annotations"] = manifest.annotations.clone();
-            }
-            entry
-        })
-        .collect();
+    let (mut entries, mut length, mut next) = (Vec::new(), 0, None);
+    for (digest, manifest) in of_subject {
+        let entry = descriptor(digest, manifest);
+        length += entry.to_string().len();
+        // An index may be as large as any manifest, and no larger.
+        if length > LARGEST_PAGE && !entries.is_empty() {
+            next = entries.last().and_then(|last: &Value| last["digest"].as_str()).map(str::to_owned);
+            break;
+        }
+        entries.push(entry);
+    }
     let body = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
     let mut answer = with_status(200, body.to_string(), OCI_INDEX);
+    if let Some(next) = next {
+        let filter = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("last", &next)
+            .extend_pairs(wanted.map(|wanted| ("artifactType", wanted)))
+            .finish();
+        add_headers(&mut answer, &[("link", &format!("<{}?{filter}>; rel=\"next\"", exchange.path))]);
+    }
     if wanted.is_some() {
         add_headers(&mut answer, &[("oci-filters-applied", "artifactType")]);
     }
     Ok(answer)
+}
+
+/// A manifest as an index lists it.
+fn descriptor(digest: &str, manifest: &Manifest) -> Value {
+    let mut entry = json!({ "mediaType": manifest.media, "digest": digest, "size": manifest.length });
+    if let Some(artifact_type) = &manifest.artifact_type {
+        entry["artifactType"] = artifact_type.as_str().into();
+    }
+    if manifest.annotations.is_object() {
+        entry["annotations"] = manifest.annotations.clone();
+    }
+    entry
 }

@@ -1,18 +1,21 @@
 //! Manifests: what a pull is counted by, and what a push ends with.
 
+use bytes::Bytes;
 use http::{Method, header};
 use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::{
     Outcome,
-    exchange::{Exchange, add_headers, empty, read_body, with_status},
+    body::Body,
+    exchange::{Exchange, add_headers, carrying, empty, read_body},
 };
 use crate::{
-    content::{Blobs, Manifest},
+    digest::{Algorithm, is_digest},
     failure::{Failure, Kind},
     image::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST},
-    name::{digest, is_digest, is_tag},
+    name::is_tag,
+    repository::{Manifest, is_list},
 };
 
 /// The largest manifest.
@@ -23,15 +26,15 @@ pub(crate) async fn answer(
     exchange: &mut Exchange<'_>,
     repository: &str,
     reference: &str,
-    body: Incoming,
+    body: &mut Incoming,
 ) -> Outcome {
     match exchange.method {
-        Method::GET | Method::HEAD => get(exchange, repository, reference),
+        Method::GET | Method::HEAD => get(exchange, repository, reference).await,
         Method::PUT => {
             let body = read_body(body, LARGEST).await?;
-            put(exchange, repository, reference, body)
+            put(exchange, repository, reference, body).await
         }
-        Method::DELETE => delete(exchange, repository, reference),
+        Method::DELETE => delete(exchange, repository, reference).await,
         _ => Err(Kind::Unsupported.into()),
     }
 }
@@ -40,8 +43,8 @@ fn unknown(reference: &str) -> Kind {
     if is_digest(reference) { Kind::RevisionUnknown } else { Kind::ManifestUnknown }
 }
 
-fn get(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> Outcome {
-    let (digest, media) = {
+async fn get(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> Outcome {
+    let (digest, media, length) = {
         let repositories = exchange.host.repositories.read();
         let place = match repositories.get(repository) {
             Some(place) => place,
@@ -51,24 +54,36 @@ fn get(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> Outcom
             None => return Err(unknown(reference).into()),
         };
         let digest = place.resolve(reference).ok_or_else(|| unknown(reference))?;
-        let media = place.manifests.get(digest).map(|manifest| manifest.media.clone());
-        (digest.to_owned(), media.unwrap_or_default())
+        let manifest = place.manifests.get(digest).ok_or_else(|| unknown(reference))?;
+        (digest.to_owned(), manifest.media.clone(), manifest.length)
     };
     if exchange.host.personality.negotiates {
         acceptable(exchange, &media)?;
     }
     let etag = format!("\"{digest}\"");
-    if exchange.header(header::IF_NONE_MATCH).is_some_and(|known| known == etag || known == digest) {
+    if exchange.knows_already(&etag) {
         return Ok(empty(304, &[]));
     }
-    let body = exchange.shared.blobs.get(&digest).ok_or_else(|| unknown(reference))?;
-    if exchange.method == Method::GET {
+    let body = if exchange.method == Method::GET {
+        let body = fetch(exchange, &digest).await?.ok_or_else(|| unknown(reference))?;
         count(exchange, &media)?;
-    }
-    let mut answer = with_status(200, body, &media);
+        body.into()
+    } else {
+        Body::Announced(length)
+    };
+    let mut answer = carrying(200, body, &media);
     add_headers(&mut answer, &[("docker-content-digest", &digest), ("etag", &etag)]);
     exchange.digest = Some(digest);
     Ok(answer)
+}
+
+async fn fetch(exchange: &Exchange<'_>, digest: &str) -> Result<Option<Bytes>, Failure> {
+    let store = &exchange.shared.store;
+    if let Some(at_hand) = store.at_hand(digest) {
+        return Ok(Some(at_hand));
+    }
+    let (reader, digest) = (store.clone(), digest.to_owned());
+    Ok(store.offload(move || reader.read(&digest)).await?)
 }
 
 /// Charges a pull to the client's quota. An index is only the way to a manifest and costs nothing, but is
@@ -81,7 +96,7 @@ fn count(exchange: &Exchange<'_>, media: &str) -> Result<(), Failure> {
         let kind = if exchange.user.is_some() { Kind::TooManyOfUser } else { Kind::TooMany };
         return Err(kind.into());
     }
-    if !matches!(media, OCI_INDEX | DOCKER_LIST) {
+    if !is_list(media) {
         usage.count(payer, exchange.now);
     }
     Ok(())
@@ -99,51 +114,25 @@ fn acceptable(exchange: &Exchange<'_>, media: &str) -> Result<(), Kind> {
     if listed.any(|one| one.trim() == media) { Ok(()) } else { Err(refused) }
 }
 
-fn put(exchange: &mut Exchange<'_>, repository: &str, reference: &str, body: bytes::Bytes) -> Outcome {
-    let by_digest = is_digest(reference);
-    if !by_digest && !is_tag(reference) {
+async fn put(exchange: &mut Exchange<'_>, repository: &str, reference: &str, body: Bytes) -> Outcome {
+    let algorithm = Algorithm::of(reference);
+    if algorithm.is_none() && !is_tag(reference) {
         return Err(Kind::TagInvalid.into());
     }
-    let digest = digest(&body);
-    if by_digest && digest != reference {
+    let digest = algorithm.unwrap_or(Algorithm::Sha256).digest(&body);
+    if algorithm.is_some() && digest != reference {
         return Err(Kind::DigestInvalid.into());
     }
-    let json: Value = serde_json::from_slice(&body).map_err(|_| Kind::ManifestInvalid)?;
-    let said = exchange.header(header::CONTENT_TYPE).or(json["mediaType"].as_str()).unwrap_or(OCI_MANIFEST);
-    let media = said.split(';').next().unwrap_or(said).trim().to_owned();
-    let known = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST].contains(&media.as_str());
-    if !known || json["mediaType"].as_str().is_some_and(|inside| inside != media) {
-        return Err(Kind::ManifestInvalid.into());
-    }
-    let list = matches!(media.as_str(), OCI_INDEX | DOCKER_LIST);
-    if !(if list {
-        json["manifests"].is_array()
-    } else {
-        json["config"].is_object() && json["layers"].is_array()
-    }) {
-        return Err(Kind::ManifestInvalid.into());
-    }
+    let manifest = read(exchange, &body).ok_or(Kind::ManifestInvalid)?;
     if !exchange.host.ensure_repository(repository, exchange.user.as_deref(), exchange.now) {
         return Err(Kind::RepositoryUnknown.into());
     }
-    let manifest = Manifest::read(media, &json, body.len(), exchange.now);
     let subject = manifest.subject.clone();
-    {
-        let mut repositories = exchange.host.repositories.write();
-        let place = repositories.get_mut(repository).ok_or(Kind::RepositoryUnknown)?;
-        let here =
-            |part: &str| if list { place.manifests.contains_key(part) } else { place.blobs.contains(part) };
-        let field = if list { "manifests" } else { "layers" };
-        let missing: Vec<String> = parts(&json, field).into_iter().filter(|part| !here(part)).collect();
-        if !missing.is_empty() {
-            return Err(Failure { kind: Kind::ManifestBlobUnknown, digests: missing });
-        }
-        exchange.shared.blobs.put(body).map_err(|_| Kind::TooLarge)?;
-        place.manifests.insert(digest.clone(), manifest);
-        if !by_digest {
-            place.tags.insert(reference.to_owned(), digest.clone());
-        }
-    }
+    let tag = algorithm.is_none().then(|| reference.to_owned());
+    let (host, name, stored) = (exchange.host.clone(), repository.to_owned(), digest.clone());
+    let put =
+        exchange.shared.store.offload(move || Ok(host.put_manifest(&name, tag, stored, manifest, body)));
+    put.await??;
     let location = format!("/v2/{repository}/manifests/{digest}");
     let mut answer = empty(201, &[("location", &location), ("docker-content-digest", &digest)]);
     if let Some(subject) = subject {
@@ -153,30 +142,27 @@ fn put(exchange: &mut Exchange<'_>, repository: &str, reference: &str, body: byt
     Ok(answer)
 }
 
-fn delete(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> Outcome {
-    let mut repositories = exchange.host.repositories.write();
-    let place = repositories.get_mut(repository).ok_or_else(|| unknown(reference))?;
-    let removed = if is_digest(reference) {
-        place.tags.retain(|_, digest| digest != reference);
-        place.manifests.remove(reference).is_some()
-    } else {
-        place.tags.remove(reference).is_some()
-    };
-    let gone = if is_digest(reference) { Kind::RevisionGone } else { Kind::ManifestUnknown };
-    if removed { Ok(empty(202, &[])) } else { Err(gone.into()) }
+/// The manifest that a client sends; nothing for what is none, or not of the type that it says.
+fn read(exchange: &Exchange<'_>, body: &[u8]) -> Option<Manifest> {
+    let json: Value = serde_json::from_slice(body).ok()?;
+    let inside = json["mediaType"].as_str();
+    let by_form = if json["manifests"].is_array() { OCI_INDEX } else { OCI_MANIFEST };
+    let said = exchange.header(header::CONTENT_TYPE).or(inside).unwrap_or(by_form);
+    // Parameters are no part of the type.
+    let media = said.split(';').next().unwrap_or(said).trim();
+    let known = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST].contains(&media);
+    if !known || inside.is_some_and(|inside| inside != media) {
+        return None;
+    }
+    Manifest::read(media.to_owned(), &json, body.len(), exchange.now)
 }
 
-/// The digests that a manifest refers to: of a list its manifests, of an image its configuration and layers.
-fn parts(json: &Value, field: &str) -> Vec<String> {
-    let config = json.get("config").filter(|_| field == "layers");
-    let entries = config.into_iter().chain(json[field].as_array().into_iter().flatten());
-    // Layers that live elsewhere by design are not this registry's to have.
-    let own = entries.filter(|entry| !entry["urls"].is_array());
-    own.filter_map(|entry| entry["digest"].as_str()).map(str::to_owned).collect()
-}
-
-/// The same for a stored manifest.
-pub(crate) fn references(blobs: &Blobs, digest: &str, field: &str) -> Vec<String> {
-    let json = blobs.get(digest).and_then(|body| serde_json::from_slice::<Value>(&body).ok());
-    json.map(|json| parts(&json, field)).unwrap_or_default()
+async fn delete(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> Outcome {
+    let by_digest = is_digest(reference);
+    let (host, name, wanted) = (exchange.host.clone(), repository.to_owned(), reference.to_owned());
+    let removed = exchange.shared.store.offload(move || {
+        Ok(if by_digest { host.remove_manifest(&name, &wanted) } else { host.remove_tag(&name, &wanted) })
+    });
+    let gone = if by_digest { Kind::RevisionGone } else { Kind::ManifestUnknown };
+    if removed.await?? { Ok(empty(202, &[])) } else { Err(gone.into()) }
 }

@@ -3,24 +3,23 @@
 
 mod auth;
 mod blobs;
+mod body;
 mod ecr_api;
 mod exchange;
 mod listener;
 mod lists;
-pub(crate) mod manifests;
+mod manifests;
 mod route;
 mod token_service;
-pub(crate) mod uploads;
+mod uploads;
 
 pub(crate) use listener::{Listener, Role};
 
-use bytes::Bytes;
 use http::Response;
-use http_body_util::Full;
 
 use crate::failure::Failure;
 
 /// An answer.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<body::Body>;
 /// An answer, or a refusal that still has to be put into words.
 pub(crate) type Outcome = Result<Answer, Failure>;

@@ -1,8 +1,9 @@
 //! What a path asks for.
 
 use crate::{
+    digest::{is_digest, looks_like_digest, may_be_digest},
     failure::Kind,
-    name::{is_digest, is_repository, is_tag, looks_like_digest},
+    name::{is_repository, is_tag},
 };
 
 /// What is asked for, by the paths of the distribution specification.
@@ -60,8 +61,13 @@ impl Route {
         }
         if let Some(found) = repository("/referrers") {
             let repository = found?;
-            let known = is_digest(&digest);
-            return if known { Ok(Self::Referrers { repository, digest }) } else { Err(no_digest(&digest)) };
+            // Whatever may be the subject of a manifest, be it here or not.
+            let referred = may_be_digest(&digest);
+            return if referred {
+                Ok(Self::Referrers { repository, digest })
+            } else {
+                Err(Kind::DigestUnreadable)
+            };
         }
         Err(Kind::NoSuchPage)
     }
@@ -128,6 +134,10 @@ mod tests {
         assert_eq!(Route::read("/v2/A/manifests/1"), Err(Kind::NameInvalid));
         assert_eq!(Route::read("/v2/a/blobs/sha256:nope"), Err(Kind::DigestUnreadable));
         assert_eq!(Route::read("/v2/a/blobs/nope"), Err(Kind::NoSuchPage));
+        let referrers = |d: &str| Ok(Route::Referrers { repository: "a".into(), digest: d.into() });
+        assert_eq!(Route::read("/v2/a/referrers/blake3:00"), referrers("blake3:00"));
+        assert_eq!(Route::read("/v2/a/referrers/nope"), Err(Kind::DigestUnreadable));
+        assert_eq!(Route::read("/v2/a/referrers/sha256:00"), Err(Kind::DigestUnreadable));
         assert_eq!(Route::read("/v2/a/manifests/.x"), Err(Kind::NoSuchPage));
         for wrong in ["", "/", "/v1/", "/v2x", "/v2/a", "/v2//", "/v2/a/b/c"] {
             assert_eq!(Route::read(wrong), Err(Kind::NoSuchPage), "{wrong}");

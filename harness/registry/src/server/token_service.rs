@@ -36,7 +36,7 @@ struct Wish {
 }
 
 /// Answers a request for a token.
-pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: Incoming) -> Outcome {
+pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: &mut Incoming) -> Outcome {
     let Scheme::Bearer { service, door, .. } = exchange.host.personality.scheme else {
         return Err(Kind::NoSuchPage.into());
     };

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use pulldrill_clock::{Clock, Timestamp};
 use pulldrill_registry::{
-    Access, Account, Client, Clients, HostInfo, HostSpec, Registry, RegistryOptions, RepositorySpec,
+    Access, Account, Client, Clients, HostInfo, HostSpec, Registry, RegistryOptions, RepositorySpec, Site,
 };
 use pulldrill_tls::Authority;
 use rustls::pki_types::ServerName;
@@ -46,6 +46,7 @@ pub(crate) struct World {
     pub(crate) authority: Arc<Authority>,
     pub(crate) stop: CancellationToken,
     nodes: Arc<Nodes>,
+    folder: Option<tempfile::TempDir>,
 }
 
 /// An answer, read to its end.
@@ -83,18 +84,45 @@ impl World {
     }
 
     pub(crate) fn with(clock: Clock) -> Self {
+        Self::on(clock, Site::default(), None)
+    }
+
+    /// One that keeps its content in a folder of its own.
+    pub(crate) fn on_disk() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::default().keep_in(&folder.path().join("data")).unwrap();
+        let clock = Clock::held_at(Timestamp::from_second(1_900_000_000).unwrap());
+        Self::on(clock, site, Some(folder))
+    }
+
+    /// Ends it, and begins another one with the same folder.
+    pub(crate) async fn restarted(self) -> Self {
+        self.stop.cancel();
+        self.registry.stopped().await;
+        let (clock, folder) = (self.clock.clone(), self.folder);
+        drop(self.registry);
+        let site = Site::default().keep_in(&folder.as_ref().unwrap().path().join("data")).unwrap();
+        Self::on(clock, site, folder)
+    }
+
+    /// Where its content is.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("data")
+    }
+
+    fn on(clock: Clock, site: Site, folder: Option<tempfile::TempDir>) -> Self {
         pulldrill_tls::install_provider();
         let authority = Arc::new(Authority::new("test").unwrap());
         let nodes = Arc::new(Nodes::default());
         let stop = CancellationToken::new();
-        let registry = Registry::new(RegistryOptions {
+        let options = RegistryOptions {
             clock: clock.clone(),
             seed: 1,
             authority: authority.clone(),
             clients: nodes.clone(),
             stop: stop.clone(),
-        });
-        Self { registry, clock, authority, stop, nodes }
+        };
+        Self { registry: Registry::on(site, options), clock, authority, stop, nodes, folder }
     }
 
     pub(crate) async fn host(

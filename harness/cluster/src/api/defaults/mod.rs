@@ -26,6 +26,9 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "namespaces" => namespace_label(object),
         "nodes" => default(object, "spec", json!({})),
         "services" => service(object),
+        "persistentvolumeclaims" => default(&mut object["spec"], "volumeMode", "Filesystem"),
+        "persistentvolumes" => volume(object),
+        "storageclasses.storage.k8s.io" => storage_class(object),
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {
             role_binding(object);
         }
@@ -85,11 +88,27 @@ fn service(object: &mut Value) {
     if spec["type"] != "ExternalName" {
         default_text(spec, "internalTrafficPolicy", "Cluster");
     }
+    if matches!(spec["type"].as_str(), Some("NodePort" | "LoadBalancer")) {
+        default_text(spec, "externalTrafficPolicy", "Cluster");
+    }
+    if spec["type"] == "LoadBalancer" {
+        default(spec, "allocateLoadBalancerNodePorts", true);
+    }
     for port in items_mut(spec, "ports") {
         default_text(port, "protocol", "TCP");
         let number = port["port"].clone();
         default(port, "targetPort", number);
     }
+}
+
+fn volume(object: &mut Value) {
+    default_text(&mut object["spec"], "persistentVolumeReclaimPolicy", "Retain");
+    default(&mut object["spec"], "volumeMode", "Filesystem");
+}
+
+fn storage_class(object: &mut Value) {
+    default_text(object, "reclaimPolicy", "Delete");
+    default_text(object, "volumeBindingMode", "Immediate");
 }
 
 fn service_families(object: &mut Value) {

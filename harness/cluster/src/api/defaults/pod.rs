@@ -41,6 +41,19 @@ pub(super) fn spec(spec: &mut Value, template: bool) {
         items_mut(spec, list).for_each(container);
     }
     items_mut(spec, "volumes").for_each(volume);
+    if !template && spec["hostNetwork"] == true {
+        host_ports(spec);
+    }
+}
+
+/// On the network of the host the ports of containers are the host's.
+fn host_ports(spec: &mut Value) {
+    for list in ["initContainers", "containers"] {
+        for port in items_mut(spec, list).flat_map(|container| items_mut(container, "ports")) {
+            let number = port["containerPort"].clone();
+            default(port, "hostPort", number);
+        }
+    }
 }
 
 fn container(container: &mut Value) {

@@ -36,8 +36,8 @@ pub(super) fn media_type(headers: &HeaderMap) -> &str {
 ///
 /// # Errors
 /// 400 for a broken body or one that is no object, 415 for another type.
-pub(super) fn decode(media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
-    let value = decode_any(media, body, expected)?;
+pub(super) fn decode(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
+    let value = decode_any(schema, media, body, expected)?;
     if value.is_object() {
         return Ok(value);
     }
@@ -46,12 +46,12 @@ pub(super) fn decode(media: &str, body: &[u8], expected: &str) -> Result<Value, 
     )))
 }
 
-fn decode_any(media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
+fn decode_any(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
     match media {
         "" | "application/json" => json(body, expected),
         "application/yaml" | "text/yaml" | "application/x-yaml" => yaml(body, expected),
         "application/vnd.kubernetes.protobuf" => {
-            Schema::embedded().decode_protobuf(body).map_err(|error| Status::bad_request(error.to_string()))
+            schema.decode_protobuf(body).map_err(|error| Status::bad_request(error.to_string()))
         }
         _ => Err(unsupported()),
     }

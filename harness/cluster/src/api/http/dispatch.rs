@@ -4,7 +4,7 @@ use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
-    Reply, Server, body, discovery, gzip, legacy, list, options::Query, patch, read, reply,
+    Reply, Server, body, deprecations, discovery, gzip, legacy, list, options::Query, patch, read, reply,
     request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient, subresources,
     virtual_clusters, virtual_clusters::Entered, watch, write,
 };
@@ -75,7 +75,6 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
         Err(status) => (String::new(), Err(status)),
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
-    let reply = if server.legacy() { legacy::reply(reply) } else { reply };
     let reply = if zips { gzip::reply(reply) } else { reply };
     tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");
     reply
@@ -128,8 +127,20 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
             };
         }
     };
-    let verb = verb(asked, &info, &target)?;
-    if makes_by_applying(server, asked, &info, &target) {
+    let reply = on_resource(server, asked, &info, &target).await?;
+    let mut reply = if server.legacy() { legacy::reply(reply) } else { reply };
+    deprecations::warn(&mut reply, &target, server.release());
+    Ok(reply)
+}
+
+async fn on_resource(
+    server: &Server,
+    asked: &Asked,
+    info: &RequestInfo,
+    target: &Target,
+) -> Result<Reply, Status> {
+    let verb = verb(asked, info, target)?;
+    if makes_by_applying(server, asked, info, target) {
         let making = Attributes { verb: "create", ..info.attributes() };
         let (allowed, reason) = server.access.opinion(&asked.user, &making);
         if !allowed {
@@ -137,8 +148,8 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
             return Err(making.refused(&reason));
         }
     }
-    if reviews::is_virtual(&target) {
-        return reviews::answer(server, asked, &target);
+    if reviews::is_virtual(target) {
+        return reviews::answer(server, asked, target);
     }
     let allowed = match &target.subresource {
         Some(name) => match target.resource.subresource(name) {
@@ -150,18 +161,18 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     if !allowed {
         return Err(Status::method_not_allowed());
     }
-    if target.subresource.is_some() && subresources::is_special(&target) {
-        return subresources::answer(server, asked, &target).await;
+    if target.subresource.is_some() && subresources::is_special(target) {
+        return subresources::answer(server, asked, target).await;
     }
     match verb {
-        "get" => read::get(server, asked, &target),
-        "list" => list::list(server, asked, &target),
-        "watch" => watch::watch(server, asked, &target),
-        "create" => write::create(server, asked, &target),
-        "update" => write::update(server, asked, &target),
-        "patch" => patch::patch(server, asked, &target),
-        "delete" => write::delete(server, asked, &target),
-        "deletecollection" => write::delete_collection(server, asked, &target),
+        "get" => read::get(server, asked, target),
+        "list" => list::list(server, asked, target),
+        "watch" => watch::watch(server, asked, target),
+        "create" => write::create(server, asked, target),
+        "update" => write::update(server, asked, target),
+        "patch" => patch::patch(server, asked, target),
+        "delete" => write::delete(server, asked, target),
+        "deletecollection" => write::delete_collection(server, asked, target),
         _ => Err(Status::method_not_allowed()),
     }
 }

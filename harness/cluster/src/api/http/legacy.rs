@@ -11,7 +11,7 @@ pub(super) fn query(mut query: Query) -> Query {
     query
 }
 
-/// The answer as an old server gives it: it warns of nothing that is served here.
+/// The answer about a resource as an old server gives it: it does not warn of what an object says.
 pub(super) fn reply(mut reply: Reply) -> Reply {
     reply.headers_mut().remove(header::WARNING);
     reply

@@ -7,6 +7,7 @@
 mod body;
 mod connection;
 mod containers;
+mod deprecations;
 mod discovery;
 mod dispatch;
 mod gzip;
@@ -44,8 +45,8 @@ pub use connection::serve;
 use reply::Reply;
 pub use virtual_clusters::VirtualClusters;
 
-use super::{Access, Api, LogSource};
-use crate::{release::Release, streams::Containers};
+use super::{Access, Api, LogSource, Status};
+use crate::{release::Release, schema::Schema, streams::Containers};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -80,6 +81,16 @@ impl Server {
     /// The release that the cluster says it is.
     fn release(&self) -> Release {
         self.api.options().release
+    }
+
+    /// The types of that release.
+    fn schema(&self) -> &Schema {
+        self.api.schema()
+    }
+
+    /// Decodes the body of a request, which holds an object of a kind.
+    fn decode(&self, asked: &dispatch::Asked, kind: &str) -> Result<Value, Status> {
+        body::decode(self.schema(), body::media_type(&asked.headers), &asked.body, kind)
     }
 
     /// Whether the cluster prints and behaves as before Kubernetes 1.24.

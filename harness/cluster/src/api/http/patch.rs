@@ -63,12 +63,12 @@ impl Kind {
     /// Whatever the patch does not fit.
     pub(super) fn apply(
         self,
+        schema: &Schema,
         api_version: &str,
         kind: &str,
         original: &Value,
         change: &Value,
     ) -> Result<Value, PatchError> {
-        let schema = Schema::embedded();
         match self {
             Self::Json => patch::json(original, change),
             Self::Merge => patch::merge(original, change),
@@ -100,7 +100,8 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let finish = |patched: Value| {
         let mut patched = patched;
         let mut found = Vec::new();
-        check(&mut patched, target, validation, &mut found).map_err(|status| strictly(status, &change))?;
+        check(server.schema(), &mut patched, target, validation, &mut found)
+            .map_err(|status| strictly(status, &change))?;
         found.extend(warnings::about(resource, &patched));
         *warned.lock() = found;
         Ok(convert::incoming(resource, &target.version, patched))
@@ -114,7 +115,7 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     } else {
         let change_one = |current: &Stored| {
             let original = convert::shown(resource, &target.version, current);
-            let patched = kind.apply(&api_version, &resource.kind, &original, &change)?;
+            let patched = kind.apply(server.schema(), &api_version, &resource.kind, &original, &change)?;
             check_uid(resource, &original, &patched)?;
             finish(patched)
         };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Reply, Server, body, dispatch::Asked, negotiate, negotiate::Form, reply, route::Target};
+use super::{Reply, Server, dispatch::Asked, negotiate, negotiate::Form, reply, route::Target};
 use crate::api::{
     Attributes, Bearer, Errors, FieldError, ISSUER, Status, User,
     json::{items, text},
@@ -27,7 +27,7 @@ pub(super) fn answer(server: &Server, asked: &Asked, target: &Target) -> Result<
     if kind == "SelfSubjectReview" && server.legacy() {
         return Err(Status::no_such_path());
     }
-    let mut review = body::decode(body::media_type(&asked.headers), &asked.body, kind)?;
+    let mut review = server.decode(asked, kind)?;
     if !review["metadata"].is_object() {
         review["metadata"] = json!({});
     }

@@ -80,13 +80,15 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
         None
     };
     let replacement = match patch {
-        None => Some(body::decode(media, &asked.body, "Scale")?),
+        None => Some(server.decode(asked, "Scale")?),
         Some(_) => None,
     };
     let changed = server.api.change(&asked.user, store, &key, Some("scale"), &options, |current| {
         let present = scale_of(current.value());
         let wanted = match (&patch, &replacement) {
-            (Some((kind, change)), _) => kind.apply("autoscaling/v1", "Scale", &present, change)?,
+            (Some((kind, change)), _) => {
+                kind.apply(server.schema(), "autoscaling/v1", "Scale", &present, change)?
+            }
             (None, Some(replacement)) => replacement.clone(),
             (None, None) => present,
         };
@@ -130,7 +132,7 @@ fn scaled(current: &Stored, scale: &Value) -> Value {
 /// A deletion that a disruption budget can refuse.
 fn eviction(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
-    let request = body::decode(body::media_type(&asked.headers), &asked.body, "Eviction")?;
+    let request = server.decode(asked, "Eviction")?;
     let options = delete_options(&asked.query, &request["deleteOptions"])?;
     server.api.evict(&asked.user, &key, &options)?;
     Ok(created())
@@ -145,7 +147,7 @@ fn created() -> Reply {
 /// Assigns a pod to a node.
 fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
-    let request = body::decode(body::media_type(&asked.headers), &asked.body, "Binding")?;
+    let request = server.decode(asked, "Binding")?;
     let options = write_options(asked, target, "CreateOptions")?;
     let node = text(&request["target"]["name"]).to_owned();
     let now = server.clock().shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();

@@ -82,7 +82,14 @@ impl<'a> Writer<'a> {
             Include::Metadata => metadata(version, object),
             Include::Object => object.clone(),
         };
-        let mut row = json!({"cells": printer.cells(object), "object": shown});
+        // Cells are those of the stored form, whatever version was asked for.
+        let (resource, spoken) = (&self.target.resource, &self.target.version);
+        let cells = if convert::is_stored_form(resource, spoken) {
+            printer.cells(object)
+        } else {
+            printer.cells(&convert::incoming(resource, spoken, object.clone()))
+        };
+        let mut row = json!({"cells": cells, "object": shown});
         let conditions = printer.conditions(object);
         if !conditions.is_null() {
             row["conditions"] = conditions;

@@ -4,7 +4,7 @@ use http::header;
 use serde_json::{Value, json};
 
 use super::{
-    Reply, Server, body,
+    Reply, Server,
     dispatch::Asked,
     list::Filter,
     negotiate,
@@ -58,6 +58,7 @@ fn check_manager(manager: &str, kind: &str) -> Result<(), Status> {
 
 /// Reads an object of the target's kind from the body; warnings are added.
 fn read(
+    server: &Server,
     asked: &Asked,
     target: &Target,
     options_kind: &str,
@@ -65,13 +66,13 @@ fn read(
 ) -> Result<Value, Status> {
     let resource = &target.resource;
     let validation = FieldValidation::of(&asked.query, options_kind)?;
-    let mut object = body::decode(body::media_type(&asked.headers), &asked.body, &resource.kind)?;
+    let mut object = server.decode(asked, &resource.kind)?;
     let api_version = resource.api_version(&target.version);
     access::default_text(&mut object, "apiVersion", api_version.as_str());
     access::default_text(&mut object, "kind", resource.kind.as_str());
     let (found_version, found) = (access::text(&object["apiVersion"]), access::text(&object["kind"]));
     if found != resource.kind || found_version != api_version {
-        let why = if Schema::embedded().kind(found_version, found).is_some() {
+        let why = if server.schema().kind(found_version, found).is_some() {
             format!(
                 "converting ({found_version}.{found}) to ({api_version}.{}): unknown conversion",
                 resource.kind
@@ -81,7 +82,7 @@ fn read(
         };
         return Err(cannot_be_handled(target, found, &why));
     }
-    check(&mut object, target, validation, warnings)?;
+    check(server.schema(), &mut object, target, validation, warnings)?;
     warnings.extend(warnings::about(resource, &object));
     Ok(convert::incoming(resource, &target.version, object))
 }
@@ -89,12 +90,13 @@ fn read(
 /// Checks types and unknown fields, and brings the object into the form in which it is kept: without unknown
 /// fields, nulls and what means nothing, so that a template with them is the template that it was before.
 pub(super) fn check(
+    schema: &Schema,
     object: &mut Value,
     target: &Target,
     validation: FieldValidation,
     warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
-    let (schema, kind) = (Schema::embedded(), &target.resource.kind);
+    let kind = &target.resource.kind;
     let api_version = target.resource.api_version(&target.version);
     schema.check_types(&api_version, kind, object).map_err(|why| cannot_be_handled(target, kind, &why))?;
     let unknown = schema.unknown_fields(&api_version, kind, object);
@@ -124,7 +126,7 @@ pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<
     let form = negotiate::form(&asked.headers)?;
     let options = write_options(asked, target, "CreateOptions")?;
     let mut warnings = Vec::new();
-    let object = read(asked, target, "CreateOptions", &mut warnings)?;
+    let object = read(server, asked, target, "CreateOptions", &mut warnings)?;
     let resource = &target.resource;
     let namespace = match &target.namespace {
         Some(namespace) => namespace.as_str(),
@@ -145,7 +147,7 @@ pub(super) fn update(server: &Server, asked: &Asked, target: &Target) -> Result<
     let form = negotiate::form(&asked.headers)?;
     let options = write_options(asked, target, "UpdateOptions")?;
     let mut warnings = Vec::new();
-    let object = read(asked, target, "UpdateOptions", &mut warnings)?;
+    let object = read(server, asked, target, "UpdateOptions", &mut warnings)?;
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let namespace = access::text(&object["metadata"]["namespace"]);
     if !namespace.is_empty() && namespace != key.namespace {
@@ -163,18 +165,14 @@ pub(super) fn update(server: &Server, asked: &Asked, target: &Target) -> Result<
 }
 
 /// The `DeleteOptions` of a request: its body and its query together.
-fn deletion(asked: &Asked) -> Result<DeleteOptions, Status> {
-    let body = if asked.body.is_empty() {
-        Value::Null
-    } else {
-        body::decode(body::media_type(&asked.headers), &asked.body, "DeleteOptions")?
-    };
+fn deletion(server: &Server, asked: &Asked) -> Result<DeleteOptions, Status> {
+    let body = if asked.body.is_empty() { Value::Null } else { server.decode(asked, "DeleteOptions")? };
     delete_options(&asked.query, &body)
 }
 
 /// `DELETE` of an object.
 pub(super) fn delete(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
-    let options = deletion(asked)?;
+    let options = deletion(server, asked)?;
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let resource = &target.resource;
     let last = server.api.delete(&asked.user, &resource.store, &key, &options)?;
@@ -202,7 +200,7 @@ pub(super) fn delete(server: &Server, asked: &Asked, target: &Target) -> Result<
 
 /// `DELETE` of a collection.
 pub(super) fn delete_collection(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
-    let options = deletion(asked)?;
+    let options = deletion(server, asked)?;
     let filter = Filter::of(target, &asked.query)?;
     let resource = &target.resource;
     let (objects, revision) = server.api.store().list(&resource.store, target.namespace.as_deref());

@@ -3,7 +3,7 @@
 use pulldrill_clock::Timestamp;
 use serde_json::{Value, json};
 
-use super::{age, pod, time};
+use super::{age, network, pod, policy, some_of, storage, time};
 use crate::{
     api::{
         json::{items, text},
@@ -14,6 +14,9 @@ use crate::{
 
 /// Since this minor version the architecture is behind the kernel.
 const KERNEL_ARCHITECTURE: u32 = 24;
+
+/// Since this minor version the metrics of autoscalers are named.
+const METRIC_NAMES: u32 = 30;
 
 /// What cells depend on besides their object.
 pub(super) struct Context {
@@ -75,10 +78,13 @@ pub(super) fn cell(name: &str, object: &Value, context: &Context) -> Value {
             let target = &spec["scaleTargetRef"];
             format!("{}/{}", text(&target["kind"]), text(&target["name"])).into()
         }
-        "scale-metrics" => scale_metrics(object).into(),
+        "scale-metrics" => scale_metrics(object, context).into(),
         "global-default" => json!(object["globalDefault"] == true),
         "role" => format!("{}/{}", text(&object["roleRef"]["kind"]), text(&object["roleRef"]["name"])).into(),
-        _ => event(name, object, context),
+        _ => network::cell(name, object)
+            .or_else(|| storage::cell(name, object))
+            .or_else(|| policy::cell(name, object))
+            .unwrap_or_else(|| event(name, object, context)),
     }
 }
 
@@ -128,7 +134,9 @@ fn or_none(text: String) -> String {
 fn containers(object: &Value, field: &str) -> String {
     let spec = &object["spec"];
     let spec = spec.get("jobTemplate").map_or(spec, |job| &job["spec"]);
-    let all = items(&spec["template"]["spec"]["containers"]).iter().map(|c| text(&c[field]));
+    // A template that is an object of its own has no spec around it.
+    let template = object.get("template").unwrap_or(&spec["template"]);
+    let all = items(&template["spec"]["containers"]).iter().map(|c| text(&c[field]));
     all.collect::<Vec<_>>().join(",")
 }
 
@@ -250,7 +258,6 @@ fn service_ports(object: &Value) -> String {
 
 /// The first few addresses behind a service.
 fn endpoints(object: &Value) -> String {
-    const SHOWN: usize = 3;
     let mut all = Vec::new();
     for subset in items(&object["subsets"]) {
         let addresses = items(&subset["addresses"]).iter().map(|a| text(&a["ip"]));
@@ -261,8 +268,7 @@ fn endpoints(object: &Value) -> String {
             }
         }
     }
-    let shown = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(",");
-    if all.len() > SHOWN { format!("{shown} + {} more...", all.len() - SHOWN) } else { or_none(shown) }
+    some_of(all.into_iter(), "<none>")
 }
 
 fn owner(object: &Value) -> String {
@@ -274,10 +280,14 @@ fn owner(object: &Value) -> String {
     format!("{kind}/{}", text(&owner["name"]))
 }
 
-fn scale_metrics(object: &Value) -> String {
+fn scale_metrics(object: &Value, context: &Context) -> String {
     let metrics = items(&object["spec"]["metrics"]).iter().map(|metric| {
         let resource = &metric["resource"];
-        format!("{}: <unknown>/{}%", text(&resource["name"]), resource["target"]["averageUtilization"])
+        let name = match text(&resource["name"]) {
+            name if context.release.since(METRIC_NAMES) => format!("{name}: "),
+            _ => String::new(),
+        };
+        format!("{name}<unknown>/{}%", resource["target"]["averageUtilization"])
     });
     or_none(metrics.collect::<Vec<_>>().join(", "))
 }

@@ -1,8 +1,12 @@
-//! Tables: which columns a kind has is data (`columns.yaml`), what is in them is in `cells` and `pod`.
+//! Tables: which columns a kind has is data (`columns.yaml`), what is in them is in `cells` and, by what the kinds are
+//! about, in the modules beside it.
 
 mod age;
 mod cells;
+mod network;
 mod pod;
+mod policy;
+mod storage;
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -106,6 +110,18 @@ impl Printer<'_> {
             _ => return Value::Null,
         };
         json!([{"type": "Completed", "status": "True", "reason": reason, "message": message}])
+    }
+}
+
+/// The first few of many, and how many more there are.
+fn some_of(all: impl Iterator<Item = String>, none: &str) -> String {
+    const SHOWN: usize = 3;
+    let all: Vec<String> = all.collect();
+    let shown = all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(",");
+    match all.len() {
+        0 => none.to_owned(),
+        count if count > SHOWN => format!("{shown} + {} more...", count - SHOWN),
+        _ => shown,
     }
 }
 

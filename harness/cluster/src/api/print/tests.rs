@@ -94,3 +94,84 @@ fn other_kinds() {
     assert_eq!(row("serviceaccounts", &account, OLD).len(), 3);
     assert_eq!(row("serviceaccounts", &account, NEW).len(), 2);
 }
+
+#[test]
+fn volumes_and_claims_show_what_they_are() {
+    let meta = json!({"name": "data", "creationTimestamp": "2026-11-22T11:57:00Z"});
+    let mut claim = json!({"metadata": meta, "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "fast",
+        "volumeMode": "Filesystem", "resources": {"requests": {"storage": "1Gi"}}}, "status": {"phase": "Pending"}});
+    let unbound = ["data", "Pending", "", "", "", "fast", "<unset>", "3m", "Filesystem"];
+    assert_eq!(row("persistentvolumeclaims", &claim, NEW), unbound);
+    assert_eq!(
+        row("persistentvolumeclaims", &claim, OLD),
+        ["data", "Pending", "", "", "", "fast", "3m", "Filesystem"]
+    );
+    claim["spec"]["volumeName"] = "v1".into();
+    claim["status"] = json!({"phase": "Bound", "accessModes": ["ReadWriteMany", "ReadWriteOnce"],
+        "capacity": {"storage": "2Gi"}});
+    assert_eq!(row("persistentvolumeclaims", &claim, NEW)[1..5], ["Bound", "v1", "2Gi", "RWO,RWX"]);
+    let mut volume = json!({"metadata": meta, "spec": {"accessModes": ["ReadOnlyMany"], "capacity": {"storage": "1Gi"},
+        "persistentVolumeReclaimPolicy": "Retain", "claimRef": {"namespace": "shop", "name": "data"}},
+        "status": {"phase": "Bound"}});
+    let shown = ["data", "1Gi", "ROX", "Retain", "Bound", "shop/data", "", "<unset>", "", "3m", "<unset>"];
+    assert_eq!(row("persistentvolumes", &volume, NEW), shown);
+    volume["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:00Z".into();
+    assert_eq!(row("persistentvolumes", &volume, NEW)[4], "Terminating");
+    let mut class = json!({"metadata": meta, "provisioner": "rancher.io/local-path"});
+    class["metadata"]["annotations"] = json!({"storageclass.kubernetes.io/is-default-class": "true"});
+    assert_eq!(
+        row("storageclasses.storage.k8s.io", &class, NEW),
+        ["data (default)", "rancher.io/local-path", "Delete", "Immediate", "false", "3m"]
+    );
+}
+
+#[test]
+fn quotas_tell_what_is_used_and_limits_apart() {
+    let quota = json!({"metadata": {"name": "q", "creationTimestamp": "2026-11-22T11:57:00Z"}, "status": {
+        "hard": {"pods": "3", "requests.cpu": "1", "limits.memory": "1Gi", "cpu": "2"},
+        "used": {"pods": "1", "requests.cpu": "100m", "limits.memory": "64Mi"}}});
+    let requests = "cpu: 0/2, pods: 1/3, requests.cpu: 100m/1";
+    let limits = "limits.memory: 64Mi/1Gi";
+    assert_eq!(row("resourcequotas", &quota, NEW), ["q", requests, limits, "3m"]);
+    assert_eq!(row("resourcequotas", &quota, OLD), ["q", "3m", requests, limits]);
+    let bare = json!({"metadata": {"name": "q"}});
+    assert_eq!(row("resourcequotas", &bare, NEW), ["q", "", "", "<unknown>"]);
+}
+
+#[test]
+fn ways_to_pods_are_short() {
+    let rule = |host: &str| json!({"host": host});
+    let ingress =
+        |rules: Value, tls: Value| json!({"metadata": {"name": "i"}, "spec": {"rules": rules, "tls": tls}});
+    let shown = |rules: Value, tls: Value| {
+        row("ingresses.networking.k8s.io", &ingress(rules, tls), NEW)[1..5].to_vec()
+    };
+    assert_eq!(shown(json!([{"http": {}}]), Value::Null), ["<none>", "*", "", "80"]);
+    assert_eq!(
+        shown(json!([rule("a"), rule("b")]), json!([{"hosts": ["a"]}])),
+        ["<none>", "a,b", "", "80, 443"]
+    );
+    let five = json!([rule("a"), rule("b"), rule("c"), rule("d"), {"http": {}}]);
+    assert_eq!(shown(five, Value::Null)[1], "a,b,c + 2 more...");
+    let three = json!([rule("a"), rule("b"), rule("c")]);
+    assert_eq!(shown(three, Value::Null)[1], "a,b,c");
+    let endpoint = |ip: &str| json!({"addresses": [ip]});
+    let slice = json!({"metadata": {"name": "s"}, "addressType": "IPv4", "ports": [{"port": 80}, {"name": "x"}, {}],
+        "endpoints": [endpoint("10.0.0.1"), endpoint("10.0.0.2"), endpoint("10.0.0.3"), endpoint("10.0.0.4")]});
+    assert_eq!(
+        row("endpointslices.discovery.k8s.io", &slice, NEW)[1..4],
+        ["IPv4", "80,x,*", "10.0.0.1,10.0.0.2,10.0.0.3 + 1 more..."]
+    );
+    let policy = json!({"metadata": {"name": "n"}, "spec": {"podSelector": {}}});
+    assert_eq!(row("networkpolicies.networking.k8s.io", &policy, NEW)[1], "<none>");
+}
+
+#[test]
+fn bindings_name_whom_they_bind() {
+    let binding = json!({"metadata": {"name": "b"}, "roleRef": {"kind": "Role", "name": "r"}, "subjects": [
+        {"kind": "User", "name": "ann"}, {"kind": "User", "name": "bob"}, {"kind": "Group", "name": "ops"},
+        {"kind": "ServiceAccount", "name": "ci", "namespace": "shop"}]});
+    let cells = row("rolebindings.rbac.authorization.k8s.io", &binding, NEW);
+    assert_eq!(cells[1], "Role/r");
+    assert_eq!(cells[3..], ["ann, bob", "ops", "shop/ci"]);
+}

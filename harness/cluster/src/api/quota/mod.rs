@@ -26,9 +26,21 @@ const RESOURCE: &str = "resourcequotas";
 /// Since this minor version a quota that wants more said of resources names the containers that are silent.
 const NAMED: u32 = 24;
 
-/// Refuses an object that would use more than a quota of its namespace leaves.
-pub(super) fn admit(api: &Api, resource: &Resource, object: &Value) -> Result<(), Status> {
+/// Whether a change of an object can make it count for more.
+pub(super) fn concerns_changes(resource: &Resource) -> bool {
+    matches!(resource.store.as_str(), "persistentvolumeclaims" | "services")
+}
+
+/// Refuses an object that would use more than a quota of its namespace leaves; a changed one counts for what it uses
+/// more than before.
+pub(super) fn admit(
+    api: &Api,
+    resource: &Resource,
+    old: Option<&Value>,
+    object: &Value,
+) -> Result<(), Status> {
     let namespace = text(&object["metadata"]["namespace"]);
+    let before = old.map(|old| usage::of(&resource.store, old)).unwrap_or_default();
     for quota in quotas(api, namespace) {
         let quota = quota.value();
         if !scopes::covers(quota, &resource.store, object) {
@@ -41,8 +53,13 @@ pub(super) fn admit(api: &Api, resource: &Resource, object: &Value) -> Result<()
             let why = format!("failed quota: {label}: must specify {missing}");
             return Err(Status::forbidden(resource, name, &why));
         }
+        let more = |(name, amount): (String, Quantity)| {
+            let before = before.get(&name).copied().unwrap_or_default();
+            (name, amount.minus(before))
+        };
         let asked: Amounts = usage::of(&resource.store, object)
             .into_iter()
+            .map(more)
             .filter(|(name, amount)| hard.contains_key(name) && amount.is_positive())
             .collect();
         let used = used(api.store(), quota);

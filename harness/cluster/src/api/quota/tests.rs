@@ -193,3 +193,48 @@ fn two_that_come_at_once_do_not_share_the_last_place() {
     });
     assert_eq!(made, 5);
 }
+
+#[test]
+fn changes_count_for_what_they_use_more() {
+    let api = api(36);
+    quota(
+        &api,
+        "q",
+        &json!({"hard": {"services.nodeports": "2", "services.loadbalancers": "0",
+        "requests.storage": "3Gi"}}),
+    );
+    let service = json!({"metadata": {"name": "web"}, "spec": {"ports": [{"name": "a", "port": 80}, {"name": "b", "port": 81}]}});
+    create(&api, "services", service).unwrap();
+    let user = User::named("admin", &["system:masters"]);
+    let edit = |resource: &str, name: &str, change: &dyn Fn(&mut Value)| {
+        api.modify(&user, resource, &Key::new("shop", name), None, change)
+            .map(|stored| stored.value().clone())
+    };
+    let refused = edit("services", "web", &|web| web["spec"]["type"] = "LoadBalancer".into());
+    assert_eq!(
+        refusal(refused.map(drop)),
+        "services \"web\" is forbidden: exceeded quota: q, requested: services.loadbalancers=1, used: \
+         services.loadbalancers=0, limited: services.loadbalancers=0"
+    );
+    let opened = edit("services", "web", &|web| web["spec"]["type"] = "NodePort".into()).unwrap();
+    assert_eq!(opened["spec"]["externalTrafficPolicy"], "Cluster");
+    // What is used already is not asked for again.
+    edit("services", "web", &|web| web["metadata"]["labels"] = json!({"a": "b"})).unwrap();
+    edit("services", "web", &|web| web["spec"]["sessionAffinity"] = "ClientIP".into()).unwrap();
+    let claim = |size: &str| {
+        json!({"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": size}}}})
+    };
+    create(&api, "persistentvolumeclaims", claim("1Gi")).unwrap();
+    let grow = |size: &str| {
+        edit("persistentvolumeclaims", "data", &|data| {
+            data["spec"]["resources"]["requests"]["storage"] = size.into();
+        })
+    };
+    grow("2Gi").unwrap();
+    assert_eq!(
+        refusal(grow("4Gi").map(drop)),
+        "persistentvolumeclaims \"data\" is forbidden: exceeded quota: q, requested: requests.storage=2Gi, used: \
+         requests.storage=2Gi, limited: requests.storage=3Gi"
+    );
+}

@@ -1,4 +1,5 @@
 //! Tests of the rules below HTTP.
 
 mod mutations;
+mod services;
 mod writes;

@@ -209,3 +209,19 @@ fn a_dry_run_changes_nothing() {
     assert_eq!(api.store().revision(), before);
     assert!(api.get("pods", &Key::new("ns", "a")).is_err());
 }
+
+#[test]
+fn a_pod_needs_the_runtime_class_that_it_names() {
+    let api = api();
+    let mut named = pod("a");
+    named["spec"]["runtimeClassName"] = "slow".into();
+    let refused = api.create(&me(), "pods", "ns", named.clone(), &WriteOptions::default()).unwrap_err();
+    assert_eq!(
+        (refused.code, refused.message.as_str()),
+        (403, "pods \"a\" is forbidden: pod rejected: RuntimeClass \"slow\" not found")
+    );
+    let cost = json!({"cpu": "250m"});
+    let class = json!({"metadata": {"name": "slow"}, "handler": "slow", "overhead": {"podFixed": cost}});
+    create(&api, "runtimeclasses.node.k8s.io", "", class);
+    assert_eq!(create(&api, "pods", "ns", named)["spec"]["overhead"], cost);
+}

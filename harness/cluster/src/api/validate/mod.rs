@@ -1,6 +1,7 @@
 //! What the API refuses to store, in its own words.
 
 mod ephemeral;
+mod parts;
 mod pod;
 mod policy;
 mod rbac;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::parts;
 use crate::api::{
     invalid::Errors,
     json::{items, text},
@@ -47,6 +48,8 @@ pub(super) fn spec(path: &str, spec: &Value, errors: &mut Errors) {
     if !policies.contains(&text(&spec["dnsPolicy"])) {
         errors.unsupported(format!("{path}.dnsPolicy"), &spec["dnsPolicy"], &policies);
     }
+    parts::host_network(path, spec, errors);
+    parts::tolerations(path, spec, errors);
     if let Some(seconds) = spec["activeDeadlineSeconds"].as_i64().filter(|s| *s < 1) {
         let detail = "must be between 1 and 2147483647, inclusive";
         errors.invalid(format!("{path}.activeDeadlineSeconds"), &json!(seconds), detail);
@@ -85,9 +88,7 @@ pub(super) fn container(path: &str, container: &Value, volumes: &BTreeSet<&str>,
     if !policies.contains(&text(&container["imagePullPolicy"])) {
         errors.unsupported(format!("{path}.imagePullPolicy"), &container["imagePullPolicy"], &policies);
     }
-    for (index, port) in items(&container["ports"]).iter().enumerate() {
-        port_number(&format!("{path}.ports[{index}].containerPort"), &port["containerPort"], errors);
-    }
+    parts::ports(path, container, errors);
     for (index, mount) in items(&container["volumeMounts"]).iter().enumerate() {
         let path = format!("{path}.volumeMounts[{index}]");
         if !volumes.contains(text(&mount["name"])) {
@@ -97,11 +98,8 @@ pub(super) fn container(path: &str, container: &Value, volumes: &BTreeSet<&str>,
             errors.required(format!("{path}.mountPath"), "");
         }
     }
-    for (index, variable) in items(&container["env"]).iter().enumerate() {
-        if text(&variable["name"]).is_empty() {
-            errors.required(format!("{path}.env[{index}].name"), "");
-        }
-    }
+    parts::variables(path, container, errors);
+    parts::probes(path, container, errors);
     resources(path, &container["resources"], errors);
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     children::{Children, min_ready},
     deps::Deps,
-    json::int,
+    json::{int, text},
     meta::{deleting, name},
     pods,
     replicaset::{create_pod_from, delete_pod},
@@ -64,11 +64,17 @@ impl DaemonSets {
                 place.pods.push(pod.value().clone());
             }
         }
+        // Of several pods on a node the oldest counts.
+        for place in view.nodes.values_mut() {
+            place.pods.sort_by(|a, b| {
+                text(&a["metadata"]["creationTimestamp"]).cmp(text(&b["metadata"]["creationTimestamp"]))
+            });
+        }
         let changed = view.manage().and_then(|moved| if moved { Ok(()) } else { view.roll() });
         self.deps.write_status(RESOURCE, key, &view.status())?;
         changed?;
         let hashes = claimed.iter().map(|p| &p.value()["metadata"]["labels"][revisions::HASH_LABEL]);
-        let used = hashes.map(|hash| format!("{}-{}", name(set), super::json::text(hash))).collect();
+        let used = hashes.map(|hash| format!("{}-{}", name(set), text(hash))).collect();
         revisions.forget_old(&self.deps, set, &used)?;
         let all = claimed.iter().map(|pod| pod.value());
         if let Some(at) = pods::next_available(all, min_ready(set), self.deps.now()) {
@@ -163,6 +169,10 @@ impl View<'_> {
         if self.set["spec"]["updateStrategy"]["type"] == "OnDelete" {
             return Ok(());
         }
+        let surge = self.most("maxSurge", 0);
+        if surge > 0 {
+            return self.surge(surge);
+        }
         let (mut unavailable, mut broken, mut spare) = (0, Vec::new(), Vec::new());
         for place in self.nodes.values().filter(|place| place.wanted != Wanted::No) {
             let Some(pod) = place.pods.first() else {
@@ -175,22 +185,49 @@ impl View<'_> {
                 if works { spare.push(pod) } else { broken.push(pod) }
             }
         }
-        let room = usize::try_from(self.max_unavailable() - unavailable).unwrap_or(0);
+        let room = usize::try_from(self.most("maxUnavailable", 1) - unavailable).unwrap_or(0);
         broken
             .into_iter()
             .chain(spare.into_iter().take(room))
             .try_for_each(|pod| delete_pod(self.deps, self.set, pod))
     }
 
-    fn max_unavailable(&self) -> i64 {
+    /// Makes new pods beside old ones, on so many nodes at a time; an old one goes when the new one is available.
+    fn surge(&self, most: i64) -> Result<(), Status> {
+        let (mut surging, mut broken, mut candidates) = (0, Vec::new(), Vec::new());
+        for (node, place) in self.nodes.iter().filter(|(_, place)| place.wanted == Wanted::Yes) {
+            let alive = place.pods.iter().filter(|pod| !deleting(pod));
+            let (mut olds, news): (Vec<&Value>, Vec<&Value>) = alive.partition(|pod| self.is_old(pod));
+            // Of several that are old, as after a change in the middle of one, the best stays for now.
+            olds.sort_by_key(|pod| !self.available(pod));
+            for superfluous in olds.iter().skip(1) {
+                delete_pod(self.deps, self.set, superfluous)?;
+            }
+            match (olds.first(), news.first()) {
+                (Some(old), Some(new)) if self.available(new) => delete_pod(self.deps, self.set, old)?,
+                (Some(_), Some(_)) => surging += 1,
+                (Some(old), None) if self.available(old) => candidates.push(node),
+                (Some(_), None) => broken.push(node),
+                (None, _) => {}
+            }
+        }
+        let room = usize::try_from(most - surging).unwrap_or(0);
+        for node in broken.into_iter().chain(candidates.into_iter().take(room)) {
+            create_pod_from(self.deps, self.set, pod::on_node(self.set, node, &self.hash))?;
+        }
+        Ok(())
+    }
+
+    /// How many nodes a bound of the strategy means.
+    fn most(&self, bound: &str, default: i64) -> i64 {
         let nodes = self.nodes.values().filter(|place| place.wanted == Wanted::Yes).count() as i64;
-        match &self.set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] {
+        match &self.set["spec"]["updateStrategy"]["rollingUpdate"][bound] {
             Value::String(percent) => {
                 let percent = percent.trim_end_matches('%').parse::<i64>().unwrap_or(0);
                 (percent * nodes + 99) / 100
             }
-            Value::Number(number) => number.as_i64().unwrap_or(1),
-            _ => 1,
+            Value::Number(number) => number.as_i64().unwrap_or(default),
+            _ => default,
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Place, View, Wanted};
 use crate::controllers::{
     json::{counters, int},
+    meta::deleting,
     pods,
 };
 
@@ -15,7 +16,10 @@ impl View<'_> {
             |test: &dyn Fn(&Place) -> bool| self.nodes.values().filter(|place| test(place)).count() as i64;
         let wanted = |place: &Place| place.wanted == Wanted::Yes;
         let first = |place: &Place, test: &dyn Fn(&Value) -> bool| {
-            wanted(place) && place.pods.first().is_some_and(test)
+            // One that has ended, and is only not gone yet, counts for what it is where there is no other.
+            let over = |pod: &&Value| deleting(pod) && pods::ended(pod);
+            let counts = place.pods.iter().find(|pod| !over(pod)).or_else(|| place.pods.first());
+            wanted(place) && counts.is_some_and(test)
         };
         let desired = count(&wanted);
         let available = count(&|place| first(place, &|pod| pods::ready(pod) && self.available(pod)));

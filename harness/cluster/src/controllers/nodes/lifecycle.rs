@@ -26,6 +26,8 @@ const RESOURCE: &str = "nodes";
 const LEASES: &str = "leases.coordination.k8s.io";
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// That of a node that somebody has cordoned.
+const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// The conditions of which nothing is known when the kubelet is silent.
 const CONDITIONS: [&str; 4] = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"];
 /// How late a look at the nodes notices that one has been silent for too long: looks are five seconds apart.
@@ -127,19 +129,21 @@ impl Lifecycle {
         // When no node is ready the fault is elsewhere, and no pod is made to go.
         let any_ready = self.deps.list(RESOURCE, None).iter().any(|node| ready(node.value()) == "True");
         let now = self.deps.stamp();
-        let fits = |taint: &Value| {
-            let (key, effect) = (text(&taint["key"]), text(&taint["effect"]));
-            let ours = [NOT_READY, UNREACHABLE].contains(&key);
-            !ours || wanted == Some(key) && (effect == "NoSchedule" || any_ready)
-        };
+        let cordoned = stored.value()["spec"]["unschedulable"] == true;
         let effects: &[&str] = if any_ready { &["NoSchedule", "NoExecute"] } else { &["NoSchedule"] };
+        let mut wanted: Vec<(&str, &str)> =
+            wanted.into_iter().flat_map(|key| effects.iter().map(move |effect| (key, *effect))).collect();
+        wanted.extend(cordoned.then_some((UNSCHEDULABLE, "NoSchedule")));
+        let fits = |taint: &Value| {
+            let ours = [NOT_READY, UNREACHABLE, UNSCHEDULABLE].contains(&text(&taint["key"]));
+            !ours || wanted.contains(&(text(&taint["key"]), text(&taint["effect"])))
+        };
         self.deps
             .edit(RESOURCE, key, |node| {
                 let mut taints = items(&node["spec"]["taints"]).to_vec();
                 taints.retain(fits);
-                for effect in effects {
-                    let Some(key) = wanted else { continue };
-                    if !taints.iter().any(|t| t["key"] == key && t["effect"] == *effect) {
+                for (key, effect) in &wanted {
+                    if !taints.iter().any(|t| t["key"] == *key && t["effect"] == *effect) {
                         taints.push(json!({"key": key, "effect": effect, "timeAdded": now}));
                     }
                 }

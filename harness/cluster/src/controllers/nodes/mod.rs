@@ -23,7 +23,7 @@ use crate::store::Key;
 pub(crate) type Alive = Arc<dyn Fn(&str) -> Option<bool> + Send + Sync>;
 
 /// Notes in a pod's status why it is made to go, in releases that do.
-fn note_disruption(deps: &Deps, pod: &Value, reason: &str, message: &str) {
+pub(crate) fn note_disruption(deps: &Deps, pod: &Value, reason: &str, message: &str) {
     if !deps.wording.disruption_target {
         return;
     }

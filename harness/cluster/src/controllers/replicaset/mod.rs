@@ -1,4 +1,5 @@
-//! ReplicaSets: as many pods as asked for, and a status that says how they are.
+//! ReplicaSets: as many pods as asked for, and a status that says how they are. ReplicationControllers, which came
+//! before them, are kept in the same way.
 
 mod status;
 
@@ -26,17 +27,46 @@ pub(crate) const RESOURCE: &str = "replicasets.apps";
 /// No more pods than this are made or deleted in one go.
 const BURST: usize = 500;
 
-/// Keeps ReplicaSets.
+/// What the kinds that are kept in this way differ in.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// The name of the controller.
+    pub(crate) controller: &'static str,
+    resource: &'static str,
+    kind: &'static str,
+    /// Whether the status counts pods that are on their way out, in releases that do.
+    counts_terminating: bool,
+}
+
+/// ReplicaSets.
+pub(crate) const REPLICA_SETS: Kind = Kind {
+    controller: "replicaset-controller",
+    resource: RESOURCE,
+    kind: "ReplicaSet",
+    counts_terminating: true,
+};
+
+/// ReplicationControllers.
+pub(crate) const REPLICATION_CONTROLLERS: Kind = Kind {
+    controller: "replication-controller",
+    resource: "replicationcontrollers",
+    kind: "ReplicationController",
+    counts_terminating: false,
+};
+
+/// Keeps ReplicaSets, or what is like them.
 pub(crate) struct ReplicaSets {
     deps: Deps,
+    of: &'static Kind,
     children: Children,
     timers: Timers,
 }
 
 impl ReplicaSets {
     /// A controller that has seen nothing yet.
-    pub(crate) fn new(deps: Deps) -> Self {
-        Self { deps, children: Children::new(RESOURCE, "ReplicaSet", "pods"), timers: Timers::default() }
+    pub(crate) fn new(deps: Deps, of: &'static Kind) -> Self {
+        let children = Children::new(of.resource, of.kind, "pods");
+        Self { deps, of, children, timers: Timers::default() }
     }
 
     /// Makes or deletes pods until as many are active as the spec wants.
@@ -74,7 +104,7 @@ impl ReplicaSets {
 
 impl Controller for ReplicaSets {
     fn name(&self) -> &'static str {
-        "replicaset-controller"
+        self.of.controller
     }
 
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
@@ -82,15 +112,18 @@ impl Controller for ReplicaSets {
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {
-        let Some(stored) = self.deps.get(RESOURCE, key) else { return };
+        let Some(stored) = self.deps.get(self.of.resource, key) else { return };
         let set = stored.value();
         let children = self.children.claim(&self.deps, set, pods::active);
         let active: Vec<Arc<Stored>> =
             children.iter().filter(|pod| pods::active(pod.value())).cloned().collect();
         let managed = if deleting(set) { Ok(()) } else { self.manage(set, &active) };
         let now = self.deps.now();
-        let status = status::of(&self.deps, set, &children, managed.as_ref().err());
-        if let Err(error) = self.deps.write_status(RESOURCE, key, &status) {
+        let mut status = status::of(&self.deps, set, &children, managed.as_ref().err());
+        if self.of.counts_terminating && self.deps.wording.terminating_replicas {
+            status["terminatingReplicas"] = status::terminating(&children).into();
+        }
+        if let Err(error) = self.deps.write_status(self.of.resource, key, &status) {
             tracing::debug!(%key, %error, "status not written");
         }
         match managed {

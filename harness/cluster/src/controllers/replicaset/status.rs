@@ -31,14 +31,16 @@ pub(super) fn of(deps: &Deps, set: &Value, children: &[Arc<Stored>], failure: Op
         ("observedGeneration", int(&set["metadata"]["generation"])),
     ]));
     status["replicas"] = replicas.into();
-    if deps.wording.terminating_replicas {
-        status["terminatingReplicas"] = count(&|pod| deleting(pod) && !pods::ended(pod)).into();
-    }
     let conditions = conditions(deps, set, replicas, failure);
     if !conditions.is_empty() {
         status["conditions"] = conditions.into();
     }
     status
+}
+
+/// How many pods are on their way out.
+pub(super) fn terminating(children: &[Arc<Stored>]) -> usize {
+    children.iter().map(|pod| pod.value()).filter(|pod| deleting(pod) && !pods::ended(pod)).count()
 }
 
 fn conditions(deps: &Deps, set: &Value, replicas: i64, failure: Option<&Status>) -> Vec<Value> {

@@ -78,3 +78,25 @@ async fn a_cordon_does_not_matter_and_a_taint_does() {
     world.pass(10).await;
     assert_eq!(images(&world).len(), 1);
 }
+
+#[tokio::test]
+async fn with_a_surge_new_pods_come_before_old_ones_go() {
+    let world = World::start("k8s-1.36-containerd-2.1").await;
+    let mut set = daemon_set("app:1");
+    set["spec"]["updateStrategy"]["rollingUpdate"] = json!({"maxUnavailable": 0, "maxSurge": 1});
+    world.create("daemonsets.apps", set);
+    world.pass(20).await;
+    world.set_image("daemonsets.apps", "web", "app:bad");
+    world.pass(20).await;
+    let now = images(&world);
+    let of = |wanted: &str| now.iter().filter(|(_, image)| image == wanted).count();
+    assert_eq!((of("app:1"), of("app:bad")), (2, 1), "what works stays, and one node has a new one: {now:?}");
+    assert_eq!(world.get("daemonsets.apps", "web").unwrap()["status"]["numberAvailable"], 2);
+    world.set_image("daemonsets.apps", "web", "app:2");
+    world.pass(40).await;
+    assert_eq!(images(&world), pairs([("node-1", "app:2"), ("node-2", "app:2")]));
+    let least = world.versions("daemonsets.apps");
+    let available = |set: &Value| set["status"]["numberAvailable"].as_i64().unwrap_or(0);
+    let began = least.iter().position(|set| available(set) == 2).unwrap();
+    assert!(least[began..].iter().all(|set| available(set) == 2), "none was ever missing");
+}

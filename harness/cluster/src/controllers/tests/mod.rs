@@ -1,10 +1,12 @@
 //! The controllers together, on a held clock, with a kubelet that only knows good images and bad ones.
 
 mod budgets;
+mod claims;
 mod daemonsets;
 mod deployments;
 mod ends;
 mod jobs;
+mod replication;
 mod runs;
 mod scheduling;
 mod services;

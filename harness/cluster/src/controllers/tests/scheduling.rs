@@ -165,3 +165,87 @@ async fn a_no_execute_taint_drives_away_what_does_not_put_up_with_it() {
     world.pass(10).await;
     assert!(world.get("pods", "stays").is_none());
 }
+
+#[tokio::test]
+async fn a_pod_waits_for_the_claim_that_it_names() {
+    for (dialect, expected) in [
+        (OLD, "0/2 nodes are available: 2 persistentvolumeclaim \"data\" not found."),
+        (
+            NEW,
+            "0/2 nodes are available: persistentvolumeclaim \"data\" not found. no new claims to deallocate, \
+             preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.",
+        ),
+    ] {
+        let world = world(dialect).await;
+        let volumes = json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]});
+        world.create("pods", pod("p", &volumes));
+        world.settle().await;
+        assert_eq!(refusal(&world, "p"), expected, "{dialect}");
+        assert_eq!(place(&world, "p"), None);
+        world.create(
+            "persistentvolumeclaims",
+            json!({"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}}}}),
+        );
+        world.settle().await;
+        assert!(place(&world, "p").is_some(), "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn less_important_pods_make_room() {
+    for (dialect, told, condition) in
+        [(OLD, "Preempted by shop/vip on node ", false), (NEW, "Preempted by pod ", true)]
+    {
+        let world = world(dialect).await;
+        for (name, value) in [("high", 100), ("low", -5)] {
+            let class = json!({"metadata": {"name": name}, "value": value});
+            let (user, options) = (World::user(), crate::api::WriteOptions::default());
+            world.api.create(&user, "priorityclasses.scheduling.k8s.io", "", class, &options).unwrap();
+        }
+        let with = |cpu: &str, class: &str| {
+            let mut spec = wants(cpu);
+            spec["priorityClassName"] = class.into();
+            spec
+        };
+        world.create("pods", pod("a", &wants("1500m")));
+        world.settle().await;
+        world.create("pods", pod("b", &with("1500m", "low")));
+        world.pass(3).await;
+        let (on_a, on_b) = (place(&world, "a").unwrap(), place(&world, "b").unwrap());
+        assert_ne!(on_a, on_b);
+        // One of the same importance gets nothing.
+        world.create("pods", pod("same", &with("1", "low")));
+        world.settle().await;
+        assert!(refusal(&world, "same").contains("Insufficient cpu"));
+        let mut shy = with("1", "high");
+        shy["preemptionPolicy"] = "Never".into();
+        world.create("pods", pod("shy", &shy));
+        world.settle().await;
+        assert_eq!(world.list("pods").len(), 4, "it makes nobody go");
+        world.delete("pods", "shy", "Background");
+        world.create("pods", pod("vip", &with("1500m", "high")));
+        world.settle().await;
+        let vip = world.get("pods", "vip").unwrap();
+        assert_eq!(vip["status"]["nominatedNodeName"], on_b.as_str(), "the least important one goes");
+        assert_eq!(refusal(&world, "vip"), "0/2 nodes are available: 2 Insufficient cpu.");
+        let victim = world.get("pods", "b").unwrap();
+        assert!(victim["metadata"]["deletionTimestamp"].is_string());
+        let disruption = super::super::json::condition(&victim, "DisruptionTarget");
+        assert_eq!(
+            disruption.map(|c| c["reason"].clone()),
+            condition.then(|| json!("PreemptionByScheduler"))
+        );
+        world.pass(5).await;
+        assert_eq!(place(&world, "vip").as_deref(), Some(on_b.as_str()));
+        assert!(world.get("pods", "b").is_none() && place(&world, "a").as_deref() == Some(on_a.as_str()));
+        assert_eq!(place(&world, "same"), None, "the place was promised");
+        let events = world.list("events");
+        let preempted: Vec<&str> = events
+            .iter()
+            .filter(|e| e["reason"] == "Preempted")
+            .map(|e| e["message"].as_str().unwrap())
+            .collect();
+        assert!(preempted.len() == 1 && preempted[0].starts_with(told), "{preempted:?}");
+    }
+}

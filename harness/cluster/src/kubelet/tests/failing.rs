@@ -327,3 +327,44 @@ async fn what_crio_calls_an_unavailable_registry_or_a_bad_signature_is_the_reaso
         "{waits:?}"
     );
 }
+
+/// What a damaged image store says, and what kubelets make of it.
+const DAMAGE: &str = "failed to get image from containerd: content digest sha256:0: not found";
+
+#[tokio::test]
+async fn a_runtime_that_answers_an_error_about_an_image() {
+    const IMAGE: &str = "registry.lab.test/team/app:1.0";
+    for (dialect, shown) in [(OLD, IMAGE), (CRIO, IMAGE), (NEW, "")] {
+        let world = World::new(dialect, 1).await;
+        let reference = crate::puller::Reference::parse(IMAGE).unwrap();
+        let damage =
+            |error: Option<&str>| world.pullers.lock()[0].damage(&reference, error.map(str::to_owned));
+        damage(Some(DAMAGE));
+        world.pod("app", IMAGE, json!({}));
+        world.run(60).await;
+        let error = format!("Failed to inspect image \"{shown}\": rpc error: code = Unknown desc = {DAMAGE}");
+        let story = world.story("app");
+        let expected = [
+            "state Pending".to_owned(),
+            "state Pending app=waiting:ContainerCreating".into(),
+            format!("InspectFailed x1 {error}"),
+            "Failed x1 Error: ImageInspectError".into(),
+            "state Pending app=waiting:ImageInspectError".into(),
+            format!("InspectFailed x2 {error}"),
+            "Failed x2 Error: ImageInspectError".into(),
+        ];
+        assert_eq!(story[..7], expected, "{dialect}");
+        assert_eq!(world.messages("app"), [error], "{dialect}");
+        assert!(world.count("app", "Failed to inspect") >= 5, "there is no back-off: {dialect}");
+        assert_eq!((world.count("app", "Pulling"), world.fake.lines().len()), (0, 0), "{dialect}");
+        // With a pull in any case new kubelets don't ask, and old ones do.
+        world.pod("always", IMAGE, json!({"containers": [{"imagePullPolicy": "Always"}]}));
+        world.run(20).await;
+        let pulls = world.count("always", "Pulling image");
+        let inspects = world.count("always", "Failed to inspect");
+        assert_eq!((pulls > 0, inspects > 0), (dialect == NEW, dialect != NEW), "{dialect}");
+        damage(None);
+        world.run(30).await;
+        assert!(world.count("app", "Pulling image") > 0, "a store that is well again is asked again");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod failing;
 mod nodes;
+mod references;
 mod restarts;
 mod running;
 mod secrets;

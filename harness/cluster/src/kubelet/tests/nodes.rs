@@ -147,3 +147,29 @@ async fn pulls_beyond_the_rate_fail_at_once_and_are_tried_again() {
         assert_eq!(world.get(name).unwrap()["status"]["phase"], "Running");
     }
 }
+
+#[tokio::test]
+async fn a_cordon_is_told_by_the_kubelet() {
+    let world = World::new(NEW, 1).await;
+    // With something to do the kubelet is surely there.
+    world.pod("a", &reference("a"), json!({}));
+    world.run(5).await;
+    let key = crate::store::Key::new("", "node-1");
+    let cordon = |cordoned: bool| {
+        let user = crate::api::User::controller("test");
+        let change = |node: &mut serde_json::Value| node["spec"]["unschedulable"] = json!(cordoned);
+        world.api.modify(&user, "nodes", &key, None, change).unwrap();
+    };
+    cordon(true);
+    world.run(1).await;
+    let told = event(&world, "NodeNotSchedulable").unwrap();
+    assert_eq!(told["message"], "Node node-1 status is now: NodeNotSchedulable");
+    assert_eq!(
+        (&told["involvedObject"]["uid"], &told["source"]["component"]),
+        (&json!("node-1"), &json!("kubelet"))
+    );
+    assert!(event(&world, "NodeSchedulable").is_none());
+    cordon(false);
+    world.run(1).await;
+    assert_eq!(event(&world, "NodeSchedulable").unwrap()["count"], 1);
+}

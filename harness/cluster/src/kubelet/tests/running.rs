@@ -75,7 +75,11 @@ async fn what_is_present_is_not_pulled() {
 async fn readiness_waits_for_the_probe() {
     let world = World::new(NEW, 1).await;
     world.fake.image("team/app", "1.0", &json!({}));
-    world.pod("app", IMAGE, json!({"containers": [{"readinessProbe": {"initialDelaySeconds": 20}}]}));
+    world.pod(
+        "app",
+        IMAGE,
+        json!({"containers": [{"readinessProbe": {"tcpSocket": {"port": 80}, "initialDelaySeconds": 20}}]}),
+    );
     world.run(15).await;
     let ready = || world.get("app").unwrap()["status"]["containerStatuses"][0]["ready"].clone();
     assert_eq!(ready(), false);

@@ -11,7 +11,7 @@ use crate::{
     api::{Api, DeleteOptions, User, WriteOptions},
     dialect::Dialect,
     engine::Engine,
-    kubelet::{Fleet, KubeletOptions, Logs, NodeOptions},
+    kubelet::{Fleet, KubeletOptions, Logs, NodeOptions, Pullers},
     puller::fake::Fake,
     store::{Change, Key, Store},
 };
@@ -32,6 +32,7 @@ pub(super) struct World {
     pub(super) api: Arc<Api>,
     pub(super) fake: Arc<Fake>,
     pub(super) logs: Arc<Logs>,
+    pub(super) pullers: Pullers,
     began: Timestamp,
     /// The store's, before anything happened.
     revision: u64,
@@ -67,6 +68,7 @@ impl World {
         let store = Arc::new(Store::new(100_000));
         let revision = store.revision();
         let api = Arc::new(Api::new(store.clone(), clock.clone()));
+        let pullers = Pullers::default();
         let (logs, stop) = (Arc::new(Logs::default()), CancellationToken::new());
         let options = KubeletOptions {
             api: api.clone(),
@@ -78,13 +80,13 @@ impl World {
             nodes: nodes_options,
             logs: logs.clone(),
             runtime: Arc::new(crate::runtime::Runtime::new(clock.clone())),
-            pullers: super::super::Pullers::default(),
+            pullers: pullers.clone(),
         };
         let controllers = vec![Fleet::new(options).unwrap().add("node-1", false).unwrap()];
         tokio::spawn(Engine::new(store.clone(), &clock, controllers, stop.clone()).run());
         let tape = Arc::new(Mutex::new(Vec::new()));
         record(&clock, &store, began, tape.clone());
-        Self { clock, api, fake, logs, began, revision, tape, stop }
+        Self { clock, api, fake, logs, pullers, began, revision, tape, stop }
     }
 
     pub(super) fn create(&self, resource: &str, object: Value) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    release::Release,
     resources::ResourceInfo,
     schema::{
         descriptions, enums,
@@ -34,6 +35,7 @@ impl Style {
 pub(super) struct Definitions<'a> {
     schema: &'a Schema,
     style: Style,
+    release: Release,
     served: &'a [ResourceInfo],
     done: BTreeMap<String, Value>,
 }
@@ -64,8 +66,13 @@ pub(super) fn kind_name(resource: &ResourceInfo) -> String {
 }
 
 impl<'a> Definitions<'a> {
-    pub(super) fn new(schema: &'a Schema, style: Style, served: &'a [ResourceInfo]) -> Self {
-        Self { schema, style, served, done: BTreeMap::new() }
+    pub(super) fn new(
+        schema: &'a Schema,
+        style: Style,
+        release: Release,
+        served: &'a [ResourceInfo],
+    ) -> Self {
+        Self { schema, style, release, served, done: BTreeMap::new() }
     }
 
     /// Adds a kind, its list, and what its operations speak.
@@ -163,7 +170,7 @@ impl<'a> Definitions<'a> {
             }
         }
         let mut text = descriptions::of(&definition.name, &field.name).to_owned();
-        text.push_str(&enums::sentence(enums::of(element(&field.notation))));
+        text.push_str(&enums::sentence(enums::of(element(&field.notation), self.release)));
         out["description"] = text.into();
         match field.default.as_deref() {
             Some("") | None if self.style == Style::V2 => {}
@@ -220,7 +227,7 @@ impl<'a> Definitions<'a> {
 
     fn scalar(&mut self, scalar: Scalar, notation: &str) -> Value {
         let plain = match scalar {
-            Scalar::String => return string(notation),
+            Scalar::String => return string(notation, self.release),
             Scalar::Bool => return json!({"type": "boolean"}),
             Scalar::Int32 => return json!({"type": "integer", "format": "int32"}),
             Scalar::Int64 => return json!({"type": "integer", "format": "int64"}),
@@ -251,8 +258,8 @@ impl<'a> Definitions<'a> {
 }
 
 /// A string, with its values where these are known.
-fn string(notation: &str) -> Value {
-    match enums::of(notation) {
+fn string(notation: &str, release: Release) -> Value {
+    match enums::of(notation, release) {
         [] => json!({"type": "string"}),
         values => json!({"type": "string", "enum": values}),
     }

@@ -97,7 +97,8 @@ impl OpenApi {
     }
 
     fn version_2(&self) -> Value {
-        let mut definitions = Definitions::new(Schema::embedded(), Style::V2, &self.served);
+        let schema = Schema::of(self.release);
+        let mut definitions = Definitions::new(&schema, Style::V2, self.release, &self.served);
         let mut paths = Map::new();
         for resource in &self.served {
             definitions.add_kind(resource);
@@ -107,7 +108,8 @@ impl OpenApi {
     }
 
     fn version_3(&self, root: &str) -> Value {
-        let mut definitions = Definitions::new(Schema::embedded(), Style::V3, &self.served);
+        let schema = Schema::of(self.release);
+        let mut definitions = Definitions::new(&schema, Style::V3, self.release, &self.served);
         let mut paths = Map::new();
         for resource in self.served.iter().filter(|resource| resource.root() == root) {
             definitions.add_kind(resource);

@@ -1,0 +1,84 @@
+//! The cells of what limits and grants: quotas, bindings of roles, requests for certificates, webhooks, and the
+//! health of the control plane.
+
+use serde_json::Value;
+
+use super::age;
+use crate::api::{
+    json::{items, text},
+    selector::labels_text,
+};
+
+/// The cell that a name stands for, if it is one of these.
+pub(super) fn cell(name: &str, object: &Value) -> Option<Value> {
+    let spec = &object["spec"];
+    Some(match name {
+        "quota-requests" => quota(&object["status"], false).into(),
+        "quota-limits" => quota(&object["status"], true).into(),
+        "users" => subjects(object, "User").into(),
+        "groups" => subjects(object, "Group").into(),
+        "service-accounts" => subjects(object, "ServiceAccount").into(),
+        "template-labels" => match labels_text(&object["template"]["metadata"]["labels"]) {
+            labels if labels.is_empty() => "<none>".into(),
+            labels => labels.into(),
+        },
+        "requested-duration" => match spec["expirationSeconds"].as_i64() {
+            Some(seconds) => age::short(jiff::SignedDuration::from_secs(seconds)).into(),
+            None => "<none>".into(),
+        },
+        "request-condition" => request(object).into(),
+        "webhooks" => items(&object["webhooks"]).len().into(),
+        "component-status" => match component(object) {
+            Some(healthy) if healthy["status"] == "True" => "Healthy".into(),
+            Some(_) => "Unhealthy".into(),
+            None => "Unknown".into(),
+        },
+        "component-message" => component(object).map_or("", |healthy| text(&healthy["message"])).into(),
+        "component-error" => component(object).map_or("", |healthy| text(&healthy["error"])).into(),
+        _ => return None,
+    })
+}
+
+/// What is used of what may be, by name; limits apart from everything else.
+fn quota(status: &Value, limits: bool) -> String {
+    let quantity = |value: &Value| value.as_str().map_or_else(|| "0".to_owned(), str::to_owned);
+    let mut hard: Vec<(&String, &Value)> = status["hard"].as_object().into_iter().flatten().collect();
+    hard.sort_by_key(|(name, _)| *name);
+    let shown = hard
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("limits.") == limits)
+        .map(|(name, hard)| format!("{name}: {}/{}", quantity(&status["used"][name]), quantity(hard)));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// The subjects of a binding that are of a kind; service accounts with their namespace.
+fn subjects(binding: &Value, kind: &str) -> String {
+    let named = items(&binding["subjects"]).iter().filter(|subject| subject["kind"] == kind);
+    let shown = named.map(|subject| match (kind, text(&subject["namespace"])) {
+        ("ServiceAccount", namespace) => format!("{namespace}/{}", text(&subject["name"])),
+        _ => text(&subject["name"]).to_owned(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// What has become of a request for a certificate.
+fn request(object: &Value) -> String {
+    let has = |kind: &str| items(&object["status"]["conditions"]).iter().any(|c| c["type"] == kind);
+    let mut words = match (has("Approved"), has("Denied")) {
+        (_, true) => vec!["Denied"],
+        (true, _) => vec!["Approved"],
+        _ => vec!["Pending"],
+    };
+    if has("Failed") {
+        words.push("Failed");
+    }
+    if !text(&object["status"]["certificate"]).is_empty() {
+        words.push("Issued");
+    }
+    words.join(",")
+}
+
+/// The one condition that says whether a part of the control plane is well.
+fn component(object: &Value) -> Option<&Value> {
+    items(&object["conditions"]).iter().find(|condition| condition["type"] == "Healthy")
+}
