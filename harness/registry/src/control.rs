@@ -110,7 +110,10 @@ pub trait Control: Send + Sync {
     /// Uses up the anonymous quota of an address. See [`Registry::exhaust`].
     async fn exhaust(&self, host: &str, client: IpAddr) -> Result<(), RegistryError>;
 
-    /// Replaces a host's faults.
+    /// A host's faults, as they were set.
+    async fn faults(&self, host: &str) -> Result<Vec<FaultRule>, RegistryError>;
+
+    /// Replaces a host's faults. See [`Registry::set_faults`].
     async fn set_faults(&self, host: &str, rules: Vec<FaultRule>) -> Result<(), RegistryError>;
 
     /// Looks up contents and credentials, as of now.
@@ -163,6 +166,10 @@ impl Control for Registry {
 
     async fn exhaust(&self, host: &str, client: IpAddr) -> Result<(), RegistryError> {
         Self::exhaust(self, host, client)
+    }
+
+    async fn faults(&self, host: &str) -> Result<Vec<FaultRule>, RegistryError> {
+        Self::faults(self, host)
     }
 
     async fn set_faults(&self, host: &str, rules: Vec<FaultRule>) -> Result<(), RegistryError> {

@@ -117,6 +117,9 @@ pub enum RegistryError {
     /// Nothing that a route could lead to.
     #[error("{0:?} is not a network like 10.244.0.0/24")]
     BadNetwork(String),
+    /// A rule that is none.
+    #[error(transparent)]
+    Fault(#[from] crate::fault::rule::RuleError),
     /// The registry has no addresses of its own to give, or to be reached by.
     #[error(
         "the registry owns no network interface, so that it cannot set routes; start it with --interface"

@@ -17,7 +17,7 @@ use crate::{
     personality::{Personality, Scheme, Unlisted},
     quota::{self, Limits, Payer, Usage},
     repository::Place,
-    spec::{Access, Account, RepositorySpec},
+    spec::{Access, AccessKey, Account, RepositorySpec},
     store::Store,
     unfinished::Unfinished,
 };
@@ -31,6 +31,7 @@ pub(crate) struct Host {
     pub(crate) personality: &'static Personality,
     pub(crate) account: String,
     pub(crate) region: String,
+    pub(crate) access_keys: Vec<AccessKey>,
     /// The separate host of its tokens.
     pub(crate) token_name: Option<String>,
     pub(crate) address: SocketAddr,
@@ -79,6 +80,7 @@ impl Host {
             token_name: token_name(&spec)?,
             account,
             region,
+            access_keys: spec.access_keys,
             address,
             token_address,
             local: RwLock::new((address, token_address)),
@@ -89,7 +91,7 @@ impl Host {
             store,
             tokens: Mutex::default(),
             usage: Mutex::default(),
-            faults: Faults::new(seed, &spec.name),
+            faults: Faults::new(seed, &spec.name, clock.clone()),
             listens: spec.listen.is_some(),
             own,
             stop,
@@ -172,15 +174,15 @@ impl Host {
         Payer::new(user, address)
     }
 
-    /// Issues a bearer token; gives its text.
+    /// Issues a bearer token that is good for so many seconds; gives its text.
     pub(crate) fn grant(
         &self,
         user: Option<&str>,
         grants: Vec<Grant>,
         refresh: bool,
-        now: Timestamp,
+        (now, seconds): (Timestamp, u32),
     ) -> String {
-        let seconds = if refresh { 365 * 24 * 3600 } else { self.limits.token_seconds };
+        let seconds = if refresh { 365 * 24 * 3600 } else { seconds };
         let expires_at = after(now, seconds);
         let text = secret::token();
         let token = Token { user: user.map(str::to_owned), grants, expires_at, refresh };
@@ -193,7 +195,8 @@ impl Host {
         if self.personality.scheme != Scheme::IssuedPassword {
             return Err(RegistryError::NoTokens(self.name.clone()));
         }
-        let password = self.grant(Some(ISSUED_USER), Vec::new(), false, now);
+        let life = (now, self.limits.token_seconds);
+        let password = self.grant(Some(ISSUED_USER), Vec::new(), false, life);
         let expires_at = after(now, self.limits.token_seconds);
         Ok(TokenInfo { username: ISSUED_USER.to_owned(), password, expires_at })
     }

@@ -5,7 +5,7 @@
 //! tokens follow the lab clock; sockets are on real time.
 //!
 //! - [`control`]: what the owner can do, here or from afar; [`registry`]: doing it. [`spec`]: what the owner says about a host. [`client`]: who is behind
-//!   a connection. [`pull_log`]: what was served. [`fault`]: misbehaving on purpose. [`image`]: content.
+//!   a connection. [`pull_log`]: what was served. [`FaultKind`]: misbehaving on purpose. [`image`]: content.
 //! - [`admin`]: the same from afar, over HTTP. [`site`]: what it has when it is served on its own. [`names`]: what resolves, [`dns`]: for whom. [`interface`]: where it has addresses of its own.
 //! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
 //!   `quota`, `credentials`, `content`, `digest`, `name` are what their names say.
@@ -24,7 +24,7 @@ mod digest;
 pub mod dns;
 pub mod error;
 mod failure;
-pub mod fault;
+mod fault;
 pub mod garbage;
 mod host;
 pub mod image;
@@ -50,7 +50,10 @@ pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
 pub use dns::Dns;
 pub use error::RegistryError;
-pub use fault::{Fault, FaultRule};
+pub use fault::{
+    kinds::{FaultKind, Parameter, Shape, Stage},
+    rule::{FaultRule, Part, RuleError, Schedule, Scope},
+};
 pub use garbage::Garbage;
 pub use image::{Content, ImageRef, ImageSpec};
 pub use interface::Interface;
@@ -58,4 +61,4 @@ pub use names::Names;
 pub use pull_log::{Entry, PullLog, Served};
 pub use registry::{Registry, RegistryOptions};
 pub use site::Site;
-pub use spec::{Access, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo};
+pub use spec::{Access, AccessKey, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo};

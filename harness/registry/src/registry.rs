@@ -338,10 +338,17 @@ impl Registry {
     /// Replaces a host's faults.
     ///
     /// # Errors
-    /// [`RegistryError::NoHost`].
+    /// [`RegistryError::NoHost`], [`RegistryError::Fault`] (then nothing is changed).
     pub fn set_faults(&self, host: &str, rules: Vec<FaultRule>) -> Result<(), RegistryError> {
-        self.host(host)?.faults.set(rules);
-        Ok(())
+        Ok(self.host(host)?.faults.set(rules)?)
+    }
+
+    /// A host's faults, as they were set.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoHost`].
+    pub fn faults(&self, host: &str) -> Result<Vec<FaultRule>, RegistryError> {
+        Ok(self.host(host)?.faults.rules())
     }
 
     /// Where a host is on this machine.

@@ -32,6 +32,8 @@ pub(crate) struct Manifest {
     pub(crate) subject: Option<String>,
     pub(crate) artifact_type: Option<String>,
     pub(crate) annotations: Value,
+    /// The configuration of an image.
+    pub(crate) config: Option<String>,
     /// What it is made of: of a list its manifests, of an image its configuration and layers.
     pub(crate) parts: Vec<String>,
 }
@@ -51,6 +53,7 @@ impl Manifest {
             Some(subject) => Some(text(&subject["digest"]).filter(|digest| may_be_digest(digest))?),
         };
         Some(Self {
+            config: text(&body["config"]["digest"]),
             parts: parts(body, is_list(&media))?,
             media,
             length: length as u64,

@@ -29,6 +29,8 @@ pub struct HostSpec {
     pub region: Option<String>,
     /// The ECR account number; without one it is read from the name.
     pub account: Option<String>,
+    /// Keys with which calls of its AWS API have to be signed; without any, every signature is taken.
+    pub access_keys: Vec<AccessKey>,
     /// The name of the separate host that issues tokens; without one, the personality's own.
     pub auth_host: Option<String>,
     /// The address at which its clients reach it at port 443, where the registry owns addresses of its own.
@@ -87,6 +89,22 @@ impl Account {
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Account").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// A key of an AWS user.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    /// The access key id.
+    pub id: String,
+    /// The secret access key.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -9,8 +9,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use common::{Call, World, basic, local, program};
 use pulldrill_clock::{Clock, SignedDuration, real};
 use pulldrill_registry::{
-    Access, Account, AddressBook, AdminClient, AdminClientOptions, Control, Fault, FaultRule, HostSpec,
-    ImagePlace, ImageSpec, Inspection, Login, RegistryError, RepositorySpec,
+    Access, Account, AddressBook, AdminClient, AdminClientOptions, Control, FaultRule, HostSpec, ImagePlace,
+    ImageSpec, Inspection, Login, RegistryError, RepositorySpec, Scope,
     admin::{AdminServer, KnownClients, Route, serve},
 };
 use tokio::{
@@ -138,14 +138,12 @@ async fn an_owner_can_do_everything(world: &World, control: &dyn Control) {
     assert_eq!(missing.to_string(), "r.example/app has no \"9\"");
     control.copy(&place("r.example", "app", "1.0"), &place("r.example", "app", "x"), "").await.unwrap();
 
-    let rule = FaultRule {
-        repository: Some("app".into()),
-        reference: None,
-        method: None,
-        probability: 1.0,
-        fault: Fault::Status { status: 503, body: "tea time".into(), content_type: "text/plain".into() },
-    };
-    control.set_faults("r.example", vec![rule]).await.unwrap();
+    let on = Scope { repository: Some("app".into()), ..Scope::default() };
+    let rule = FaultRule::new("status").with("body", &"tea time").on(on);
+    control.set_faults("r.example", vec![rule.clone()]).await.unwrap();
+    assert_eq!(control.faults("r.example").await.unwrap(), [rule]);
+    let unknown = control.set_faults("r.example", vec![FaultRule::new("tea")]).await.unwrap_err();
+    assert!(unknown.to_string().starts_with("there is no fault \"tea\"; there are refuse"), "{unknown}");
     let struck = world.ask(&local(&info), "GET", "/v2/app/manifests/1.0", "").await;
     assert_eq!((struck.status.as_u16(), struck.text()), (503, "tea time"));
     control.set_faults("r.example", Vec::new()).await.unwrap();

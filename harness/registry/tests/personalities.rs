@@ -6,7 +6,7 @@ mod common;
 
 use common::{Call, World, basic, local};
 use pulldrill_clock::SignedDuration;
-use pulldrill_registry::{Access, Fault, FaultRule, ImageSpec};
+use pulldrill_registry::{Access, ImageSpec};
 
 const HUB: &str = "registry-1.docker.io";
 const ECR: &str = "123456789012.dkr.ecr.ap-south-1.amazonaws.com";
@@ -212,52 +212,4 @@ async fn harbor_and_artifact_registry_have_their_ways() {
     assert_eq!(world.ask(&call, "GET", path, &basic("dev", "s3cret")).await.json()["expires_in"], 43_200);
     let bad = world.ask(&call, "GET", "/v2/p/r/i/manifests/1", "Bearer nonsense").await;
     assert_eq!((bad.status.as_u16(), bad.header("www-authenticate")), (401, ""));
-}
-
-#[tokio::test]
-async fn faults_strike_only_what_they_are_for() {
-    let world = World::held();
-    let host =
-        world.host("r.example", "distribution", &[("a", Access::Anonymous), ("b", Access::Anonymous)]).await;
-    world.registry.push_image("r.example", "a", Some("1"), &ImageSpec::default()).unwrap();
-    world.registry.push_image("r.example", "b", Some("1"), &ImageSpec::default()).unwrap();
-    let fault = Fault::Status { status: 503, body: "later".into(), content_type: "text/html".into() };
-    let rule =
-        FaultRule { repository: Some("a".into()), reference: None, method: None, probability: 1.0, fault };
-    world.registry.set_faults("r.example", vec![rule]).unwrap();
-    let struck = world.ask(&local(&host), "GET", "/v2/a/manifests/1", "").await;
-    assert_eq!(
-        (struck.status.as_u16(), struck.text(), struck.header("content-type")),
-        (503, "later", "text/html")
-    );
-    assert_eq!(world.ask(&local(&host), "GET", "/v2/b/manifests/1", "").await.status, 200);
-    world.registry.set_faults("r.example", Vec::new()).unwrap();
-    assert_eq!(world.ask(&local(&host), "GET", "/v2/a/manifests/1", "").await.status, 200);
-}
-
-#[tokio::test]
-async fn layers_are_spoilt_and_configurations_are_not() {
-    let world = World::held();
-    let host = world.host("r.example", "distribution", &[("a", Access::Anonymous)]).await;
-    world.registry.push_image("r.example", "a", Some("1"), &ImageSpec::default()).unwrap();
-    let call = local(&host);
-    let manifest = world.ask(&call, "GET", "/v2/a/manifests/1", "").await.json();
-    let path = |descriptor: &serde_json::Value| {
-        format!("/v2/a/blobs/{}", descriptor["digest"].as_str().unwrap_or_default())
-    };
-    let (layer, config) = (path(&manifest["layers"][0]), path(&manifest["config"]));
-    let whole = world.ask(&call, "GET", &layer, "").await.body;
-    let configuration = world.ask(&call, "GET", &config, "").await.body;
-    for fault in [Fault::CorruptLayers, Fault::TruncatedLayers] {
-        let short = fault == Fault::TruncatedLayers;
-        let rule = FaultRule { repository: None, reference: None, method: None, probability: 1.0, fault };
-        world.registry.set_faults("r.example", vec![rule]).unwrap();
-        let spoilt = world.ask(&call, "GET", &layer, "").await.body;
-        if short {
-            assert_eq!(spoilt, whole[..whole.len() / 2]);
-        } else {
-            assert!(spoilt.len() == whole.len() && spoilt != whole);
-        }
-        assert_eq!(world.ask(&call, "GET", &config, "").await.body, configuration);
-    }
 }

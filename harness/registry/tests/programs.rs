@@ -7,7 +7,7 @@ use std::{path::Path, process::Output};
 
 use common::{World, program};
 use pulldrill_clock::Clock;
-use pulldrill_registry::{Access, ImageSpec};
+use pulldrill_registry::{Access, AccessKey, HostSpec, ImageSpec};
 
 const ECR: &str = "123456789012.dkr.ecr.ap-south-1.amazonaws.com";
 
@@ -177,4 +177,40 @@ async fn aws_gets_passwords_and_describes_images() {
     );
     let missing = aws(&api, &["describe-images", "--repository-name", "nope"]).await;
     assert!(String::from_utf8_lossy(&missing.stderr).contains("RepositoryNotFoundException"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_is_told_of_wrong_keys() {
+    let Some(aws) = program("aws") else { return };
+    let world = World::with(Clock::live());
+    let files = files(&world);
+    let key = AccessKey { id: "AKIDEXAMPLE".into(), secret: "right".into() };
+    let spec = HostSpec {
+        name: ECR.into(),
+        personality: "ecr".into(),
+        access_keys: vec![key],
+        ..HostSpec::default()
+    };
+    let info = world.registry.add_host(spec).await.unwrap();
+    let call = async |id: &str, secret: &str, region: &str| {
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", id),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+            ("AWS_CA_BUNDLE", files.authority.as_str()),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ];
+        let arguments = ["ecr", "--region", region, "--endpoint-url", &info.url, "get-login-password"];
+        let output = run(&aws, &arguments, files.folder.path(), &variables).await;
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (fine, said) = call("AKIDEXAMPLE", "right", "ap-south-1").await;
+    assert!(fine, "{said}");
+    for (id, secret, region, told) in [
+        ("AKIDEXAMPLE", "wrong", "ap-south-1", "(InvalidSignatureException)"),
+        ("AKIDOTHER", "right", "ap-south-1", "(UnrecognizedClientException)"),
+        ("AKIDEXAMPLE", "right", "us-east-1", "Credential should be scoped to a valid region"),
+    ] {
+        let (fine, said) = call(id, secret, region).await;
+        assert!(!fine && said.contains(told), "{said}");
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything is made at run time, so nothing committed can expire; keys never leave the process except
 //! where a caller writes them (a kubeconfig). Transport stays on real time: a certificate is valid from
-//! 2024 to 2060. Certificates that are *meant* to be bad are a fault, and the registry's own.
+//! 2024 to 2060, unless it is *meant* to be bad ([`Years`]).
 
 mod clients;
 mod signer;
@@ -63,6 +63,26 @@ pub struct Identity {
     pub key: String,
 }
 
+/// From the beginning of which year to the beginning of which other a certificate is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Years {
+    from: i32,
+    to: i32,
+}
+
+impl Default for Years {
+    fn default() -> Self {
+        Self { from: 2024, to: 2060 }
+    }
+}
+
+impl Years {
+    /// Those of a certificate that is no longer good.
+    pub const PAST: Self = Self { from: 2022, to: 2024 };
+    /// Those of one that is not yet good.
+    pub const FUTURE: Self = Self { from: 2059, to: 2060 };
+}
+
 /// How the key begins, in PEM.
 const KEY: &str = "-----BEGIN PRIVATE KEY-----";
 
@@ -79,7 +99,7 @@ impl Authority {
     pub fn new(name: &str) -> Result<Self, TlsError> {
         let fail = |source| TlsError::Certificate { name: name.to_owned(), source };
         let key = KeyPair::generate().map_err(fail)?;
-        let mut params = parameters(name, &[])?;
+        let mut params = parameters(name, &[], Years::default())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let pem = params.self_signed(&key).map_err(fail)?.pem();
@@ -115,8 +135,21 @@ impl Authority {
     /// # Errors
     /// [`TlsError::Certificate`] for a name that is not a host name.
     pub fn server(&self, names: &[String], addresses: &[IpAddr]) -> Result<Identity, TlsError> {
+        self.server_of(Years::default(), names, addresses)
+    }
+
+    /// The same for other years.
+    ///
+    /// # Errors
+    /// [`TlsError::Certificate`] for a name that is not a host name.
+    pub fn server_of(
+        &self,
+        years: Years,
+        names: &[String],
+        addresses: &[IpAddr],
+    ) -> Result<Identity, TlsError> {
         let common = names.first().map_or(self.name.as_str(), String::as_str);
-        let mut params = parameters(common, names)?;
+        let mut params = parameters(common, names, years)?;
         params.subject_alt_names.extend(addresses.iter().map(|ip| SanType::IpAddress(*ip)));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(common, &params)
@@ -127,7 +160,7 @@ impl Authority {
     /// # Errors
     /// [`TlsError::Certificate`] for a name that no certificate can carry.
     pub fn client(&self, user: &str, groups: &[&str]) -> Result<Identity, TlsError> {
-        let mut params = parameters(user, &[])?;
+        let mut params = parameters(user, &[], Years::default())?;
         for group in groups {
             params.distinguished_name.push(DnType::OrganizationName, *group);
         }
@@ -194,13 +227,13 @@ fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().map_err(|e| e.to_string())
 }
 
-fn parameters(name: &str, alternatives: &[String]) -> Result<CertificateParams, TlsError> {
+fn parameters(name: &str, alternatives: &[String], years: Years) -> Result<CertificateParams, TlsError> {
     let mut params = CertificateParams::new(alternatives.to_vec())
         .map_err(|source| TlsError::Certificate { name: name.to_owned(), source })?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = date_time_ymd(2024, 1, 1);
-    params.not_after = date_time_ymd(2060, 1, 1);
+    params.not_before = date_time_ymd(years.from, 1, 1);
+    params.not_after = date_time_ymd(years.to, 1, 1);
     Ok(params)
 }
 

@@ -15,6 +15,9 @@ pub(crate) struct Environment<'a> {
     pub(crate) program_folder: Option<&'a Path>,
 }
 
+/// The key with which the AWS APIs of a lab are called: its id and its secret, which protects nothing.
+pub(crate) const ACCESS_KEY: (&str, &str) = ("AKIAPULLDRILLEXAMPLE", "not-a-secret");
+
 impl Environment<'_> {
     /// The variables, for a lab in `folder`.
     pub(crate) fn variables(&self, folder: &Path) -> Vec<(&'static str, String)> {
@@ -32,8 +35,8 @@ impl Environment<'_> {
             variables.extend([
                 ("AWS_ENDPOINT_URL_ECR", ecr.to_owned()),
                 ("AWS_CA_BUNDLE", file("ca.pem")),
-                ("AWS_ACCESS_KEY_ID", "AKIAPULLDRILLEXAMPLE".to_owned()),
-                ("AWS_SECRET_ACCESS_KEY", "not-a-secret".to_owned()),
+                ("AWS_ACCESS_KEY_ID", ACCESS_KEY.0.to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY.1.to_owned()),
                 ("AWS_DEFAULT_REGION", self.region.unwrap_or("ap-south-1").to_owned()),
                 ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ]);

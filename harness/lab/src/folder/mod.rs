@@ -9,7 +9,7 @@ pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use env::Environment;
+pub(crate) use env::{ACCESS_KEY, Environment};
 use lock::Lock;
 use serde::Serialize;
 pub use write::private as write_private;

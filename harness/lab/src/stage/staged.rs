@@ -8,6 +8,7 @@ use pulldrill_scenarios::{Access, Account, Build, Personality, Registry};
 use crate::{
     backend::NodeHost,
     checks::evidence::{Content, Served},
+    folder::ACCESS_KEY,
 };
 
 /// What is kept for one drill.
@@ -101,6 +102,10 @@ pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
         limits: spec.limits.clone(),
         region: spec.region.clone(),
         account: spec.account_id.clone(),
+        access_keys: vec![registry::AccessKey {
+            id: ACCESS_KEY.0.to_owned(),
+            secret: ACCESS_KEY.1.to_owned(),
+        }],
         auth_host: spec.token_host.as_ref().map(|host| host.name.clone()),
         address: spec.resolves.then(|| spec.address.parse().ok()).flatten(),
         auth_address: spec.token_host.as_ref().and_then(|host| host.address.parse().ok()),

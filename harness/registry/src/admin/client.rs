@@ -217,6 +217,10 @@ impl Control for AdminClient {
         self.call(Method::POST, &["hosts", host, "exhausted"], Some(&Exhaustion { client })).await
     }
 
+    async fn faults(&self, host: &str) -> Result<Vec<FaultRule>, RegistryError> {
+        self.call(Method::GET, &["hosts", host, "faults"], None::<&()>).await
+    }
+
     async fn set_faults(&self, host: &str, rules: Vec<FaultRule>) -> Result<(), RegistryError> {
         self.call(Method::PUT, &["hosts", host, "faults"], Some(&rules)).await
     }

@@ -22,7 +22,8 @@ use super::{
     },
 };
 use crate::{
-    Control as _, FaultRule, Garbage, HostInfo, HostSpec, ImageRef, Inspected, Inspection, TokenInfo,
+    Control as _, FaultKind, FaultRule, Garbage, HostInfo, HostSpec, ImageRef, Inspected, Inspection,
+    TokenInfo,
 };
 
 /// The largest request.
@@ -39,7 +40,8 @@ pub(super) fn router(server: AdminServer) -> Router {
         .route("/hosts", get(hosts))
         .route("/hosts/{name}", get(host).put(add_host).delete(remove_host))
         .route("/hosts/{name}/local", put(set_local))
-        .route("/hosts/{name}/faults", put(set_faults))
+        .route("/hosts/{name}/faults", get(faults).put(set_faults))
+        .route("/faults", get(async || Json(FaultKind::all())))
         .route("/hosts/{name}/images", post(push_image))
         .route("/hosts/{name}/tokens", post(issue_token))
         .route("/hosts/{name}/exhausted", post(exhaust))
@@ -129,6 +131,10 @@ async fn set_faults(
 ) -> Result<StatusCode, Refusal> {
     server.registry.set_faults(&name, rules)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn faults(State(server): State<AdminServer>, Path(name): Path<String>) -> Answer<Vec<FaultRule>> {
+    Ok(Json(server.registry.faults(&name)?))
 }
 
 async fn push_image(

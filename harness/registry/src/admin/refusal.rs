@@ -39,6 +39,7 @@ impl From<RegistryError> for Refusal {
             | RegistryError::NotIpv4 { .. }
             | RegistryError::NoInterface
             | RegistryError::NoTokens(_)
+            | RegistryError::Fault(_)
             | RegistryError::Tls(_) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -5,19 +5,14 @@ use http::{Method, header};
 use super::{
     Answer, Outcome,
     body::{Body, PIECE},
-    exchange::{Exchange, add_headers, carrying, empty, with_status},
+    exchange::{Exchange, add_headers, carrying, empty},
 };
-use crate::{failure::Kind, fault::Fault, store::blob::Blob};
+use crate::{failure::Kind, store::blob::Blob};
 
 const BINARY: &str = "application/octet-stream";
 
-/// Answers a request for a blob, spoilt by a fault if there is one.
-pub(crate) async fn answer(
-    exchange: &mut Exchange<'_>,
-    repository: &str,
-    digest: &str,
-    fault: Option<&Fault>,
-) -> Outcome {
+/// Answers a request for a blob.
+pub(crate) async fn answer(exchange: &mut Exchange<'_>, repository: &str, digest: &str) -> Outcome {
     if exchange.method == Method::DELETE {
         return delete(exchange, repository, digest).await;
     }
@@ -30,7 +25,7 @@ pub(crate) async fn answer(
     };
     exchange.digest = Some(digest.to_owned());
     let etag = format!("\"{digest}\"");
-    let mut answer = read(exchange, digest, &etag, length, fault).await?;
+    let mut answer = read(exchange, digest, &etag, length).await?;
     add_headers(
         &mut answer,
         &[("docker-content-digest", digest), ("etag", &etag), ("cache-control", "max-age=31536000")],
@@ -38,13 +33,7 @@ pub(crate) async fn answer(
     Ok(answer)
 }
 
-async fn read(
-    exchange: &Exchange<'_>,
-    digest: &str,
-    etag: &str,
-    length: u64,
-    fault: Option<&Fault>,
-) -> Outcome {
+async fn read(exchange: &Exchange<'_>, digest: &str, etag: &str, length: u64) -> Outcome {
     if exchange.knows_already(etag) {
         return Ok(empty(304, &[]));
     }
@@ -53,14 +42,8 @@ async fn read(
     let range = exchange.header(header::RANGE).filter(|_| unchanged && exchange.method == Method::GET);
     let range = range.and_then(|range| part(range, length));
     let mut answer = match range {
-        None => match fault {
-            Some(fault) => {
-                let spoilt = fault.spoil(fetch(exchange, digest, 0, length).await?.whole()?);
-                with_status(200, spoilt, BINARY)
-            }
-            None if exchange.method == Method::HEAD => carrying(200, Body::Announced(length), BINARY),
-            None => carrying(200, fetch(exchange, digest, 0, length).await?.into(), BINARY),
-        },
+        None if exchange.method == Method::HEAD => carrying(200, Body::Announced(length), BINARY),
+        None => carrying(200, fetch(exchange, digest, 0, length).await?.into(), BINARY),
         Some(None) => return Ok(empty(416, &[("content-range", &format!("bytes */{length}"))])),
         Some(Some((first, last))) => {
             let part = fetch(exchange, digest, first, last - first + 1).await?;

@@ -1,6 +1,6 @@
 //! The JSON API beside an ECR-like registry, as far as the `aws` command and the usual scripts use it.
 //!
-//! Requests have to be signed (any key will do: signatures are not checked, they are on real time).
+//! Requests have to be signed, by a key of the host where it has any; at what time does not matter.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{Method, header};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Outcome, Role,
     exchange::{Exchange, add_headers, read_body, with_status},
+    sigv4::{ALGORITHM, Authorization, Request},
 };
 use crate::{
     host::{Host, ISSUED_USER},
@@ -22,6 +23,13 @@ use crate::{
 
 const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
 const JSON: &str = "application/x-amz-json-1.1";
+/// For which service requests are signed.
+const SERVICE: &str = "ecr";
+/// What is said of a key that nobody has.
+const UNKNOWN_KEY: &str = "The security token included in the request is invalid.";
+const WRONG_SCOPE: &str = "Credential should be scoped to a valid region. ";
+const WRONG_SIGNATURE: &str = "The request signature we calculated does not match the signature you provided. \
+    Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
 /// The largest request.
 const LARGEST: usize = 1 << 20;
 
@@ -61,11 +69,7 @@ fn call(exchange: &Exchange<'_>, body: &[u8]) -> Result<Value, Refusal> {
     let Some(operation) = target.filter(|_| exchange.method == Method::POST) else {
         return Err(("UnknownOperationException", String::new()));
     };
-    let signed =
-        exchange.header(header::AUTHORIZATION).is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 "));
-    if !signed {
-        return Err(("MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()));
-    }
+    signed(exchange, body)?;
     let body = if body.is_empty() { b"{}" } else { body };
     let request: Value = serde_json::from_slice(body)
         .map_err(|_| ("SerializationException", "Not a JSON object".to_owned()))?;
@@ -78,6 +82,32 @@ fn call(exchange: &Exchange<'_>, body: &[u8]) -> Result<Value, Refusal> {
         "CreateRepository" => create_repository(exchange, &request),
         _ => Err(("UnknownOperationException", String::new())),
     }
+}
+
+/// Refuses what is not signed by one of the host's keys; a host without keys takes every signature.
+fn signed(exchange: &Exchange<'_>, body: &[u8]) -> Result<(), Refusal> {
+    let header = exchange.header(header::AUTHORIZATION);
+    let header =
+        header.ok_or(("MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()))?;
+    let incomplete = || ("IncompleteSignatureException", format!("'{header}' is no signature of version 4"));
+    if exchange.host.access_keys.is_empty() && header.starts_with(ALGORITHM) {
+        return Ok(());
+    }
+    let read = Authorization::read(header).ok_or_else(incomplete)?;
+    let key = exchange.host.access_keys.iter().find(|key| key.id == read.access_key);
+    let key = key.ok_or(("UnrecognizedClientException", UNKNOWN_KEY.to_owned()))?;
+    if read.region != exchange.host.region || read.service != SERVICE {
+        return Err(("InvalidSignatureException", WRONG_SCOPE.to_owned()));
+    }
+    let request = Request {
+        method: exchange.method.as_str(),
+        path: &exchange.path,
+        query: &exchange.query,
+        headers: &exchange.headers,
+        body,
+    };
+    let fine = read.is_of(&key.secret, &request);
+    fine.then_some(()).ok_or(("InvalidSignatureException", WRONG_SIGNATURE.to_owned()))
 }
 
 fn authorization(exchange: &Exchange<'_>) -> Result<Value, Refusal> {

@@ -16,12 +16,20 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, lists, manifests, route::Route, token_service,
-    uploads,
+    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, lists, manifests, refusals, route::Route,
+    token_service, uploads,
 };
 use crate::{
-    Client, Entry, Fault,
+    Client, Entry,
+    digest::is_digest,
     failure::{self, Failure, Kind, Terms},
+    fault::{
+        Strike,
+        kinds::Stage,
+        line::Cut,
+        rule::{Part, Subject},
+        spoil::{Asked, Delivered, spoil},
+    },
     host::Host,
     personality::Scheme,
     quota::{Payer, Standing},
@@ -52,6 +60,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) user: Option<String>,
     /// What was served or stored.
     pub(crate) digest: Option<String>,
+    /// Faults that change how a request is judged.
+    strikes: Vec<Strike>,
 }
 
 impl Exchange<'_> {
@@ -181,6 +191,56 @@ impl Exchange<'_> {
         answer
     }
 
+    /// The fault of a name, where it strikes this request.
+    pub(crate) fn struck_by(&self, name: &str) -> Option<&Strike> {
+        self.strikes.iter().find(|strike| strike.name == name)
+    }
+
+    /// The faults of a stage that strike this request.
+    fn strikes(&self, stage: Stage, route: Option<&Route>) -> Vec<Strike> {
+        if self.host.faults.are_none() {
+            return Vec::new();
+        }
+        self.host.faults.strike(
+            stage,
+            &Subject {
+                part: self.part(route),
+                repository: route.and_then(Route::repository),
+                reference: route.and_then(Route::reference),
+                client: Some(self.client.address),
+                node: self.client.node.as_deref(),
+                user_agent: self.header(header::USER_AGENT),
+                method: Some(self.method.as_str()),
+            },
+        )
+    }
+
+    /// Which part of the registry this request is for.
+    fn part(&self, route: Option<&Route>) -> Option<Part> {
+        if ecr_api::is_for(self) {
+            return Some(Part::Api);
+        }
+        if token_service::is_for(self) {
+            return Some(Part::Token);
+        }
+        Some(match route? {
+            Route::Base => Part::Base,
+            Route::Catalog | Route::Tags { .. } | Route::Referrers { .. } => Part::List,
+            Route::Manifest { .. } => Part::Manifest,
+            Route::Blob { repository, digest } if self.is_config(repository, digest) => Part::Config,
+            Route::Blob { .. } => Part::Layer,
+            Route::Uploads { .. } | Route::Upload { .. } => Part::Upload,
+        })
+    }
+
+    /// Whether a blob is the configuration of an image in its repository.
+    fn is_config(&self, repository: &str, digest: &str) -> bool {
+        let repositories = self.host.repositories.read();
+        let place = repositories.get(repository);
+        let mut manifests = place.into_iter().flat_map(|place| place.manifests.values());
+        manifests.any(|manifest| manifest.config.as_deref() == Some(digest))
+    }
+
     /// Whose quota this request is on.
     pub(crate) fn payer(&self) -> Payer {
         self.host.payer(self.user.as_deref(), self.client.address)
@@ -199,7 +259,8 @@ pub(crate) async fn exchange(
     (role, plain): (Role, bool),
     client: Client,
     request: Request<Incoming>,
-) -> Answer {
+    cut: &Cut,
+) -> Response<Delivered> {
     let (head, mut body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
     let mut exchange = Exchange {
@@ -215,11 +276,18 @@ pub(crate) async fn exchange(
         headers: head.headers,
         user: None,
         digest: None,
+        strikes: Vec::new(),
     };
     let route = Route::read(&exchange.path);
     let outcome = answer(&mut exchange, route.clone(), &mut body).await;
     drain(&exchange, &mut body).await;
     let known = route.ok();
+    let spoiling = exchange.strikes(Stage::Answer, known.as_ref());
+    let asked = Asked {
+        head: exchange.method == Method::HEAD,
+        range: exchange.headers.contains_key(header::RANGE),
+        digest: known.as_ref().and_then(Route::reference).is_some_and(is_digest),
+    };
     let mut answer = outcome.unwrap_or_else(|failure| exchange.refuse(known.as_ref(), &failure));
     common_headers(&exchange, known.as_ref(), answer.headers_mut());
     let bytes = if exchange.method == Method::HEAD { 0 } else { answer.body().size_hint().lower() };
@@ -243,16 +311,16 @@ pub(crate) async fn exchange(
         bytes,
         user_agent,
     });
-    answer
+    spoil(answer, &spoiling, asked, cut).await
 }
 
 async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &mut Incoming) -> Outcome {
-    let known = route.as_ref().ok();
-    let repository = known.and_then(Route::repository);
-    let reference = known.and_then(Route::reference);
-    let fault = exchange.host.faults.strike(exchange.method.as_str(), repository, reference);
-    if let Some(Fault::Status { status, body, content_type }) = &fault {
-        return Ok(with_status(*status, body.clone(), content_type));
+    exchange.strikes = exchange.strikes(Stage::Request, route.as_ref().ok());
+    if let Some(strike) = exchange.struck_by("latency") {
+        real::sleep(Duration::from_millis(strike.number("milliseconds"))).await;
+    }
+    if let Some(strike) = exchange.strikes(Stage::Refusal, route.as_ref().ok()).first() {
+        return refusals::refuse(exchange, strike, route.as_ref().ok());
     }
     if ecr_api::is_for(exchange) {
         return ecr_api::answer(exchange, body).await;
@@ -263,8 +331,7 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &
     if exchange.role == Role::Tokens {
         return Err(Kind::NoSuchPage.into());
     }
-    let revoked = fault == Some(Fault::RevokedTokens);
-    let who = auth::identify(exchange, revoked)?;
+    let who = auth::identify(exchange, exchange.struck_by("revoked-tokens").is_some())?;
     exchange.user = who.user().map(str::to_owned);
     let route = route?;
     auth::authorise(exchange, &who, &route)?;
@@ -283,9 +350,7 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &
         Route::Manifest { repository, reference } => {
             manifests::answer(exchange, &repository, &reference, body).await
         }
-        Route::Blob { repository, digest } => {
-            blobs::answer(exchange, &repository, &digest, fault.as_ref()).await
-        }
+        Route::Blob { repository, digest } => blobs::answer(exchange, &repository, &digest).await,
         Route::Uploads { repository } => uploads::start(exchange, &who, &repository, body).await,
         Route::Upload { repository, id } => uploads::go_on(exchange, &repository, &id, body).await,
     }

@@ -12,18 +12,29 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pulldrill_clock::real;
 use pulldrill_tls::Authority;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::exchange;
-use crate::{Client, RegistryError, host::Host, registry::Shared};
+use crate::{
+    Client, RegistryError,
+    fault::{
+        certificates::Certificates,
+        kinds::Stage,
+        line::{Cut, Line},
+        rule::Subject,
+    },
+    host::Host,
+    registry::Shared,
+};
 
 /// How long a TLS handshake, or the head of a request, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is tried to open a port again that was closed by a fault.
+const AGAIN: Duration = Duration::from_millis(100);
 /// Connections of one socket at a time.
 const CONNECTIONS: usize = 2_048;
 
@@ -44,14 +55,14 @@ pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     sockets: Vec<TcpListener>,
     plain: Option<TcpListener>,
-    tls: TlsAcceptor,
+    certificates: Arc<Certificates>,
 }
 
 impl Listener {
     /// Binds an address, or else a free port of 127.0.0.1, with a certificate for these names, for this machine and
     /// for that address.
     pub(crate) async fn bind<'a>(
-        authority: &Authority,
+        authority: &Arc<Authority>,
         names: impl Iterator<Item = &'a str> + Send,
         at: Option<SocketAddr>,
     ) -> Result<Self, RegistryError> {
@@ -65,8 +76,6 @@ impl Listener {
         let at = at.unwrap_or(FREE);
         let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         addresses.extend(Some(at.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified()));
-        let identity = authority.server(&all, &addresses)?;
-        let tls = TlsAcceptor::from(identity.server_config(None)?);
         let fail = |source| RegistryError::Listen { host: format!("{} at {at}", all[0]), source };
         let socket = TcpListener::bind(at).await.map_err(fail)?;
         let mut address = socket.local_addr().map_err(fail)?;
@@ -78,7 +87,8 @@ impl Listener {
                 Ipv6Addr::LOCALHOST.into()
             });
         }
-        Ok(Self { address, sockets: vec![socket], plain: None, tls })
+        let certificates = Arc::new(Certificates::new(authority, all, addresses)?);
+        Ok(Self { address, sockets: vec![socket], plain: None, certificates })
     }
 
     /// Binds a port of another address as well.
@@ -102,28 +112,53 @@ impl Listener {
 
     /// Accepts connections until the host stops.
     pub(crate) fn serve(self, shared: &Arc<Shared>, host: &Arc<Host>, role: Role, tasks: &TaskTracker) {
-        let sockets = self.sockets.into_iter().map(|socket| (socket, Some(self.tls.clone())));
-        for (socket, tls) in sockets.chain(self.plain.map(|socket| (socket, None))) {
-            accept(socket, tls, shared.clone(), host.clone(), role, tasks);
+        let door = |plain| Door {
+            shared: shared.clone(),
+            host: host.clone(),
+            role,
+            plain,
+            certificates: self.certificates.clone(),
+        };
+        let sockets = self.sockets.into_iter().map(|socket| (socket, door(false)));
+        for (socket, door) in sockets.chain(self.plain.map(|socket| (socket, door(true)))) {
+            tasks.spawn(host.listening.track_future(door.accept(socket, tasks.clone())));
         }
     }
 }
 
-fn accept(
-    socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+/// One socket, and what is behind it.
+#[derive(Clone)]
+struct Door {
     shared: Arc<Shared>,
     host: Arc<Host>,
     role: Role,
-    tasks: &TaskTracker,
-) {
-    let tracker = tasks.clone();
-    let listening = host.listening.clone();
-    tasks.spawn(listening.track_future(async move {
+    /// Without TLS.
+    plain: bool,
+    certificates: Arc<Certificates>,
+}
+
+impl Door {
+    async fn accept(self, socket: TcpListener, tasks: TaskTracker) {
+        let Ok(address) = socket.local_addr() else { return };
         let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut faults = self.host.faults.follow();
+        let mut open = Some(socket);
         loop {
+            if self.host.faults.refuses() {
+                open = None;
+            } else if open.is_none() {
+                open = TcpListener::bind(address).await.ok();
+            }
+            let Some(socket) = &open else {
+                // Closed; or somebody else has the port just now.
+                tokio::select! {
+                    () = self.host.stop.cancelled() => return,
+                    _ = real::timeout(AGAIN, faults.changed()) => continue,
+                }
+            };
             let accepted = tokio::select! {
-                () = host.stop.cancelled() => return,
+                () = self.host.stop.cancelled() => return,
+                _ = faults.changed() => continue,
                 accepted = socket.accept() => accepted,
             };
             let Ok((stream, peer)) = accepted else {
@@ -133,59 +168,86 @@ fn accept(
             };
             // Asked once, and at once, whatever becomes of the connection: when it has ended, its port may be
             // somebody else's.
-            let client = shared.clients.client(peer);
+            let client = self.shared.clients.client(peer);
             let Ok(permit) = room.clone().try_acquire_owned() else { continue };
-            let (shared, host, tls) = (shared.clone(), host.clone(), tls.clone());
-            tracker.spawn(async move {
-                let stop = host.stop.clone();
+            let door = self.clone();
+            tasks.spawn(async move {
+                let stop = door.host.stop.clone();
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = connection(shared, host, role, tls, stream, client) => {}
+                    () = door.connection(stream, client) => {}
                 }
                 drop(permit);
             });
         }
-    }));
-}
-
-async fn connection(
-    shared: Arc<Shared>,
-    host: Arc<Host>,
-    role: Role,
-    tls: Option<TlsAcceptor>,
-    stream: TcpStream,
-    client: Client,
-) {
-    let _only_slower = stream.set_nodelay(true);
-    let Some(tls) = tls else { return exchanges(shared, host, role, true, stream, client).await };
-    match real::timeout(PATIENCE, tls.accept(stream)).await {
-        Some(Ok(stream)) => exchanges(shared, host, role, false, stream, client).await,
-        _ => tracing::debug!(host = host.name, "no TLS handshake"),
     }
-}
 
-async fn exchanges(
-    shared: Arc<Shared>,
-    host: Arc<Host>,
-    role: Role,
-    plain: bool,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-    client: Client,
-) {
-    let service = service_fn(move |request: http::Request<Incoming>| {
-        let (shared, host, client) = (shared.clone(), host.clone(), client.clone());
-        async move {
-            let answer: Response<_> =
-                exchange::exchange(&shared, &host, (role, plain), client, request).await;
-            Ok::<_, std::convert::Infallible>(answer)
+    async fn connection(self, stream: TcpStream, client: Client) {
+        let _only_slower = stream.set_nodelay(true);
+        let line = Line::new(stream);
+        let subject =
+            Subject { client: Some(client.address), node: client.node.as_deref(), ..Subject::default() };
+        let faults = &self.host.faults;
+        if faults.refuses() {
+            // The port is about to be closed.
+            return line.cut().say();
         }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "connection ended");
+        match faults.strike(Stage::Connection, &subject).first().map(|strike| strike.name) {
+            Some("reset") => return line.cut().say(),
+            Some(_) => return silence(line).await,
+            None => {}
+        }
+        let mut acceptor = (!self.plain).then(|| self.certificates.good());
+        for strike in faults.strike(Stage::Handshake, &subject) {
+            match (strike.name, self.certificates.bad(&strike)) {
+                ("handshake-stall", _) => return silence(line).await,
+                ("plain-http", _) => acceptor = None,
+                ("unexpected-tls", _) => acceptor = Some(self.certificates.good()),
+                (_, Some(Ok(bad))) if !self.plain => acceptor = Some(bad),
+                (_, Some(Err(error))) => {
+                    tracing::warn!(host = self.host.name, %error, "no bad certificate");
+                    return;
+                }
+                _ => {}
+            }
+        }
+        let cut = line.cut();
+        let Some(acceptor) = acceptor else { return self.exchanges(line, client, cut).await };
+        match real::timeout(PATIENCE, acceptor.accept(line)).await {
+            Some(Ok(stream)) => self.exchanges(stream, client, cut).await,
+            _ => tracing::debug!(host = self.host.name, "no TLS handshake"),
+        }
     }
+
+    async fn exchanges(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, client: Client, cut: Cut) {
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let (door, client, cut) = (self.clone(), client.clone(), cut.clone());
+            async move {
+                let answer: Response<_> = exchange::exchange(
+                    &door.shared,
+                    &door.host,
+                    (door.role, door.plain),
+                    client,
+                    request,
+                    &cut,
+                )
+                .await;
+                Ok::<_, std::convert::Infallible>(answer)
+            }
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+        if let Err(error) = served {
+            tracing::debug!(%error, "connection ended");
+        }
+    }
+}
+
+/// Takes what comes and says nothing, until the other end has had enough.
+async fn silence(mut line: Line) {
+    let mut unheard = [0; 1024];
+    while line.read(&mut unheard).await.is_ok_and(|length| length > 0) {}
 }

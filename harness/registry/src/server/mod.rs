@@ -9,7 +9,9 @@ mod exchange;
 mod listener;
 mod lists;
 mod manifests;
+mod refusals;
 mod route;
+mod sigv4;
 mod token_service;
 mod uploads;
 

@@ -141,14 +141,18 @@ fn grant(exchange: &Exchange<'_>, scope: &str) -> Option<Grant> {
 fn token(exchange: &Exchange<'_>, wish: &Wish, grants: Vec<Grant>) -> super::Answer {
     let host = exchange.host;
     let user = exchange.user.as_deref();
-    let text = host.grant(user, grants, false, exchange.now);
+    // What it says of a token's life is what it would be.
+    let short = exchange.struck_by("short-tokens").map(|strike| strike.number("seconds"));
+    let seconds = short.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(host.limits.token_seconds);
+    let life = (exchange.now, seconds);
+    let text = host.grant(user, grants, false, life);
     let issued_at = exchange.shared.clock.shown(exchange.now);
     let mut body = json!({
         "token": text, "access_token": text, "expires_in": host.limits.token_seconds,
         "issued_at": issued_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     });
     if wish.wants_refresh && user.is_some() {
-        body["refresh_token"] = host.grant(user, Vec::new(), true, exchange.now).into();
+        body["refresh_token"] = host.grant(user, Vec::new(), true, life).into();
     }
     with_status(200, body.to_string(), JSON)
 }
