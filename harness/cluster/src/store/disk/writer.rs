@@ -17,6 +17,8 @@ use super::{
 const BATCH: usize = 4096;
 /// How long after a failure it is tried again, when nothing else comes.
 const AGAIN: Duration = Duration::from_secs(1);
+/// After how long without a write the database is tidied.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// One write of a store.
 pub(super) struct Write {
@@ -50,20 +52,23 @@ pub(super) struct Writer {
     clusters: Clusters,
     /// What has to be written yet, in order.
     waiting: Vec<Write>,
+    /// Something was written since it was tidied.
+    untidy: bool,
 }
 
 impl Writer {
     pub(super) fn new(database: Database, inbox: mpsc::Receiver<Work>) -> Self {
-        Self { database, inbox, clusters: Clusters::new(), waiting: Vec::new() }
+        Self { database, inbox, clusters: Clusters::new(), waiting: Vec::new(), untidy: false }
     }
 
     /// Works until nobody is left who could bring more.
     pub(super) fn run(mut self) {
         loop {
             // What failed is tried again from time to time, and whenever something new comes.
-            let first = match self.waiting.is_empty() {
-                true => self.inbox.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-                false => self.inbox.recv_timeout(AGAIN),
+            let first = match (self.waiting.is_empty(), self.untidy) {
+                (true, false) => self.inbox.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+                (true, true) => self.inbox.recv_timeout(QUIET),
+                (false, _) => self.inbox.recv_timeout(AGAIN),
             };
             match first {
                 Ok(work) => {
@@ -74,6 +79,7 @@ impl Writer {
                         self.take(work);
                     }
                 }
+                Err(mpsc::RecvTimeoutError::Timeout) if self.waiting.is_empty() => self.tidy(),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
                     drop(self.write());
@@ -81,6 +87,13 @@ impl Writer {
                 }
             }
             drop(self.write());
+        }
+    }
+
+    fn tidy(&mut self) {
+        self.untidy = false;
+        if let Err(error) = self.database.settle() {
+            tracing::warn!(%error, "the write-ahead log stays as it is; it is tried again after the next write");
         }
     }
 
@@ -134,6 +147,7 @@ impl Writer {
         }
         if failure.is_none() {
             self.waiting.clear();
+            self.untidy = true;
         }
         written
     }
