@@ -9,7 +9,13 @@ mod logging;
 mod output;
 mod parse;
 
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// An API server and a registry allocate much and briefly, in every thread: the system's allocator takes a fifth of the
+/// time of a request, and keeps more memory.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     pulldrill_tls::install_provider();

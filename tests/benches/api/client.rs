@@ -1,4 +1,4 @@
-//! A client that costs as little as it can: HTTP/1.1 over TLS, bodies counted and not looked at unless asked for.
+//! Clients that cost as little as they can: HTTP/1.1 over TLS, bodies counted and not looked at unless asked for.
 
 use std::sync::Arc;
 
@@ -12,8 +12,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// One connection.
 pub(crate) struct Client {
@@ -29,12 +32,18 @@ pub(crate) struct Place {
     pub(crate) tls: Arc<ClientConfig>,
 }
 
-impl Client {
-    pub(crate) async fn connect(place: &Place) -> Result<Self> {
-        let stream = TcpStream::connect(&place.address).await.context("cannot connect")?;
+impl Place {
+    async fn connect(&self) -> Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(&self.address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("127.0.0.1")?;
-        let stream = TlsConnector::from(place.tls.clone()).connect(name, stream).await?;
+        Ok(TlsConnector::from(self.tls.clone()).connect(name, stream).await?)
+    }
+}
+
+impl Client {
+    pub(crate) async fn connect(place: &Place) -> Result<Self> {
+        let stream = place.connect().await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         Ok(Self { sender, token: place.token.clone() })
@@ -83,5 +92,47 @@ impl Client {
             size += frame?.data_ref().map_or(0, Bytes::len);
         }
         Ok(size)
+    }
+}
+
+/// Somebody who watches and does nothing with what comes but count it: a thousand of them leave the machine to the
+/// server.
+pub(crate) struct Watcher {
+    stream: TlsStream<TcpStream>,
+    read: Vec<u8>,
+    /// The last byte that has come.
+    last: u8,
+}
+
+impl Watcher {
+    /// Begins to watch; the answer's head has come.
+    pub(crate) async fn begin(place: &Place, path: &str) -> Result<Self> {
+        let mut stream = place.connect().await?;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nAuthorization: Bearer {}\r\n\r\n",
+            place.token
+        );
+        stream.write_all(request.as_bytes()).await?;
+        stream.flush().await?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.context("no answer to a watch")?);
+        }
+        ensure!(head.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&head));
+        Ok(Self { stream, read: vec![0; 32 * 1024], last: 0 })
+    }
+
+    /// Waits for so many events. Each is a line; those that frame chunks end in two characters.
+    pub(crate) async fn events(&mut self, count: usize) -> Result<()> {
+        let mut seen = 0;
+        while seen < count {
+            let length = self.stream.read(&mut self.read).await?;
+            ensure!(length > 0, "the watch ended after {seen} of {count} events");
+            for byte in &self.read[..length] {
+                seen += usize::from(*byte == b'\n' && self.last != b'\r');
+                self.last = *byte;
+            }
+        }
+        Ok(())
     }
 }

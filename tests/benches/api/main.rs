@@ -15,7 +15,12 @@ mod virtual_clusters;
 
 use anyhow::Result;
 use measures::{Figure, Unit};
+use mimalloc::MiMalloc;
 use server::Server;
+
+/// The command's own: the pods of [`pods`] and the clusters of [`virtual_clusters`] live in this process.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What is compared: the embedded cluster's way of keeping objects, and the folder where etcd does the same.
 const MODES: [(&str, bool); 2] = [("in memory", false), ("durable", true)];
@@ -45,20 +50,26 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// Prints what one did beside the other; the last column is how much less processor time the servers took.
 fn print(mode: &str, ours: &[Figure], real: Option<&[Figure]>) {
-    println!("\n{:<48} {:>16} {:>16} {:>8}", mode, "embedded", "kube-apiserver", "ratio");
+    println!("\n{:<44} {:>12} {:>16} {:>8} {:>10}", mode, "embedded", "kube-apiserver", "ratio", "processor");
     for (index, figure) in ours.iter().enumerate() {
         let other = real.and_then(|real| real.get(index));
         let ratio = other.map(|other| match figure.unit {
             Unit::PerSecond => figure.value / other.value,
             Unit::Milliseconds | Unit::Mebibytes => other.value / figure.value,
         });
+        let processor = other.and_then(|other| {
+            Some(other.processor?.as_secs_f64() / figure.processor?.as_secs_f64().max(f64::EPSILON))
+        });
+        let shown = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}"));
         println!(
-            "{:<48} {:>16} {:>16} {:>8}",
+            "{:<44} {:>12} {:>16} {:>8} {:>10}",
             figure.what,
             figure.shown(),
             other.map_or_else(|| "-".to_owned(), Figure::shown),
-            ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}"))
+            shown(ratio),
+            shown(processor)
         );
     }
 }

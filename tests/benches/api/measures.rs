@@ -2,15 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use http::Method;
-use http_body_util::BodyExt;
 use pulldrill_clock::real;
 use serde_json::json;
 use tokio::{sync::Barrier, task::JoinSet};
 
-use crate::{client::Client, server::Server};
+use crate::{
+    client::{Client, Watcher},
+    server::Server,
+};
 
 /// How many connections are busy at a time, where it is not one.
 const CONNECTIONS: usize = 8;
@@ -38,6 +40,8 @@ pub(crate) struct Figure {
     pub(crate) what: String,
     pub(crate) value: f64,
     pub(crate) unit: Unit,
+    /// The processor time that the server took for it, all its processes and threads.
+    pub(crate) processor: Option<Duration>,
 }
 
 impl Figure {
@@ -50,12 +54,26 @@ impl Figure {
     }
 }
 
-fn per_second(what: impl Into<String>, count: usize, time: Duration) -> Figure {
-    Figure { what: what.into(), value: count as f64 / time.as_secs_f64(), unit: Unit::PerSecond }
+/// Measures, and asks the server what it took.
+async fn figure(
+    server: &Server,
+    what: impl Into<String>,
+    measure: impl Future<Output = Result<Duration>>,
+    value: impl FnOnce(Duration) -> (f64, Unit),
+) -> Result<Figure> {
+    let before = server.processor()?;
+    let time = measure.await?;
+    let processor = Some(server.processor()?.saturating_sub(before));
+    let (value, unit) = value(time);
+    Ok(Figure { what: what.into(), value, unit, processor })
 }
 
-fn milliseconds(what: impl Into<String>, time: Duration) -> Figure {
-    Figure { what: what.into(), value: time.as_secs_f64() * 1e3, unit: Unit::Milliseconds }
+fn per_second(count: usize) -> impl FnOnce(Duration) -> (f64, Unit) {
+    move |time| (count as f64 / time.as_secs_f64(), Unit::PerSecond)
+}
+
+fn milliseconds(time: Duration) -> (f64, Unit) {
+    (time.as_secs_f64() * 1e3, Unit::Milliseconds)
 }
 
 pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
@@ -70,10 +88,12 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
         (Method::POST, format!("/api/v1/namespaces/n-{}/pods", n / PODS_OF_NAMESPACE), JSON, pod(n))
     };
     let alone = PODS / 10;
-    let time = many(server, 1, alone, create).await?;
-    figures.push(per_second("create a pod, 1 connection", alone, time));
-    let time = many(server, CONNECTIONS, PODS - alone, |n| create(n + alone)).await?;
-    figures.push(per_second(format!("create a pod, {CONNECTIONS} connections"), PODS - alone, time));
+    let creates = many(server, 1, alone, create);
+    figures.push(figure(server, "create a pod, 1 connection", creates, per_second(alone)).await?);
+    let rest = PODS - alone;
+    let creates = many(server, CONNECTIONS, rest, |n| create(n + alone));
+    let what = format!("create a pod, {CONNECTIONS} connections");
+    figures.push(figure(server, what, creates, per_second(rest)).await?);
 
     let get = |n: usize| {
         let n = n * 7919 % PODS;
@@ -85,8 +105,9 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
         )
     };
     for connections in [1, CONNECTIONS] {
-        let time = many(server, connections, REQUESTS, get).await?;
-        figures.push(per_second(format!("get a pod, {connections} connection(s)"), REQUESTS, time));
+        let what = format!("get a pod, {connections} connection(s)");
+        let gets = many(server, connections, REQUESTS, get);
+        figures.push(figure(server, what, gets, per_second(REQUESTS)).await?);
     }
 
     let list = |n: usize| {
@@ -94,13 +115,9 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
         (Method::GET, path, JSON, String::new())
     };
     let lists = REQUESTS / 10;
-    let time = many(server, CONNECTIONS, lists, list).await?;
-    figures.push(per_second(
-        format!("list {PODS_OF_NAMESPACE} pods, {CONNECTIONS} connections"),
-        lists,
-        time,
-    ));
-    figures.push(list_all(server).await?);
+    let what = format!("list {PODS_OF_NAMESPACE} pods, {CONNECTIONS} connections");
+    figures.push(figure(server, what, many(server, CONNECTIONS, lists, list), per_second(lists)).await?);
+    figures.push(figure(server, format!("list {PODS} pods"), list_all(server), milliseconds).await?);
 
     let patch = |n: usize| {
         let n = n * 7919 % PODS;
@@ -108,11 +125,14 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
         let body = json!({"metadata": {"labels": {"round": format!("r-{n}")}}});
         (Method::PATCH, path, STRATEGIC, body.to_string())
     };
-    let time = many(server, CONNECTIONS, REQUESTS, patch).await?;
-    figures.push(per_second(format!("patch a pod, {CONNECTIONS} connections"), REQUESTS, time));
-    figures.push(fan_out(server).await?);
+    let what = format!("patch a pod, {CONNECTIONS} connections");
+    let patches = many(server, CONNECTIONS, REQUESTS, patch);
+    figures.push(figure(server, what, patches, per_second(REQUESTS)).await?);
+    let what = format!("watch events to {WATCHERS} watchers");
+    figures.push(figure(server, what, fan_out(server), per_second(WATCHERS * CHANGES)).await?);
     let memory = server.memory()? as f64 / f64::from(1 << 20);
-    figures.push(Figure { what: format!("memory with {PODS} pods"), value: memory, unit: Unit::Mebibytes });
+    let what = format!("memory with {PODS} pods");
+    figures.push(Figure { what, value: memory, unit: Unit::Mebibytes, processor: None });
     Ok(figures)
 }
 
@@ -149,7 +169,7 @@ async fn many(
     Ok(watch.elapsed())
 }
 
-async fn list_all(server: &Server) -> Result<Figure> {
+async fn list_all(server: &Server) -> Result<Duration> {
     let mut client = Client::connect(&server.place).await?;
     let mut times = Vec::new();
     for _ in 0..7 {
@@ -159,28 +179,21 @@ async fn list_all(server: &Server) -> Result<Figure> {
         ensure!(size > PODS * 500, "the list is too short: {size} bytes");
     }
     times.sort();
-    Ok(milliseconds(format!("list {PODS} pods"), times[times.len() / 2]))
+    Ok(times[times.len() / 2])
 }
 
 /// Until all watchers have seen all changes.
-async fn fan_out(server: &Server) -> Result<Figure> {
+async fn fan_out(server: &Server) -> Result<Duration> {
     const NAMESPACE: &str = "/api/v1/namespaces/default";
     let ready = Arc::new(Barrier::new(WATCHERS + 1));
     let mut watchers = JoinSet::new();
     for _ in 0..WATCHERS {
         let (place, ready) = (server.place.clone(), ready.clone());
-        let mut client = Client::connect(&place).await?;
         watchers.spawn(async move {
             let path = format!("{NAMESPACE}/configmaps?watch=true&labelSelector=bench");
-            let answer = client.send(Method::GET, &path, JSON, Bytes::new()).await;
+            let watcher = Watcher::begin(&place, &path).await;
             ready.wait().await;
-            let mut body = answer?.into_body();
-            let mut seen = 0;
-            while seen < CHANGES {
-                let frame = body.frame().await.context("the watch ended early")??;
-                seen += frame.data_ref().map_or(0, |data| data.iter().filter(|byte| **byte == b'\n').count());
-            }
-            anyhow::Ok(())
+            watcher?.events(CHANGES).await
         });
     }
     ready.wait().await;
@@ -194,7 +207,7 @@ async fn fan_out(server: &Server) -> Result<Figure> {
     while let Some(done) = watchers.join_next().await {
         done??;
     }
-    Ok(per_second(format!("watch events to {WATCHERS} watchers"), WATCHERS * CHANGES, watch.elapsed()))
+    Ok(watch.elapsed())
 }
 
 /// A pod as they usually are.

@@ -142,6 +142,19 @@ impl Server {
         };
         self.processes.iter().map(of).sum()
     }
+
+    /// The processor time that all its processes have taken so far.
+    pub(crate) fn processor(&self) -> Result<Duration> {
+        let of = |process: &Child| -> Result<u64> {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
+            // After the name, in parentheses, come the fields from the third on; the 14th and 15th are the times.
+            let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+            fields.map(|field| Ok(field.parse::<u64>()?)).sum()
+        };
+        let ticks = self.processes.iter().map(of).sum::<Result<u64>>()?;
+        Ok(Duration::from_secs(1) * u32::try_from(ticks)?
+            / u32::try_from(rustix::param::clock_ticks_per_second())?)
+    }
 }
 
 fn start(command: &mut Command) -> Result<Child> {
