@@ -4,7 +4,7 @@ use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{Key, migrate, writer::Write};
+use super::{Key, log::Log, migrate, writer::Write};
 
 /// Each entry brings a database one version further. Never change one that has been released.
 const MIGRATIONS: &[&str] = &["
@@ -46,6 +46,7 @@ pub(super) struct Row {
 /// An open database.
 pub(super) struct Database {
     db: Connection,
+    log: Log,
     /// The last revision that is reserved for each cluster.
     reserved: HashMap<Arc<str>, u64>,
 }
@@ -65,7 +66,7 @@ impl Database {
             Ok(db)
         };
         let db = opened().map_err(|error: rusqlite::Error| error.to_string())?;
-        Ok(Self { db, reserved: HashMap::new() })
+        Ok(Self { db, log: Log::of(path), reserved: HashMap::new() })
     }
 
     /// Writes in one transaction: all of it, or nothing.
@@ -83,6 +84,13 @@ impl Database {
         transaction.commit()?;
         self.reserved.extend(renewed);
         Ok(())
+    }
+
+    /// Makes the next commits cheap. It may take some milliseconds: nobody should be waiting for an answer meanwhile.
+    pub(super) fn prepare(&mut self) {
+        if let Err(error) = self.log.take_room() {
+            tracing::warn!(%error, "no room could be taken for the database's log; writes go on, slower");
+        }
     }
 
     /// Brings what is in the write-ahead log into the tables. Nothing depends on it but how long the log gets.

@@ -5,6 +5,7 @@
 //! ([`Store::durable`](super::Store::durable)). It is no cache: everything is in memory as well.
 
 mod database;
+mod log;
 mod migrate;
 mod writer;
 

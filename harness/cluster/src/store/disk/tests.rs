@@ -157,3 +157,29 @@ async fn a_damaged_object_is_named() {
     let error = disk.past("").await.unwrap_err().to_string();
     assert!(error.contains("configmaps ns/a") && error.contains("damaged"), "{error}");
 }
+
+#[tokio::test]
+async fn what_a_killed_process_leaves_is_whole_with_room_in_its_log() {
+    let (folder, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (disk, store) = open(folder.path()).await;
+    for number in 0..50 {
+        let name = format!("c{number}");
+        store.create("configmaps", key(&name), config_map(&name, "1")).unwrap();
+        store.durable().await.unwrap();
+    }
+    // As after a kill: the database was not closed, and most of it is in the log still.
+    let log = format!("{FILE}-wal");
+    for name in [FILE, &log] {
+        std::fs::copy(folder.path().join(name), left.path().join(name)).unwrap();
+    }
+    let length = std::fs::metadata(left.path().join(&log)).unwrap().len();
+    assert!(length > 16 << 20, "{length}: no room was taken");
+
+    let (left_disk, left_store) = open(left.path()).await;
+    assert_eq!(left_store.list("configmaps", None).0.len(), 50);
+    left_store.create("configmaps", key("more"), config_map("more", "1")).unwrap();
+    left_store.durable().await.unwrap();
+    drop((disk, store, left_disk, left_store));
+    let (_disk, store) = reopened(left.path()).await;
+    assert_eq!(store.list("configmaps", None).0.len(), 51);
+}

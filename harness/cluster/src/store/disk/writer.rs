@@ -148,6 +148,7 @@ impl Writer {
         if failure.is_none() {
             self.waiting.clear();
             self.untidy = true;
+            self.database.prepare();
         }
         written
     }
