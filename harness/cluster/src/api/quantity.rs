@@ -203,9 +203,35 @@ pub(super) fn value(quantity: &Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_a_quantity_says_itself(
+            text in r"[+-]?[0-9]{0,20}(\.[0-9]{0,20})?([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,3})?|.{0,20}",
+        ) {
+            let Some(read) = Quantity::parse(&text) else { return Ok(()) };
+            let written = read.to_string();
+            let again = Quantity::parse(&written);
+            prop_assert_eq!(again, Some(read), "{} became {}", text, written);
+            prop_assert_eq!(again.unwrap_or_default().to_string(), written);
+        }
+
+        #[test]
+        fn what_is_added_can_be_taken_away(a in quantities(), b in quantities()) {
+            prop_assert_eq!(a.plus(b), b.plus(a));
+            prop_assert_eq!(a.plus(b).minus(b), a);
+            prop_assert_eq!(a < b, b.minus(a).is_positive());
+        }
+    }
+
+    fn quantities() -> impl Strategy<Value = Quantity> {
+        let text = (any::<i32>(), prop::sample::select(vec!["n", "u", "m", "", "k", "G", "Ki", "Gi", "e3"]));
+        text.prop_map(|(number, suffix)| Quantity::parse(&format!("{number}{suffix}")).unwrap())
+    }
 
     #[test]
     fn quantities_have_values() {

@@ -97,3 +97,24 @@ async fn stopping_ends_watches() {
     world.stop.cancel();
     assert!(watch.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_crowd_of_watchers_misses_nothing() {
+    const CROWD: usize = 150;
+    const CHANGES: usize = 40;
+    let world = World::new().await;
+    let admin = world.admin();
+    let path = format!("{MAPS}?watch=1&labelSelector=crowd");
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        crowd.push(admin.watch(&path).await);
+    }
+    for n in 0..CHANGES {
+        admin.post(MAPS, &config_map(&format!("c{n}"), &json!({"crowd": "yes"}))).await;
+    }
+    for mut watch in crowd {
+        for n in 0..CHANGES {
+            assert_eq!(watch.brief().await, ("ADDED".into(), format!("c{n}")));
+        }
+    }
+}

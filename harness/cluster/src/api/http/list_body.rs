@@ -71,16 +71,38 @@ mod tests {
 
     use super::*;
 
+    fn objects(count: usize, size: usize) -> Vec<Arc<Stored>> {
+        let object = |n: usize| {
+            let value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n.to_string()},
+                "data": {"x": "y".repeat(size)}});
+            Arc::new(Stored::unstored(value))
+        };
+        (0..count).map(object).collect()
+    }
+
+    #[test]
+    fn a_list_costs_no_memory_but_the_piece_that_is_being_sent() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let objects = objects(10_000, 1000);
+        let size: usize = objects.iter().map(|object| object.bytes().len()).sum();
+        let used = allocation_counter::measure(|| {
+            runtime.block_on(async {
+                let mut body = write("ConfigMapList", "v1", &json!({}), objects).into_body();
+                while let Some(piece) = body.frame().await {
+                    piece.unwrap();
+                }
+            });
+        });
+        let pieces = u64::try_from(size / PIECE + 1).unwrap();
+        assert!(used.count_total <= 3 * pieces + 30, "{used:?} for {pieces} pieces");
+        assert!(used.bytes_max <= 3 * PIECE as u64, "{used:?}");
+    }
+
     #[tokio::test]
     async fn a_list_of_any_length_is_whole_and_as_long_as_it_says() {
         for (count, size) in [(0, 1), (1, 1), (2, 10), (300, 2000), (3, PIECE), (1000, 127)] {
-            let object = |n: usize| {
-                let value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n.to_string()},
-                    "data": {"x": "y".repeat(size)}});
-                Arc::new(Stored::unstored(value))
-            };
             let meta = json!({"resourceVersion": "7"});
-            let reply = write("ConfigMapList", "v1", &meta, (0..count).map(object).collect());
+            let reply = write("ConfigMapList", "v1", &meta, objects(count, size));
             let length = reply.headers()["content-length"].to_str().unwrap().parse::<usize>().unwrap();
             let body = reply.into_body().collect().await.unwrap().to_bytes();
             assert_eq!(body.len(), length, "{count} objects of {size}");
