@@ -12,4 +12,5 @@ mod layers;
 mod leaks;
 mod registry;
 mod registry_alone;
+mod registry_faults;
 mod registry_killed;

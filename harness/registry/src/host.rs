@@ -59,7 +59,7 @@ impl Host {
     pub(crate) fn new(
         spec: HostSpec,
         (address, token_address): (SocketAddr, Option<SocketAddr>),
-        seed: u64,
+        faults: Faults,
         clock: &Clock,
         store: Store,
         stop: CancellationToken,
@@ -91,7 +91,7 @@ impl Host {
             store,
             tokens: Mutex::default(),
             usage: Mutex::default(),
-            faults: Faults::new(seed, &spec.name, clock.clone()),
+            faults,
             listens: spec.listen.is_some(),
             own,
             stop,

@@ -5,7 +5,7 @@
 //! tokens follow the lab clock; sockets are on real time.
 //!
 //! - [`control`]: what the owner can do, here or from afar; [`registry`]: doing it. [`spec`]: what the owner says about a host. [`client`]: who is behind
-//!   a connection. [`pull_log`]: what was served. [`FaultKind`]: misbehaving on purpose. [`image`]: content.
+//!   a connection. [`pull_log`]: what was served. [`Fault`]: misbehaving on purpose. [`image`]: content.
 //! - [`admin`]: the same from afar, over HTTP. [`site`]: what it has when it is served on its own. [`names`]: what resolves, [`dns`]: for whom. [`interface`]: where it has addresses of its own.
 //! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
 //!   `quota`, `credentials`, `content`, `digest`, `name` are what their names say.
@@ -50,15 +50,14 @@ pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
 pub use dns::Dns;
 pub use error::RegistryError;
-pub use fault::{
-    kinds::{FaultKind, Parameter, Shape, Stage},
-    rule::{FaultRule, Part, RuleError, Schedule, Scope},
-};
+pub use fault::Fault;
 pub use garbage::Garbage;
 pub use image::{Content, ImageRef, ImageSpec};
 pub use interface::Interface;
 pub use names::Names;
 pub use pull_log::{Entry, PullLog, Served};
+pub use pulldrill_faults::scope as fault_tables;
+pub use pulldrill_faults::{FaultKind, FaultRule, Parameter, Part, RuleError, Schedule, Scope, Shape, Stage};
 pub use registry::{Registry, RegistryOptions};
 pub use site::Site;
 pub use spec::{Access, AccessKey, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo};

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use pulldrill_clock::Timestamp;
+use pulldrill_faults::FaultRule;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -47,6 +48,8 @@ pub struct HostSpec {
     pub listen: Option<SocketAddr>,
     /// The same for the separate host.
     pub auth_listen: Option<SocketAddr>,
+    /// How it misbehaves from the start.
+    pub faults: Vec<FaultRule>,
 }
 
 impl HostSpec {

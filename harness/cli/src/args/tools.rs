@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args as ClapArgs, Subcommand};
 use jiff::SignedDuration;
 
+use super::Fault;
 use crate::parse;
 
 /// Commands about nodes.
@@ -82,6 +83,9 @@ pub(crate) enum Registry {
     },
     /// What the registries saw
     Log(Box<RegistryLog>),
+    /// Let registries misbehave on purpose
+    #[command(subcommand)]
+    Fault(Box<Fault>),
     /// Serve registries alone: those that are asked for, and more through the admin API
     Serve(Box<RegistryServe>),
 }
@@ -107,6 +111,12 @@ pub(crate) struct RegistryLog {
     /// Only the latest so many
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Go on with what they see from now on, line by line
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// A JSON object for each request, on a line of its own
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Options of `registry serve`.

@@ -28,7 +28,9 @@ impl Refusal {
 impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
         let status = match &error {
-            RegistryError::NoHost(_) | RegistryError::NotFound { .. } => StatusCode::NOT_FOUND,
+            RegistryError::NoHost(_) | RegistryError::NotFound { .. } | RegistryError::NoFault { .. } => {
+                StatusCode::NOT_FOUND
+            }
             RegistryError::HostExists(_) => StatusCode::CONFLICT,
             RegistryError::Denied { .. } => StatusCode::FORBIDDEN,
             RegistryError::NoPersonality { .. }

@@ -12,6 +12,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use pulldrill_clock::{Timestamp, real};
+use pulldrill_faults::{Part, Stage, Subject};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -25,9 +26,7 @@ use crate::{
     failure::{self, Failure, Kind, Terms},
     fault::{
         Strike,
-        kinds::Stage,
         line::Cut,
-        rule::{Part, Subject},
         spoil::{Asked, Delivered, spoil},
     },
     host::Host,
