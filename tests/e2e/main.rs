@@ -13,4 +13,5 @@ mod leaks;
 mod registry;
 mod registry_alone;
 mod registry_faults;
+mod registry_front;
 mod registry_killed;

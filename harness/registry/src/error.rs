@@ -120,6 +120,14 @@ pub enum RegistryError {
     /// A rule that is none.
     #[error(transparent)]
     Fault(#[from] pulldrill_faults::RuleError),
+    /// A host cannot stand in front of that registry.
+    #[error("{host} cannot stand in front of its upstream registry: {message}")]
+    Upstream {
+        /// The host.
+        host: String,
+        /// Why.
+        message: String,
+    },
     /// No such fault.
     #[error("{host} has no fault {id}; list the faults to see their numbers")]
     NoFault {

@@ -12,6 +12,8 @@
 //! - what there is: `repository` says who has what, `stock` changes it (in turn, at the `desk`), `store` keeps the content,
 //!   in memory or on disk, `unfinished` what is still arriving, and [`garbage`] takes away what nobody needs.
 //!
+//! - `upstream`: the real registry that a host may stand in front of.
+//!
 //! It knows nothing of Kubernetes or drills.
 
 pub mod admin;
@@ -44,6 +46,7 @@ pub mod spec;
 mod stock;
 mod store;
 mod unfinished;
+mod upstream;
 
 pub use admin::{AdminClient, AdminClientOptions};
 pub use client::{AddressBook, Client, Clients, Direct};
@@ -60,4 +63,4 @@ pub use pulldrill_faults::scope as fault_tables;
 pub use pulldrill_faults::{FaultKind, FaultRule, Parameter, Part, RuleError, Schedule, Scope, Shape, Stage};
 pub use registry::{Registry, RegistryOptions};
 pub use site::Site;
-pub use spec::{Access, AccessKey, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo};
+pub use spec::{Access, AccessKey, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo, UpstreamSpec};

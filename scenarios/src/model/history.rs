@@ -73,7 +73,7 @@ pub enum Action {
         /// The registry's handle.
         registry: String,
         /// Which fault, for whom and when.
-        rule: FaultRule,
+        rule: Box<FaultRule>,
     },
     /// Ends all faults of a registry.
     ClearFaults {

@@ -13,7 +13,7 @@ const HOST: &str = "host";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Fault {
     /// Let registries misbehave
-    Add(FaultAdd),
+    Add(Box<FaultAdd>),
     /// List what is wrong with registries, and how often it has struck
     List {
         /// Only of this registry
@@ -133,7 +133,7 @@ mod tests {
     fn added(words: &[&str]) -> Result<FaultAdd, String> {
         let all = ["pulldrill", "add"].iter().chain(words);
         match Words::try_parse_from(all).map_err(|error| error.to_string())?.fault {
-            Fault::Add(add) => Ok(add),
+            Fault::Add(add) => Ok(*add),
             other => Err(format!("{other:?}")),
         }
     }

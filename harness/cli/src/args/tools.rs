@@ -85,7 +85,7 @@ pub(crate) enum Registry {
     Log(Box<RegistryLog>),
     /// Let registries misbehave on purpose
     #[command(subcommand)]
-    Fault(Box<Fault>),
+    Fault(Fault),
     /// Serve registries alone: those that are asked for, and more through the admin API
     Serve(Box<RegistryServe>),
 }
@@ -133,6 +133,15 @@ pub(crate) struct RegistryServe {
     /// The folder that keeps what is pushed, as OCI image layouts [default: memory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Stand in front of this registry: it has the content, what is asked for and pushed is passed on
+    #[arg(long, value_name = "URL", requires = "personality")]
+    pub(crate) upstream: Option<String>,
+    /// A file with the USER:PASSWORD that the upstream registry knows [default: anonymous]
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    pub(crate) upstream_login: Option<PathBuf>,
+    /// The authority of the upstream registry's certificate, PEM [default: those of this machine]
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    pub(crate) upstream_ca: Option<PathBuf>,
     /// Who can log in, with the password in PULLDRILL_REGISTRY_PASSWORD or else one that is made
     #[arg(long, value_name = "NAME", default_value = "pulldrill", requires = "personality")]
     pub(crate) username: String,

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt::Write, fs, io, net::SocketAddr, path::Path
 
 use pulldrill_clock::secret;
 use pulldrill_lab::{Folder, write_private};
-use pulldrill_registry::{Account, HostSpec, Registry, RegistryError};
+use pulldrill_registry::{Account, HostSpec, Registry, RegistryError, UpstreamSpec};
 use pulldrill_tls::Authority;
 use serde::Serialize;
 use serde_json::json;
@@ -122,6 +122,7 @@ impl Alone {
 fn specs(args: &RegistryServe) -> Result<Vec<HostSpec>, Failure> {
     let mut specs: Vec<HostSpec> = Vec::new();
     let mut next = args.listen;
+    let upstream = upstream(args)?;
     for (personality, host) in &args.personality {
         let mut spec = HostSpec::usual(personality).map_err(|error| Failure::usage(error.to_string()))?;
         spec.name = host.clone().unwrap_or(spec.name);
@@ -129,6 +130,7 @@ fn specs(args: &RegistryServe) -> Result<Vec<HostSpec>, Failure> {
             let help = format!("give one of them another name: --personality {personality}=HOST");
             return Err(Failure::usage(format!("two registries would be {}", spec.name)).help(help));
         }
+        spec.upstream.clone_from(&upstream);
         spec.listen = take(&mut next)?;
         if spec.has_token_host()? {
             spec.auth_listen = take(&mut next)?;
@@ -136,6 +138,32 @@ fn specs(args: &RegistryServe) -> Result<Vec<HostSpec>, Failure> {
         specs.push(spec);
     }
     Ok(specs)
+}
+
+/// The registry that they are to stand in front of.
+fn upstream(args: &RegistryServe) -> Result<Option<UpstreamSpec>, Failure> {
+    let Some(url) = args.upstream.clone() else { return Ok(None) };
+    let read = |path: &Path| {
+        let fail = |error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+        fs::read_to_string(path).map_err(fail)
+    };
+    let login = args.upstream_login.as_deref().map(|path| login(path, &read(path)?)).transpose()?;
+    let authority = args.upstream_ca.as_deref().map(read).transpose()?;
+    let upstream = UpstreamSpec { url, login, authority };
+    upstream.check().map_err(|why| Failure::usage(format!("--upstream: {why}")))?;
+    Ok(Some(upstream))
+}
+
+/// The log-in in a file: on its first line, up to the first colon the user.
+fn login(path: &Path, text: &str) -> Result<Account, Failure> {
+    let first = text.lines().next().unwrap_or_default().trim();
+    let (username, password) = first
+        .split_once(':')
+        .filter(|(username, password)| !username.is_empty() && !password.is_empty())
+        .ok_or_else(|| {
+            Failure::usage(format!("the first line of {} is not USER:PASSWORD", path.display()))
+        })?;
+    Ok(Account { username: username.to_owned(), password: password.to_owned() })
 }
 
 /// The next place to listen at: a free port stays one, others are counted up.
@@ -192,6 +220,17 @@ mod tests {
         assert_eq!(take(&mut next).unwrap().unwrap().port(), 65534);
         assert!(take(&mut next).is_err(), "or the one after it would wrap around");
         assert_eq!(take(&mut None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_login_is_a_line_with_a_colon_and_what_is_none_is_not_shown() {
+        let path = Path::new("login");
+        let read = login(path, "me:a:b\nmore\n").unwrap();
+        assert_eq!((read.username.as_str(), read.password.as_str()), ("me", "a:b"));
+        for wrong in ["", "s3cret", ":s3cret", "me:", "\nme:s3cret"] {
+            let failure = login(path, wrong).unwrap_err();
+            assert!(!failure.message.contains("s3cret"), "{}", failure.message);
+        }
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl Injector {
             }
             Action::AddFault { registry, rule } => {
                 let host = self.stage.host(&variant.drill, registry)?;
-                self.stage.add_fault(&host, rule.clone()).await.map(drop)
+                self.stage.add_fault(&host, (**rule).clone()).await.map(drop)
             }
             Action::ClearFaults { registry } => {
                 let host = self.stage.host(&variant.drill, registry)?;

@@ -42,6 +42,7 @@ impl From<RegistryError> for Refusal {
             | RegistryError::NoInterface
             | RegistryError::NoTokens(_)
             | RegistryError::Fault(_)
+            | RegistryError::Upstream { .. }
             | RegistryError::Tls(_) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -6,6 +6,7 @@ mod blobs;
 mod body;
 mod ecr_api;
 mod exchange;
+mod front;
 mod listener;
 mod lists;
 mod manifests;
