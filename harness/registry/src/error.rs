@@ -128,6 +128,9 @@ pub enum RegistryError {
         /// Why.
         message: String,
     },
+    /// Tags of that repository stay what they are.
+    #[error("{0}: the tag is there already, and the repository's tags are immutable")]
+    Immutable(String),
     /// No such fault.
     #[error("{host} has no fault {id}; list the faults to see their numbers")]
     NoFault {

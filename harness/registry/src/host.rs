@@ -124,6 +124,9 @@ impl Host {
 
     /// What the owner is told when something cannot be kept.
     pub(crate) fn not_kept(&self, failure: &Failure) -> RegistryError {
+        if failure.kind == Kind::TagImmutable {
+            return RegistryError::Immutable(self.name.clone());
+        }
         let kind = match failure.kind {
             Kind::TooLarge => std::io::ErrorKind::StorageFull,
             _ => std::io::ErrorKind::Other,

@@ -17,6 +17,8 @@ use crate::{args::RegistryServe, exit::Failure};
 
 /// Where the password is that somebody has chosen.
 const PASSWORD: &str = "PULLDRILL_REGISTRY_PASSWORD";
+/// The personality that has an API beside it.
+const ECR: &str = "ecr";
 /// The files of the data folder that are no content.
 const AUTHORITY: &str = "authority.pem";
 const KEPT_PASSWORD: &str = "password";
@@ -85,9 +87,14 @@ impl Alone {
         token: &str,
     ) -> Result<Served, Failure> {
         let mut registries = BTreeMap::new();
+        let mut aws = None;
         for spec in &self.specs {
             let accounts = vec![self.account.clone()];
             let info = registry.add_host(HostSpec { accounts, ..spec.clone() }).await?;
+            if let Some((name, address)) = info.token_host.filter(|_| spec.personality == ECR) {
+                let region = name.split('.').nth(2).unwrap_or("us-east-1").to_owned();
+                aws = aws.or(Some((format!("https://{address}"), region)));
+            }
             registries.insert(info.name, info.url);
         }
         let login = self.account.basic();
@@ -99,7 +106,7 @@ impl Alone {
         // The one for programs that take a file, the other for those that take a folder.
         folder.write_public("ca.pem", registry.authority_pem())?;
         folder.write_public("certs/ca.crt", registry.authority_pem())?;
-        folder.write_public("env.sh", &script(folder.path()))?;
+        folder.write_public("env.sh", &script(folder.path(), aws.as_ref()))?;
         let served =
             Served { registries, admin: format!("http://{admin}"), username: self.account.username.clone() };
         folder.write_info(&served)?;
@@ -196,14 +203,28 @@ fn keep(data: Option<&Path>, name: &str, text: String) -> Result<String, Failure
     Ok(text)
 }
 
-/// `env.sh`: podman, buildah and skopeo take the logins from there, and what is written in Go the authority.
-fn script(folder: &Path) -> String {
+/// `env.sh`: podman, buildah and skopeo take the logins from there, and what is written in Go the authority. Where there is
+/// an ECR, the first one's API is where the `aws` command goes, with keys that protect nothing.
+fn script(folder: &Path, aws: Option<&(String, String)>) -> String {
     let mut script = String::from("# Source this in the shell in which you use the registries:  . env.sh\n");
     let file = |name: &str| folder.join(name).display().to_string().replace('\'', r"'\''");
     for (variable, name) in
         [("PULLDRILL_CA", "ca.pem"), ("REGISTRY_AUTH_FILE", "auth.json"), ("SSL_CERT_FILE", "ca.pem")]
     {
         writeln!(script, "export {variable}='{}'", file(name)).unwrap_or_default();
+    }
+    if let Some((api, region)) = aws {
+        for (variable, value) in [
+            ("AWS_ENDPOINT_URL_ECR", api.as_str()),
+            ("AWS_ENDPOINT_URL_STS", api),
+            ("AWS_CA_BUNDLE", &file("ca.pem")),
+            ("AWS_ACCESS_KEY_ID", "AKIAPULLDRILLEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
+            ("AWS_DEFAULT_REGION", region),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ] {
+            writeln!(script, "export {variable}='{value}'").unwrap_or_default();
+        }
     }
     script
 }

@@ -31,7 +31,7 @@ impl From<RegistryError> for Refusal {
             RegistryError::NoHost(_) | RegistryError::NotFound { .. } | RegistryError::NoFault { .. } => {
                 StatusCode::NOT_FOUND
             }
-            RegistryError::HostExists(_) => StatusCode::CONFLICT,
+            RegistryError::HostExists(_) | RegistryError::Immutable(_) => StatusCode::CONFLICT,
             RegistryError::Denied { .. } => StatusCode::FORBIDDEN,
             RegistryError::NoPersonality { .. }
             | RegistryError::NoLimits { .. }

@@ -13,6 +13,7 @@ mod manifests;
 mod refusals;
 mod route;
 mod sigv4;
+mod sts;
 mod token_service;
 mod uploads;
 
