@@ -105,6 +105,48 @@ fn mistakes_in_the_document_are_told_apart() {
         ),
         ("drill: \"{{ team }}\"", "drill: \"My {{ team }}\"", "can't be the name of a namespace", "drill:"),
         ("personality: distribution", "personality: ecr", "needs `region`", "personality:"),
+        (
+            "    repositories:",
+            "    faults: [{ fault: gremlins }]\n    repositories:",
+            "there is no fault \"gremlins\"; there are refuse",
+            "repositories:",
+        ),
+        (
+            "    repositories:",
+            "    faults: [{ fault: reset }, { fault: status, with: { status: 42 } }]\n    repositories:",
+            "status: status is \"42\"; it has to be a number from 200 to 599",
+            "repositories:",
+        ),
+        (
+            "    repositories:",
+            "    faults: [{ fault: status, with: { status: \"{{ major }}\" } }]\n    repositories:",
+            "it has to be a number from 200 to 599",
+            "repositories:",
+        ),
+        (
+            "    repositories:",
+            "    faults: [{ fault: reset, on: { tag: x } }]\n    repositories:",
+            "its scope can't be narrowed by tag",
+            "repositories:",
+        ),
+        (
+            "do: { apply: manifests/base.yaml }",
+            "do: { add-fault: { registry: mane, rule: { fault: reset } } }",
+            "there is no registry \"mane\"",
+            "do: { apply",
+        ),
+        (
+            "do: { apply: manifests/base.yaml }",
+            "do: { add-fault: { registry: main, rule: { fault: reset, with: { code: 1 } } } }",
+            "reset has no parameter \"code\"; it has none",
+            "do: { apply",
+        ),
+        (
+            "do: { apply: manifests/base.yaml }",
+            "do: { add-fault: { registry: main, rule: { fault: reset, onn: {} } } }",
+            "unknown field `onn`",
+            "do: { apply",
+        ),
         ("price: 5\n", "price: 95\n", "all hints together cost 120 points", "- price: 5"),
     ];
     for (from, to, message, start) in cases {

@@ -9,8 +9,9 @@ use serde_json::Value;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("pulldrill-clock", &[]),
     ("pulldrill-tls", &[]),
-    ("pulldrill-scenarios", &["pulldrill-clock"]),
-    ("pulldrill-registry", &["pulldrill-clock", "pulldrill-tls"]),
+    ("pulldrill-faults", &["pulldrill-clock"]),
+    ("pulldrill-scenarios", &["pulldrill-clock", "pulldrill-faults"]),
+    ("pulldrill-registry", &["pulldrill-clock", "pulldrill-faults", "pulldrill-tls"]),
     ("pulldrill-cluster", &["pulldrill-clock", "pulldrill-tls"]),
     (
         "pulldrill-lab",

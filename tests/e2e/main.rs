@@ -12,4 +12,6 @@ mod layers;
 mod leaks;
 mod registry;
 mod registry_alone;
+mod registry_faults;
+mod registry_front;
 mod registry_killed;

@@ -86,7 +86,7 @@ impl Served {
     }
 
     /// Runs a program as somebody would who has sourced `env.sh`.
-    fn run(&self, program: &Path, args: &[&str]) -> Result<Output> {
+    pub(crate) fn run(&self, program: &Path, args: &[&str]) -> Result<Output> {
         let script = format!(". {}/env.sh && exec \"$@\"", self.lab.display());
         let mut command = clean(Command::new("sh"));
         let home = self.lab.parent().context("a folder")?;
@@ -95,14 +95,14 @@ impl Served {
     }
 }
 
-fn ok(output: &Output) -> Result<String> {
+pub(crate) fn ok(output: &Output) -> Result<String> {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "{out}{err}");
     Ok(out.into_owned())
 }
 
 /// An image as a folder that skopeo copies from: nothing here is pulled from anywhere.
-fn image(folder: &Path, layer: &str) -> Result<()> {
+pub(crate) fn image(folder: &Path, layer: &str) -> Result<()> {
     use sha2::{Digest, Sha256};
     let blob = |text: &str| -> Result<Value> {
         let hex: String = Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect();

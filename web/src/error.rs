@@ -79,6 +79,9 @@ fn describe(error: &LabError) -> (StatusCode, &'static str, &'static str) {
         E::UnknownChoice { .. } => (S::UNPROCESSABLE_ENTITY, "unknown-choice", "pick one of the named ids"),
         E::UnknownNode { .. } => (S::NOT_FOUND, "unknown-node", "`kubectl get nodes` lists the nodes"),
         E::UnknownRule { .. } => (S::NOT_FOUND, "unknown-rule", "`pulldrill node egress list` shows the ids"),
+        E::UnknownFault { .. } => {
+            (S::NOT_FOUND, "unknown-fault", "`pulldrill registry fault list` shows them")
+        }
         E::WrongState { .. } => (S::CONFLICT, "wrong-state", "`pulldrill status` shows where the drill is"),
         E::Invalid(_) => (S::UNPROCESSABLE_ENTITY, "invalid", "correct the request and send it again"),
         E::Scenario(_) => (S::UNPROCESSABLE_ENTITY, "broken-scenario", "correct the scenario file"),

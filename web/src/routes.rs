@@ -54,6 +54,13 @@ fn table() -> Vec<Route> {
         (Trainee, "/api/v1/pull-log", get(api::tools::pull_log)),
         (Trainee, "/api/v1/image-copy", post(api::tools::copy_image)),
         (Trainee, "/api/v1/ecr/login-password", post(api::tools::ecr_login_password)),
+        // Registries that misbehave: what is wrong with them may be the answer
+        (
+            Instructor,
+            "/api/v1/faults",
+            get(api::tools::faults).post(api::tools::add_fault).delete(api::tools::clear_faults),
+        ),
+        (Instructor, "/api/v1/faults/{id}", delete(api::tools::clear_fault)),
         // The lab itself
         (Trainee, "/api/v1/clock", get(api::lab::clock)),
         (Instructor, "/api/v1/clock/advance", post(api::lab::advance)),
@@ -93,6 +100,8 @@ mod tests {
                 "/api/v1/clock/advance",
                 "/api/v1/drills",
                 "/api/v1/drills/{id}/reset",
+                "/api/v1/faults",
+                "/api/v1/faults/{id}",
                 "/api/v1/journal",
                 "/api/v1/scenarios",
                 "/api/v1/shutdown"

@@ -77,6 +77,17 @@ impl Folder {
         })
     }
 
+    /// The admin API of registries that are served alone, if that is what this folder is of.
+    pub(crate) fn admin(&self) -> Result<Option<String>, Failure> {
+        #[derive(serde::Deserialize)]
+        struct Alone {
+            admin: Option<String>,
+        }
+        let Ok(text) = fs::read_to_string(self.0.join("lab.json")) else { return Ok(None) };
+        // What is wrong with it is told by whoever needs the rest.
+        Ok(serde_json::from_str::<Alone>(&text).ok().and_then(|alone| alone.admin))
+    }
+
     /// Who owns the folder: the lock falls with its process, however that ends.
     pub(crate) fn owner(&self) -> Owner {
         let path = self.0.join("lab.lock");

@@ -78,6 +78,17 @@ impl Output {
         written(writeln!(anstream::stdout().lock(), "{text}"));
     }
 
+    /// Whether data is printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Prints a line of data that does not end; false when nobody reads any more.
+    pub(crate) fn streamed(&self, text: &str) -> bool {
+        let mut out = anstream::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+    }
+
     /// Prints bytes as they are.
     pub(crate) fn raw(&self, bytes: &[u8]) {
         written(io::stdout().lock().write_all(bytes));

@@ -56,6 +56,12 @@ pub enum LabError {
         /// What was asked for.
         id: String,
     },
+    /// No such fault.
+    #[error("no registry has a fault {id}; list the faults to see their numbers")]
+    UnknownFault {
+        /// What was asked for.
+        id: u64,
+    },
     /// Not in this state of the drill.
     #[error("{action} is not possible: drill {id} is {state}; {advice}")]
     WrongState {
@@ -129,6 +135,7 @@ impl LabError {
             | Self::UnknownChoice { .. }
             | Self::UnknownNode { .. }
             | Self::UnknownRule { .. }
+            | Self::UnknownFault { .. }
             | Self::WrongState { .. }
             | Self::Invalid(_)
             | Self::Scenario(_)

@@ -1,5 +1,6 @@
 //! What can be asked of a running lab, where a few words are not enough.
 
+use pulldrill_registry::FaultRule;
 use serde::{Deserialize, Serialize};
 
 /// A new egress rule of a node.
@@ -35,6 +36,17 @@ pub struct CopyRequest {
     pub password: Option<String>,
 }
 
+/// A fault to switch on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FaultRequest {
+    /// The registry; all of them when absent.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Which fault, for whom and when.
+    pub rule: FaultRule,
+}
+
 /// Which requests of the pull log are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -51,4 +63,6 @@ pub struct PullQuery {
     pub drill: Option<String>,
     /// Only the latest so many.
     pub limit: Option<usize>,
+    /// So many seconds are waited for something new, if there is nothing yet.
+    pub wait: Option<u64>,
 }

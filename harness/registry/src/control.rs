@@ -12,7 +12,8 @@ use pulldrill_clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Content, FaultRule, HostInfo, HostSpec, ImageRef, ImageSpec, PullLog, Registry, RegistryError, TokenInfo,
+    Content, Fault, FaultRule, HostInfo, HostSpec, ImageRef, ImageSpec, PullLog, Registry, RegistryError,
+    TokenInfo,
 };
 
 /// An image in a repository of a host.
@@ -110,8 +111,14 @@ pub trait Control: Send + Sync {
     /// Uses up the anonymous quota of an address. See [`Registry::exhaust`].
     async fn exhaust(&self, host: &str, client: IpAddr) -> Result<(), RegistryError>;
 
-    /// A host's faults, as they were set.
-    async fn faults(&self, host: &str) -> Result<Vec<FaultRule>, RegistryError>;
+    /// A host's faults. See [`Registry::faults`].
+    async fn faults(&self, host: &str) -> Result<Vec<Fault>, RegistryError>;
+
+    /// Adds a fault to those that a host has. See [`Registry::add_fault`].
+    async fn add_fault(&self, host: &str, rule: FaultRule) -> Result<Fault, RegistryError>;
+
+    /// Takes a fault from a host. See [`Registry::remove_fault`].
+    async fn remove_fault(&self, host: &str, id: u64) -> Result<(), RegistryError>;
 
     /// Replaces a host's faults. See [`Registry::set_faults`].
     async fn set_faults(&self, host: &str, rules: Vec<FaultRule>) -> Result<(), RegistryError>;
@@ -168,8 +175,16 @@ impl Control for Registry {
         Self::exhaust(self, host, client)
     }
 
-    async fn faults(&self, host: &str) -> Result<Vec<FaultRule>, RegistryError> {
+    async fn faults(&self, host: &str) -> Result<Vec<Fault>, RegistryError> {
         Self::faults(self, host)
+    }
+
+    async fn add_fault(&self, host: &str, rule: FaultRule) -> Result<Fault, RegistryError> {
+        Self::add_fault(self, host, rule)
+    }
+
+    async fn remove_fault(&self, host: &str, id: u64) -> Result<(), RegistryError> {
+        Self::remove_fault(self, host, id)
     }
 
     async fn set_faults(&self, host: &str, rules: Vec<FaultRule>) -> Result<(), RegistryError> {

@@ -119,7 +119,26 @@ pub enum RegistryError {
     BadNetwork(String),
     /// A rule that is none.
     #[error(transparent)]
-    Fault(#[from] crate::fault::rule::RuleError),
+    Fault(#[from] pulldrill_faults::RuleError),
+    /// A host cannot stand in front of that registry.
+    #[error("{host} cannot stand in front of its upstream registry: {message}")]
+    Upstream {
+        /// The host.
+        host: String,
+        /// Why.
+        message: String,
+    },
+    /// Tags of that repository stay what they are.
+    #[error("{0}: the tag is there already, and the repository's tags are immutable")]
+    Immutable(String),
+    /// No such fault.
+    #[error("{host} has no fault {id}; list the faults to see their numbers")]
+    NoFault {
+        /// The host.
+        host: String,
+        /// The fault's number.
+        id: u64,
+    },
     /// The registry has no addresses of its own to give, or to be reached by.
     #[error(
         "the registry owns no network interface, so that it cannot set routes; start it with --interface"

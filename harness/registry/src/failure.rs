@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     TooLarge,
     NameInvalid,
     TagInvalid,
+    /// The tag is there already, and stays what it is.
+    TagImmutable,
     ManifestInvalid,
     ManifestBlobUnknown,
     PageInvalid,

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -14,12 +15,13 @@ use crate::{
     credentials::{Grant, Token, Tokens, same},
     failure::{Failure, Kind},
     fault::Faults,
-    personality::{Personality, Scheme, Unlisted},
+    personality::{Door, Personality, Scheme, Unlisted},
     quota::{self, Limits, Payer, Usage},
     repository::Place,
     spec::{Access, AccessKey, Account, RepositorySpec},
     store::Store,
     unfinished::Unfinished,
+    upstream::Upstream,
 };
 
 /// The only user name that tokens issued as passwords go with.
@@ -46,6 +48,8 @@ pub(crate) struct Host {
     pub(crate) tokens: Mutex<Tokens>,
     pub(crate) usage: Mutex<Usage>,
     pub(crate) faults: Faults,
+    /// The real registry that it stands in front of.
+    pub(crate) upstream: Option<Arc<Upstream>>,
     /// Whether it was told where to listen, so that its clients come by whatever address of this machine.
     pub(crate) listens: bool,
     /// Addresses of their own that the host and its token host have been given, by name.
@@ -59,7 +63,7 @@ impl Host {
     pub(crate) fn new(
         spec: HostSpec,
         (address, token_address): (SocketAddr, Option<SocketAddr>),
-        seed: u64,
+        faults: Faults,
         clock: &Clock,
         store: Store,
         stop: CancellationToken,
@@ -71,6 +75,8 @@ impl Host {
         limits.token_seconds = spec.token_lifetime_seconds.unwrap_or(limits.token_seconds);
         let (account, region) = account_and_region(&spec);
         let own = own_addresses(&spec)?;
+        let upstream =
+            spec.upstream.as_ref().map(|upstream| Upstream::new(&spec.name, upstream)).transpose()?;
         let now = clock.now();
         let fail = |source| RegistryError::Store { what: "read", host: spec.name.clone(), source };
         let repositories = store.load(&spec.name, now).map_err(fail)?;
@@ -91,7 +97,8 @@ impl Host {
             store,
             tokens: Mutex::default(),
             usage: Mutex::default(),
-            faults: Faults::new(seed, &spec.name, clock.clone()),
+            faults,
+            upstream: upstream.map(Arc::new),
             listens: spec.listen.is_some(),
             own,
             stop,
@@ -117,6 +124,9 @@ impl Host {
 
     /// What the owner is told when something cannot be kept.
     pub(crate) fn not_kept(&self, failure: &Failure) -> RegistryError {
+        if failure.kind == Kind::TagImmutable {
+            return RegistryError::Immutable(self.name.clone());
+        }
         let kind = match failure.kind {
             Kind::TooLarge => std::io::ErrorKind::StorageFull,
             _ => std::io::ErrorKind::Other,
@@ -139,6 +149,11 @@ impl Host {
         if let Some(repository) = self.repositories.read().get(repository) {
             let access = if action == "pull" { &repository.pull } else { &repository.push };
             return access.allows(user);
+        }
+        if self.upstream.is_some() {
+            // What there is, the upstream knows; who may ask for it is known here.
+            let public = matches!(self.personality.scheme, Scheme::Bearer { door: Door::Hub, .. });
+            return if action == "pull" && public { true } else { self.outsiders().allows(user) };
         }
         match self.personality.unlisted {
             Unlisted::Open => self.outsiders().allows(user),

@@ -5,12 +5,14 @@
 //! tokens follow the lab clock; sockets are on real time.
 //!
 //! - [`control`]: what the owner can do, here or from afar; [`registry`]: doing it. [`spec`]: what the owner says about a host. [`client`]: who is behind
-//!   a connection. [`pull_log`]: what was served. [`FaultKind`]: misbehaving on purpose. [`image`]: content.
+//!   a connection. [`pull_log`]: what was served. [`Fault`]: misbehaving on purpose. [`image`]: content.
 //! - [`admin`]: the same from afar, over HTTP. [`site`]: what it has when it is served on its own. [`names`]: what resolves, [`dns`]: for whom. [`interface`]: where it has addresses of its own.
 //! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
 //!   `quota`, `credentials`, `content`, `digest`, `name` are what their names say.
 //! - what there is: `repository` says who has what, `stock` changes it (in turn, at the `desk`), `store` keeps the content,
 //!   in memory or on disk, `unfinished` what is still arriving, and [`garbage`] takes away what nobody needs.
+//!
+//! - `upstream`: the real registry that a host may stand in front of.
 //!
 //! It knows nothing of Kubernetes or drills.
 
@@ -44,21 +46,21 @@ pub mod spec;
 mod stock;
 mod store;
 mod unfinished;
+mod upstream;
 
 pub use admin::{AdminClient, AdminClientOptions};
 pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
 pub use dns::Dns;
 pub use error::RegistryError;
-pub use fault::{
-    kinds::{FaultKind, Parameter, Shape, Stage},
-    rule::{FaultRule, Part, RuleError, Schedule, Scope},
-};
+pub use fault::Fault;
 pub use garbage::Garbage;
 pub use image::{Content, ImageRef, ImageSpec};
 pub use interface::Interface;
 pub use names::Names;
 pub use pull_log::{Entry, PullLog, Served};
+pub use pulldrill_faults::scope as fault_tables;
+pub use pulldrill_faults::{FaultKind, FaultRule, Parameter, Part, RuleError, Schedule, Scope, Shape, Stage};
 pub use registry::{Registry, RegistryOptions};
 pub use site::Site;
-pub use spec::{Access, AccessKey, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo};
+pub use spec::{Access, AccessKey, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo, UpstreamSpec};

@@ -176,6 +176,13 @@ const PLAIN: &[Words] = &[
     words(Kind::TooLarge, 413, "SIZE_INVALID", "content is larger than this registry takes"),
     words(Kind::NameInvalid, 400, "NAME_INVALID", "invalid repository name"),
     words(Kind::TagInvalid, 400, "TAG_INVALID", "manifest tag did not match URI"),
+    // Amazon's words: the program that the others follow has nothing of the kind.
+    words(
+        Kind::TagImmutable,
+        400,
+        "TAG_INVALID",
+        "The image tag '{reference}' already exists in the '{repository}' repository and cannot be overwritten because the tag is immutable.",
+    ),
     words(Kind::ManifestInvalid, 400, "MANIFEST_INVALID", "manifest invalid"),
     words(Kind::ManifestBlobUnknown, 400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry")
         .detail(r#""{digest}""#),

@@ -17,6 +17,7 @@ use crate::{
     TokenInfo,
     admin::Route,
     content::Contents,
+    fault::{Fault, Faults, Numbers},
     host::{self, Host},
     images::check_names,
     names::{Names, is_registry_host},
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) contents: Contents,
     pub(crate) log: PullLog,
     seed: u64,
+    fault_numbers: Numbers,
     pub(crate) site: Site,
     authority: Arc<Authority>,
     stop: CancellationToken,
@@ -80,6 +82,7 @@ impl Registry {
             contents: Contents::default(),
             log: PullLog::default(),
             seed,
+            fault_numbers: Numbers::default(),
             site,
             authority,
             stop,
@@ -122,8 +125,10 @@ impl Registry {
         }
         let addresses = (listener.address, token_listener.as_ref().map(|listener| listener.address));
         let stop = shared.stop.child_token();
-        let (seed, clock, store) = (shared.seed, shared.clock.clone(), shared.store.clone());
-        let made = self.apart(move || Host::new(spec, addresses, seed, &clock, store, stop));
+        let (clock, store) = (shared.clock.clone(), shared.store.clone());
+        let faults = Faults::new(shared.seed, &name, clock.clone(), shared.fault_numbers.clone());
+        faults.set(spec.faults.clone())?;
+        let made = self.apart(move || Host::new(spec, addresses, faults, &clock, store, stop));
         let host = Arc::new(made.await?);
         {
             let mut hosts = shared.hosts.write();
@@ -343,12 +348,29 @@ impl Registry {
         Ok(self.host(host)?.faults.set(rules)?)
     }
 
-    /// A host's faults, as they were set.
+    /// Adds a fault to those that a host has.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoHost`], [`RegistryError::Fault`].
+    pub fn add_fault(&self, host: &str, rule: FaultRule) -> Result<Fault, RegistryError> {
+        Ok(self.host(host)?.faults.add(rule)?)
+    }
+
+    /// Takes a fault from a host.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoHost`], [`RegistryError::NoFault`].
+    pub fn remove_fault(&self, host: &str, id: u64) -> Result<(), RegistryError> {
+        let removed = self.host(host)?.faults.remove(id);
+        if removed { Ok(()) } else { Err(RegistryError::NoFault { host: host.to_owned(), id }) }
+    }
+
+    /// A host's faults, in the order in which they were switched on.
     ///
     /// # Errors
     /// [`RegistryError::NoHost`].
-    pub fn faults(&self, host: &str) -> Result<Vec<FaultRule>, RegistryError> {
-        Ok(self.host(host)?.faults.rules())
+    pub fn faults(&self, host: &str) -> Result<Vec<Fault>, RegistryError> {
+        Ok(self.host(host)?.faults.list())
     }
 
     /// Where a host is on this machine.

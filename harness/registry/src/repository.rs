@@ -96,6 +96,8 @@ fn parts(body: &Value, list: bool) -> Option<Vec<String>> {
 pub(crate) struct Repository {
     pub(crate) pull: Access,
     pub(crate) push: Access,
+    /// Whether a tag that is there stays what it is.
+    pub(crate) immutable: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) manifests: BTreeMap<String, Arc<Manifest>>,
@@ -106,6 +108,7 @@ impl Repository {
         Self {
             pull: spec.pull.clone(),
             push: spec.push.clone(),
+            immutable: false,
             created_at,
             tags: BTreeMap::new(),
             manifests: BTreeMap::new(),

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use pulldrill_clock::Timestamp;
+use pulldrill_faults::FaultRule;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::{
     RegistryError,
@@ -47,6 +49,10 @@ pub struct HostSpec {
     pub listen: Option<SocketAddr>,
     /// The same for the separate host.
     pub auth_listen: Option<SocketAddr>,
+    /// The real registry that it stands in front of: then that has the content.
+    pub upstream: Option<UpstreamSpec>,
+    /// How it misbehaves from the start.
+    pub faults: Vec<FaultRule>,
 }
 
 impl HostSpec {
@@ -89,6 +95,45 @@ impl Account {
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Account").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// A real registry, as somebody knows it who stands in front of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct UpstreamSpec {
+    /// Where it is: `https://HOST` or `http://HOST`, with a port if need be.
+    pub url: String,
+    /// As whom everything is asked there; anonymously without.
+    #[serde(default)]
+    pub login: Option<Account>,
+    /// The certificates of those who may have signed its own, PEM; without any, those that this machine trusts.
+    #[serde(default)]
+    pub authority: Option<String>,
+}
+
+impl UpstreamSpec {
+    /// Whether its address is one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        self.parsed().map(drop)
+    }
+
+    /// Its address, if it is one.
+    pub(crate) fn parsed(&self) -> Result<Url, String> {
+        let url = Url::parse(&self.url).map_err(|error| format!("{:?} is no URL: {error}", self.url))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+            return Err(format!("{url} is neither http://HOST nor https://HOST"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("its URL has a log-in in it, which belongs elsewhere".to_owned());
+        }
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(format!("{url} has more than a host in it; a registry is at the root of its host"));
+        }
+        Ok(url)
     }
 }
 

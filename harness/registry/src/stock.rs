@@ -138,6 +138,10 @@ impl Host {
         self.store.put((&self.name, name), &digest, body)?;
         self.change(name, move |repository, blobs| {
             whole(repository, blobs, &manifest)?;
+            // Not even what it is already can be pushed there.
+            if repository.immutable && tag.as_ref().is_some_and(|tag| repository.tags.contains_key(tag)) {
+                return Err(Kind::TagImmutable.into());
+            }
             repository.manifests.insert(digest.clone(), Arc::new(manifest));
             if let Some(tag) = tag {
                 repository.tags.insert(tag, digest);

@@ -141,11 +141,23 @@ async fn an_owner_can_do_everything(world: &World, control: &dyn Control) {
     let on = Scope { repository: Some("app".into()), ..Scope::default() };
     let rule = FaultRule::new("status").with("body", &"tea time").on(on);
     control.set_faults("r.example", vec![rule.clone()]).await.unwrap();
-    assert_eq!(control.faults("r.example").await.unwrap(), [rule]);
+    let set = control.faults("r.example").await.unwrap();
+    assert_eq!(set.iter().map(|fault| &fault.rule).collect::<Vec<_>>(), [&rule]);
     let unknown = control.set_faults("r.example", vec![FaultRule::new("tea")]).await.unwrap_err();
     assert!(unknown.to_string().starts_with("there is no fault \"tea\"; there are refuse"), "{unknown}");
     let struck = world.ask(&local(&info), "GET", "/v2/app/manifests/1.0", "").await;
     assert_eq!((struck.status.as_u16(), struck.text()), (503, "tea time"));
+    let struck = control.faults("r.example").await.unwrap().remove(0);
+    assert_eq!((struck.id, struck.struck), (set[0].id, 1));
+    let added = control.add_fault("r.example", FaultRule::new("html")).await.unwrap();
+    let unknown = control.add_fault("r.example", FaultRule::new("tea")).await.unwrap_err();
+    assert!(unknown.to_string().starts_with("there is no fault \"tea\"; there are refuse"), "{unknown}");
+    control.remove_fault("r.example", struck.id).await.unwrap();
+    let gone = control.remove_fault("r.example", struck.id).await.unwrap_err();
+    assert!(gone.to_string().starts_with(&format!("r.example has no fault {};", struck.id)), "{gone}");
+    assert_eq!(control.faults("r.example").await.unwrap(), [added]);
+    let page = world.ask(&local(&info), "GET", "/v2/app/manifests/1.0", "").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     control.set_faults("r.example", Vec::new()).await.unwrap();
     assert_eq!(world.ask(&local(&info), "GET", "/v2/app/manifests/1.0", "").await.status, 401);
 

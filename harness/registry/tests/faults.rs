@@ -169,10 +169,10 @@ async fn only_those_in_scope_are_struck() {
     assert_eq!(of(Scope { part: Some(Part::Blob), ..Scope::default() }).await.unwrap().0, 200);
     assert_eq!(of(Scope { method: Some("PUT".into()), ..Scope::default() }).await.unwrap().0, 200);
     assert_eq!(of(Scope { node: Some("worker".into()), ..Scope::default() }).await.unwrap().0, 200);
-    let here = Scope { client: Some([127, 0, 0, 1].into()), ..Scope::default() };
+    let here = Scope { client: Some("127.0.0.1".into()), ..Scope::default() };
     assert_eq!(of(here.clone()).await.unwrap().0, 503);
     assert!(scene.under(FaultRule::new("reset").on(here), &scene.manifest).await.is_err());
-    let other = Scope { client: Some([10, 0, 0, 1].into()), ..Scope::default() };
+    let other = Scope { client: Some("10.0.0.1".into()), ..Scope::default() };
     assert_eq!(scene.under(FaultRule::new("reset").on(other), &scene.manifest).await.unwrap().0, 200);
 }
 
@@ -292,7 +292,7 @@ async fn tokens_die_early_and_late_answers_come_late() {
         let answer = scene.world.ask(&local(&scene.host), "GET", path, &basic("dev", "s3cret")).await;
         format!("Bearer {}", answer.json()["token"].as_str().unwrap())
     };
-    scene.set(vec![FaultRule::new("short-tokens").with("seconds", &10)]);
+    scene.set(vec![FaultRule::new("short-tokens").with("lifetime", &10)]);
     let short = token().await;
     let status =
         async |token: &str| scene.send("GET", &scene.manifest, &[("authorization", token)]).await.unwrap().0;

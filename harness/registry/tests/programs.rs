@@ -175,8 +175,55 @@ async fn aws_gets_passwords_and_describes_images() {
         &aws(&api, &["batch-get-image", "--repository-name", "payments-api", "--image-ids", "imageTag=v1"])
             .await,
     );
+    tags_stay_what_they_are(&world, &aws, &api).await;
+    let arguments = ["sts", "--region", "ap-south-1", "--endpoint-url", &api, "get-caller-identity"];
+    let me = text(&run(&program("aws").unwrap(), &arguments, files.folder.path(), &variables).await);
+    let me: serde_json::Value = serde_json::from_str(&me).unwrap();
+    assert_eq!(me["Account"], "123456789012");
+    assert_eq!(me["Arn"], "arn:aws:sts::123456789012:assumed-role/node/lab");
     let missing = aws(&api, &["describe-images", "--repository-name", "nope"]).await;
     assert!(String::from_utf8_lossy(&missing.stderr).contains("RepositoryNotFoundException"));
+}
+
+/// With tags that are immutable, nothing can be pushed to one that is there, neither by a client nor by the owner.
+async fn tags_stay_what_they_are(world: &World, aws: &impl AsyncFn(&str, &[&str]) -> Output, api: &str) {
+    let put = ["put-image-tag-mutability", "--repository-name", "payments-api", "--image-tag-mutability"];
+    let set = text(&aws(api, &[&put[..], &["IMMUTABLE"]].concat()).await);
+    let set: serde_json::Value = serde_json::from_str(&set).unwrap();
+    assert_eq!(set["imageTagMutability"], "IMMUTABLE");
+    let ask = ["describe-repositories", "--query", "repositories[].[repositoryName,imageTagMutability]"];
+    let told = text(&aws(api, &[&ask[..], &["--output", "text"]].concat()).await);
+    assert_eq!(told.split_whitespace().collect::<Vec<_>>(), ["new", "MUTABLE", "payments-api", "IMMUTABLE"]);
+    let host = world.registry.host_info(ECR).unwrap();
+    let token = world.registry.issue_token(ECR).unwrap();
+    let basic = common::basic("AWS", &token.password);
+    let manifest = world.ask(&common::local(&host), "GET", "/v2/payments-api/manifests/v1", &basic).await;
+    let push = async |tag: &str| {
+        let request = http::Request::put(format!("/v2/payments-api/manifests/{tag}"))
+            .header("content-type", manifest.header("content-type").to_owned())
+            .header("authorization", &basic);
+        world.send(&common::local(&host), request, &manifest.body).await
+    };
+    assert_eq!(push("v2").await.status, 201);
+    for tag in ["v1", "v2"] {
+        let refused = push(tag).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["errors"][0]["code"]),
+            (400, &"TAG_INVALID".into())
+        );
+        let message = refused.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+        let words =
+            format!("The image tag '{tag}' already exists in the 'payments-api' repository and cannot");
+        assert!(message.starts_with(&words), "{message}");
+    }
+    let owner = world.registry.push_image(ECR, "payments-api", Some("v1"), &ImageSpec::default());
+    assert!(owner.unwrap_err().to_string().contains("immutable"));
+    text(&aws(api, &[&put[..], &["MUTABLE"]].concat()).await);
+    assert_eq!(push("v1").await.status, 201);
+    let wrong = aws(api, &[&put[..], &["SOMETIMES"]].concat()).await;
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("imageTagMutability"), "{wrong:?}");
+    let create = ["create-repository", "--repository-name", "fixed", "--image-tag-mutability", "IMMUTABLE"];
+    assert!(text(&aws(api, &create).await).contains("IMMUTABLE"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! What happened before the trainee arrived: steps on a time line that ends when the lab opens.
 
 use jiff::SignedDuration;
+use pulldrill_faults::FaultRule;
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
@@ -64,6 +65,18 @@ pub enum Action {
     },
     /// Uses up the anonymous quota of the drill's `nat` address, for good.
     ExhaustQuota {
+        /// The registry's handle.
+        registry: String,
+    },
+    /// Lets a registry misbehave from then on, beside whatever else is wrong with it; see `docs/faults.md`.
+    AddFault {
+        /// The registry's handle.
+        registry: String,
+        /// Which fault, for whom and when.
+        rule: Box<FaultRule>,
+    },
+    /// Ends all faults of a registry.
+    ClearFaults {
         /// The registry's handle.
         registry: String,
     },

@@ -1,5 +1,6 @@
 //! Registries of a drill, what is in them and who may do what.
 
+use pulldrill_faults::FaultRule;
 use serde::{Deserialize, Serialize};
 
 /// One registry host. No two drills share one.
@@ -35,6 +36,9 @@ pub struct Registry {
     pub accounts: Vec<Account>,
     /// What it holds when history begins.
     pub repositories: Vec<Repository>,
+    /// How it misbehaves from the beginning; see `docs/faults.md`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultRule>,
 }
 
 impl Registry {

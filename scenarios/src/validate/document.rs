@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::faults;
 use super::report::{at, wrong};
 use crate::model::{Action, CheckKind, Condition, Generator, Personality};
 use crate::{Scenario, ScenarioError};
@@ -17,6 +18,7 @@ pub(crate) fn document(scenario: &Scenario) -> Outcome {
     parameters(scenario)?;
     content(scenario)?;
     history(scenario)?;
+    faults::of_templates(scenario)?;
     checks(scenario)?;
     hints(scenario)?;
     files(scenario)
@@ -196,6 +198,12 @@ fn history(scenario: &Scenario) -> Outcome {
                         "add `nat: 203.0.113.7`",
                     ));
                 }
+            }
+            Action::AddFault { registry, .. } => {
+                known_registry(scenario, registry, at!["history", n, "do", "add-fault", "registry"])?;
+            }
+            Action::ClearFaults { registry } => {
+                known_registry(scenario, registry, at!["history", n, "do", "clear-faults", "registry"])?;
             }
             Action::SetImage { .. }
             | Action::Scale { .. }

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::neutral;
 use super::report::{at, wrong};
+use super::{faults, neutral};
 use crate::model::{Action, Personality, Registry};
 use crate::{Placement, Scenario, ScenarioError, Variant};
 
@@ -65,6 +65,7 @@ pub(crate) fn variant(scenario: &Scenario, variant: &Variant, placement: &Placem
             ));
         }
     }
+    faults::of_values(scenario, &variant.registries, &variant.history)?;
     if let Some(nat) = &variant.nat
         && nat.parse::<Ipv4Addr>().is_err()
     {

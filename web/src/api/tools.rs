@@ -1,13 +1,16 @@
 //! Calls that stand for tools of a trainee's trade: node egress, pull log, image copy, ECR password.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{Path, State},
 };
+use pulldrill_clock::real;
 use pulldrill_lab::{
     Lab,
-    request::{CopyRequest, EgressRequest, PullQuery},
-    view::{CopyView, EgressView, PullView},
+    request::{CopyRequest, EgressRequest, FaultRequest, PullQuery},
+    view::{CopyView, EgressView, FaultView, PullView},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,6 +20,16 @@ use super::{
     extract::{Asked, Body},
     to_the_end,
 };
+
+/// How long something new is waited for, in seconds.
+const LONGEST_WAIT: u64 = 60;
+
+/// Which registry's faults.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FaultQuery {
+    host: Option<String>,
+}
 
 /// Which node's rules.
 #[derive(Debug, Deserialize)]
@@ -60,7 +73,43 @@ pub(crate) async fn pull_log(
     State(lab): State<Lab>,
     Asked(query): Asked<PullQuery>,
 ) -> Answer<Vec<PullView>> {
-    Ok(Json(lab.pull_log(&query)?))
+    let wait = Duration::from_secs(query.wait.unwrap_or(0).min(LONGEST_WAIT));
+    let something = async {
+        loop {
+            let last = lab.last_pull();
+            match lab.pull_log(&query) {
+                Ok(found) if found.is_empty() => lab.more_pulls(last).await,
+                found => return found,
+            }
+        }
+    };
+    // None is an answer too.
+    Ok(Json(real::timeout(wait, something).await.unwrap_or_else(|| Ok(Vec::new()))?))
+}
+
+pub(crate) async fn faults(
+    State(lab): State<Lab>,
+    Asked(query): Asked<FaultQuery>,
+) -> Answer<Vec<FaultView>> {
+    Ok(Json(lab.faults(query.host.as_deref()).await?))
+}
+
+pub(crate) async fn add_fault(
+    State(lab): State<Lab>,
+    Body(request): Body<FaultRequest>,
+) -> Answer<Vec<FaultView>> {
+    to_the_end(async move { lab.add_fault(&request).await }).await.map(Json)
+}
+
+pub(crate) async fn clear_faults(
+    State(lab): State<Lab>,
+    Asked(query): Asked<FaultQuery>,
+) -> Answer<Vec<FaultView>> {
+    to_the_end(async move { lab.clear_faults(query.host.as_deref(), None).await }).await.map(Json)
+}
+
+pub(crate) async fn clear_fault(State(lab): State<Lab>, Path(id): Path<u64>) -> Answer<Vec<FaultView>> {
+    to_the_end(async move { lab.clear_faults(None, Some(id)).await }).await.map(Json)
 }
 
 pub(crate) async fn copy_image(State(lab): State<Lab>, Body(request): Body<CopyRequest>) -> Answer<CopyView> {

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod drill;
+mod fault;
 mod lab;
 mod tools;
 
@@ -15,6 +16,7 @@ use clap::{
 
 pub(crate) use cluster::{Cluster, ClusterServe};
 pub(crate) use drill::{Record, Until, Wait};
+pub(crate) use fault::Fault;
 pub(crate) use lab::{Backend, Place, Selftest, Up};
 pub(crate) use tools::{ClockAction, Ecr, Egress, Image, Node, Registry, RegistryLog, RegistryServe};
 
@@ -165,7 +167,7 @@ pub(crate) enum Command {
     /// Look at and change the nodes
     #[command(subcommand)]
     Node(Node),
-    /// Look at the registries
+    /// Look at the registries, serve some alone, and let them misbehave
     #[command(subcommand)]
     Registry(Registry),
     /// The embedded cluster alone

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args as ClapArgs, Subcommand};
 use jiff::SignedDuration;
 
+use super::Fault;
 use crate::parse;
 
 /// Commands about nodes.
@@ -82,6 +83,9 @@ pub(crate) enum Registry {
     },
     /// What the registries saw
     Log(Box<RegistryLog>),
+    /// Let registries misbehave on purpose
+    #[command(subcommand)]
+    Fault(Fault),
     /// Serve registries alone: those that are asked for, and more through the admin API
     Serve(Box<RegistryServe>),
 }
@@ -107,6 +111,12 @@ pub(crate) struct RegistryLog {
     /// Only the latest so many
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Go on with what they see from now on, line by line
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// A JSON object for each request, on a line of its own
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Options of `registry serve`.
@@ -123,6 +133,15 @@ pub(crate) struct RegistryServe {
     /// The folder that keeps what is pushed, as OCI image layouts [default: memory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Stand in front of this registry: it has the content, what is asked for and pushed is passed on
+    #[arg(long, value_name = "URL", requires = "personality")]
+    pub(crate) upstream: Option<String>,
+    /// A file with the USER:PASSWORD that the upstream registry knows [default: anonymous]
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    pub(crate) upstream_login: Option<PathBuf>,
+    /// The authority of the upstream registry's certificate, PEM [default: those of this machine]
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    pub(crate) upstream_ca: Option<PathBuf>,
     /// Who can log in, with the password in PULLDRILL_REGISTRY_PASSWORD or else one that is made
     #[arg(long, value_name = "NAME", default_value = "pulldrill", requires = "personality")]
     pub(crate) username: String,

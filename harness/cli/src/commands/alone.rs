@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt::Write, fs, io, net::SocketAddr, path::Path
 
 use pulldrill_clock::secret;
 use pulldrill_lab::{Folder, write_private};
-use pulldrill_registry::{Account, HostSpec, Registry, RegistryError};
+use pulldrill_registry::{Account, HostSpec, Registry, RegistryError, UpstreamSpec};
 use pulldrill_tls::Authority;
 use serde::Serialize;
 use serde_json::json;
@@ -17,6 +17,8 @@ use crate::{args::RegistryServe, exit::Failure};
 
 /// Where the password is that somebody has chosen.
 const PASSWORD: &str = "PULLDRILL_REGISTRY_PASSWORD";
+/// The personality that has an API beside it.
+const ECR: &str = "ecr";
 /// The files of the data folder that are no content.
 const AUTHORITY: &str = "authority.pem";
 const KEPT_PASSWORD: &str = "password";
@@ -85,9 +87,14 @@ impl Alone {
         token: &str,
     ) -> Result<Served, Failure> {
         let mut registries = BTreeMap::new();
+        let mut aws = None;
         for spec in &self.specs {
             let accounts = vec![self.account.clone()];
             let info = registry.add_host(HostSpec { accounts, ..spec.clone() }).await?;
+            if let Some((name, address)) = info.token_host.filter(|_| spec.personality == ECR) {
+                let region = name.split('.').nth(2).unwrap_or("us-east-1").to_owned();
+                aws = aws.or(Some((format!("https://{address}"), region)));
+            }
             registries.insert(info.name, info.url);
         }
         let login = self.account.basic();
@@ -99,7 +106,7 @@ impl Alone {
         // The one for programs that take a file, the other for those that take a folder.
         folder.write_public("ca.pem", registry.authority_pem())?;
         folder.write_public("certs/ca.crt", registry.authority_pem())?;
-        folder.write_public("env.sh", &script(folder.path()))?;
+        folder.write_public("env.sh", &script(folder.path(), aws.as_ref()))?;
         let served =
             Served { registries, admin: format!("http://{admin}"), username: self.account.username.clone() };
         folder.write_info(&served)?;
@@ -122,6 +129,7 @@ impl Alone {
 fn specs(args: &RegistryServe) -> Result<Vec<HostSpec>, Failure> {
     let mut specs: Vec<HostSpec> = Vec::new();
     let mut next = args.listen;
+    let upstream = upstream(args)?;
     for (personality, host) in &args.personality {
         let mut spec = HostSpec::usual(personality).map_err(|error| Failure::usage(error.to_string()))?;
         spec.name = host.clone().unwrap_or(spec.name);
@@ -129,6 +137,7 @@ fn specs(args: &RegistryServe) -> Result<Vec<HostSpec>, Failure> {
             let help = format!("give one of them another name: --personality {personality}=HOST");
             return Err(Failure::usage(format!("two registries would be {}", spec.name)).help(help));
         }
+        spec.upstream.clone_from(&upstream);
         spec.listen = take(&mut next)?;
         if spec.has_token_host()? {
             spec.auth_listen = take(&mut next)?;
@@ -136,6 +145,32 @@ fn specs(args: &RegistryServe) -> Result<Vec<HostSpec>, Failure> {
         specs.push(spec);
     }
     Ok(specs)
+}
+
+/// The registry that they are to stand in front of.
+fn upstream(args: &RegistryServe) -> Result<Option<UpstreamSpec>, Failure> {
+    let Some(url) = args.upstream.clone() else { return Ok(None) };
+    let read = |path: &Path| {
+        let fail = |error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+        fs::read_to_string(path).map_err(fail)
+    };
+    let login = args.upstream_login.as_deref().map(|path| login(path, &read(path)?)).transpose()?;
+    let authority = args.upstream_ca.as_deref().map(read).transpose()?;
+    let upstream = UpstreamSpec { url, login, authority };
+    upstream.check().map_err(|why| Failure::usage(format!("--upstream: {why}")))?;
+    Ok(Some(upstream))
+}
+
+/// The log-in in a file: on its first line, up to the first colon the user.
+fn login(path: &Path, text: &str) -> Result<Account, Failure> {
+    let first = text.lines().next().unwrap_or_default().trim();
+    let (username, password) = first
+        .split_once(':')
+        .filter(|(username, password)| !username.is_empty() && !password.is_empty())
+        .ok_or_else(|| {
+            Failure::usage(format!("the first line of {} is not USER:PASSWORD", path.display()))
+        })?;
+    Ok(Account { username: username.to_owned(), password: password.to_owned() })
 }
 
 /// The next place to listen at: a free port stays one, others are counted up.
@@ -168,14 +203,28 @@ fn keep(data: Option<&Path>, name: &str, text: String) -> Result<String, Failure
     Ok(text)
 }
 
-/// `env.sh`: podman, buildah and skopeo take the logins from there, and what is written in Go the authority.
-fn script(folder: &Path) -> String {
+/// `env.sh`: podman, buildah and skopeo take the logins from there, and what is written in Go the authority. Where there is
+/// an ECR, the first one's API is where the `aws` command goes, with keys that protect nothing.
+fn script(folder: &Path, aws: Option<&(String, String)>) -> String {
     let mut script = String::from("# Source this in the shell in which you use the registries:  . env.sh\n");
     let file = |name: &str| folder.join(name).display().to_string().replace('\'', r"'\''");
     for (variable, name) in
         [("PULLDRILL_CA", "ca.pem"), ("REGISTRY_AUTH_FILE", "auth.json"), ("SSL_CERT_FILE", "ca.pem")]
     {
         writeln!(script, "export {variable}='{}'", file(name)).unwrap_or_default();
+    }
+    if let Some((api, region)) = aws {
+        for (variable, value) in [
+            ("AWS_ENDPOINT_URL_ECR", api.as_str()),
+            ("AWS_ENDPOINT_URL_STS", api),
+            ("AWS_CA_BUNDLE", &file("ca.pem")),
+            ("AWS_ACCESS_KEY_ID", "AKIAPULLDRILLEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "not-a-secret"),
+            ("AWS_DEFAULT_REGION", region),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ] {
+            writeln!(script, "export {variable}='{value}'").unwrap_or_default();
+        }
     }
     script
 }
@@ -192,6 +241,17 @@ mod tests {
         assert_eq!(take(&mut next).unwrap().unwrap().port(), 65534);
         assert!(take(&mut next).is_err(), "or the one after it would wrap around");
         assert_eq!(take(&mut None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_login_is_a_line_with_a_colon_and_what_is_none_is_not_shown() {
+        let path = Path::new("login");
+        let read = login(path, "me:a:b\nmore\n").unwrap();
+        assert_eq!((read.username.as_str(), read.password.as_str()), ("me", "a:b"));
+        for wrong in ["", "s3cret", ":s3cret", "me:", "\nme:s3cret"] {
+            let failure = login(path, wrong).unwrap_err();
+            assert!(!failure.message.contains("s3cret"), "{}", failure.message);
+        }
     }
 
     #[test]

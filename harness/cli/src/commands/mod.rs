@@ -8,9 +8,12 @@ mod detach;
 mod doctor;
 mod down;
 mod drills;
+mod faults;
 mod kubectl;
 mod place;
 mod progress;
+mod pulls;
+mod reach;
 mod record;
 mod selftest;
 mod serve;
@@ -91,7 +94,8 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
         Command::Registry(Registry::Image { name, binary }) => {
             tools::registry_image(&ground, &name, binary.as_deref()).await
         }
-        Command::Registry(Registry::Log(log)) => tools::registry_log(&ground, &log).await,
+        Command::Registry(Registry::Log(log)) => pulls::log(&ground, &log).await,
+        Command::Registry(Registry::Fault(fault)) => faults::faults(&ground, &fault).await,
         Command::Cluster(Cluster::Serve(args)) => cluster::serve(&ground, &args).await,
         Command::Cluster(Cluster::Create { name, kubeconfig }) => {
             virtual_clusters::create(&ground, &name, kubeconfig.as_deref()).await

@@ -1,17 +1,17 @@
-//! Commands that are tools of the trade: node egress, pull log, image copy, ECR password, clock.
+//! Commands that are tools of the trade: node egress, image copy, ECR password, clock.
 
 use std::path::Path;
 
 use pulldrill_lab::{
     request::{CopyRequest, EgressRequest},
-    view::{ClockView, CopyView, EgressView, PullView},
+    view::{ClockView, CopyView, EgressView},
 };
 use pulldrill_web::duration::age;
 use serde_json::{Value, json};
 
 use super::Ground;
 use crate::{
-    args::{ClockAction, Ecr, Egress, Image, RegistryLog},
+    args::{ClockAction, Ecr, Egress, Image},
     client::{Client, segment},
     exit::{Exit, Failure, Outcome},
     folder::Folder,
@@ -79,44 +79,6 @@ pub(super) async fn registry_image(ground: &Ground<'_>, name: &str, binary: Opti
     pulldrill_lab::registry_image(name, binary).await?;
     ground.out.data(&json!({"image": name}), |_| format!("{name} is in this machine's Docker engine"));
     Ok(Exit::Yes)
-}
-
-pub(super) async fn registry_log(ground: &Ground<'_>, log: &RegistryLog) -> Outcome {
-    let RegistryLog { since, drill, host, repository, node, limit } = log;
-    let limit = limit.map(|limit| limit.to_string());
-    let since = since.to_string();
-    let query: Vec<_> = [
-        ("since", Some(&since)),
-        ("drill", drill.as_ref()),
-        ("host", host.as_ref()),
-        ("repository", repository.as_ref()),
-        ("node", node.as_ref()),
-        ("limit", limit.as_ref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some(format!("{name}={}", segment(value?))))
-    .collect();
-    let log: Vec<PullView> = ground.lab()?.get(&format!("pull-log?{}", query.join("&"))).await?;
-    ground.out.data(&log, |log| show_log(log));
-    Ok(Exit::Yes)
-}
-
-fn show_log(log: &[PullView]) -> String {
-    let rows = log.iter().map(|entry| {
-        vec![
-            entry.seq.to_string(),
-            entry.at.strftime("%H:%M:%S").to_string(),
-            entry.node.clone().unwrap_or_else(|| entry.address.to_string()),
-            entry.identity.clone().unwrap_or_else(|| "-".into()),
-            entry.host.clone(),
-            entry.method.clone(),
-            entry.path.clone(),
-            entry.status.to_string(),
-            entry.bytes.to_string(),
-        ]
-    });
-    let head = ["seq", "time", "from", "as", "registry", "method", "path", "status", "bytes"];
-    if log.is_empty() { "no such requests".into() } else { table(&head, rows) }
 }
 
 pub(super) async fn image(ground: &Ground<'_>, image: &Image) -> Outcome {

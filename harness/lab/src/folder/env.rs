@@ -34,6 +34,7 @@ impl Environment<'_> {
         if let Some(ecr) = self.ecr {
             variables.extend([
                 ("AWS_ENDPOINT_URL_ECR", ecr.to_owned()),
+                ("AWS_ENDPOINT_URL_STS", ecr.to_owned()),
                 ("AWS_CA_BUNDLE", file("ca.pem")),
                 ("AWS_ACCESS_KEY_ID", ACCESS_KEY.0.to_owned()),
                 ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY.1.to_owned()),

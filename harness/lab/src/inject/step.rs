@@ -121,6 +121,14 @@ impl Injector {
                 let host = self.stage.host(&variant.drill, registry)?;
                 self.stage.exhaust(&host).await
             }
+            Action::AddFault { registry, rule } => {
+                let host = self.stage.host(&variant.drill, registry)?;
+                self.stage.add_fault(&host, (**rule).clone()).await.map(drop)
+            }
+            Action::ClearFaults { registry } => {
+                let host = self.stage.host(&variant.drill, registry)?;
+                self.stage.clear_faults(&host).await
+            }
             Action::BlockEgress { id, nodes, action, destination, port, comment } => {
                 let rule = rule(id, *action, destination, *port, comment)?;
                 self.add_rule(nodes, &rule).await

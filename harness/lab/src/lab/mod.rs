@@ -22,11 +22,11 @@ use inner::Inner;
 use crate::{
     LabError, LabOptions, egress,
     folder::Folder,
-    request::{CopyRequest, EgressRequest, PullQuery},
+    request::{CopyRequest, EgressRequest, FaultRequest, PullQuery},
     store::JournalEntry,
     view::{
-        Audience, CopyView, DebriefView, DiagnosisView, DrillView, EgressView, HintView, JournalView,
-        LabInfo, PullView, RecordingView, ScenarioView, StatusView,
+        Audience, CopyView, DebriefView, DiagnosisView, DrillView, EgressView, FaultView, HintView,
+        JournalView, LabInfo, PullView, RecordingView, ScenarioView, StatusView,
     },
 };
 
@@ -221,6 +221,45 @@ impl Lab {
             self.0.variant(drill)?;
         }
         Ok(self.0.stage.pull_views(query))
+    }
+
+    /// The number of the latest request that the registries saw.
+    #[must_use]
+    pub fn last_pull(&self) -> u64 {
+        self.0.stage.last_pull()
+    }
+
+    /// Waits until the registries have seen more than what has this number.
+    pub async fn more_pulls(&self, since: u64) {
+        self.0.stage.pulls_beyond(since).await;
+    }
+
+    /// The faults of the registry that is named, or of all; only for an instructor, for they may be the answer.
+    ///
+    /// # Errors
+    /// [`LabError::Invalid`] when there is no such registry.
+    pub async fn faults(&self, host: Option<&str>) -> Result<Vec<FaultView>, LabError> {
+        self.0.stage.fault_views(host).await
+    }
+
+    /// Lets registries misbehave: the one that is named, or all. The faults that were added.
+    ///
+    /// # Errors
+    /// [`LabError::Invalid`] for a rule that makes no sense, or when there is no such registry.
+    pub async fn add_fault(&self, request: &FaultRequest) -> Result<Vec<FaultView>, LabError> {
+        self.0.stage.switch_on(request).await
+    }
+
+    /// Ends a fault, or all of the registry that is named, or all. The faults that were ended.
+    ///
+    /// # Errors
+    /// [`LabError::UnknownFault`]; [`LabError::Invalid`] when there is no such registry.
+    pub async fn clear_faults(
+        &self,
+        host: Option<&str>,
+        id: Option<u64>,
+    ) -> Result<Vec<FaultView>, LabError> {
+        self.0.stage.switch_off(host, id).await
     }
 
     /// Everything that happened to the drills of this run, in order; only for an instructor.

@@ -3,9 +3,11 @@
 //!
 //! - [`staged`]: one drill's part. [`acts`]: what can be done with the registries.
 //! - [`firewall`]: changing the nodes' egress rules.
+//! - [`faults`]: letting registries misbehave.
 //! - [`pulls`]: reading the pull log. [`proof`]: what checks are told of it.
 
 mod acts;
+mod faults;
 mod firewall;
 mod proof;
 mod pulls;

@@ -33,6 +33,11 @@ impl Stage {
         self.registry.pull_log().last()
     }
 
+    /// Waits until there is a later one.
+    pub(crate) async fn pulls_beyond(&self, seq: u64) {
+        self.registry.pull_log().beyond(seq).await;
+    }
+
     /// The entries that somebody asks for, the oldest first.
     pub(crate) fn pull_views(&self, query: &PullQuery) -> Vec<PullView> {
         let hosts = self.hosts();

@@ -109,6 +109,7 @@ pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
         auth_host: spec.token_host.as_ref().map(|host| host.name.clone()),
         address: spec.resolves.then(|| spec.address.parse().ok()).flatten(),
         auth_address: spec.token_host.as_ref().and_then(|host| host.address.parse().ok()),
+        faults: spec.faults.clone(),
         ..registry::HostSpec::default()
     }
 }

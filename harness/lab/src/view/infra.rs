@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use jiff::Timestamp;
+use pulldrill_registry::FaultRule;
 use serde::{Deserialize, Serialize};
 
 use super::DrillView;
@@ -112,6 +113,23 @@ pub struct PullView {
     /// The client's own words about itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
+}
+
+/// One fault of a registry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FaultView {
+    /// Its number.
+    pub id: u64,
+    /// The registry.
+    pub host: String,
+    /// Which fault, for whom and when.
+    pub rule: FaultRule,
+    /// How often it has struck.
+    pub struck: u64,
+    /// When it ends; shown time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// One thing that happened to a drill, as the journal has it.

@@ -14,7 +14,9 @@ pub use drill::{
     CheckView, ChoiceView, DebriefView, DiagnosisView, DrillState, DrillView, EventView, FeedView, HintView,
     PodView, ReferenceView, RepairView, ScoreView,
 };
-pub use infra::{ClockView, CopyView, EgressView, JournalView, LabInfo, PullView, ScenarioView, StatusView};
+pub use infra::{
+    ClockView, CopyView, EgressView, FaultView, JournalView, LabInfo, PullView, ScenarioView, StatusView,
+};
 pub use recording::{ChangeView, NodeView, RecordingView};
 
 /// The version of every JSON document of this crate; it rises when a field changes its meaning.

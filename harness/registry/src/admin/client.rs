@@ -6,7 +6,10 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,8 +29,8 @@ use super::{
     },
 };
 use crate::{
-    Control, FaultRule, HostInfo, HostSpec, ImagePlace, ImageRef, ImageSpec, Inspected, Inspection, PullLog,
-    RegistryError, TokenInfo,
+    Control, Fault, FaultRule, HostInfo, HostSpec, ImagePlace, ImageRef, ImageSpec, Inspected, Inspection,
+    PullLog, RegistryError, TokenInfo,
 };
 
 /// How long a connection may take.
@@ -62,6 +65,8 @@ struct Inner {
     http: Http,
     info: Info,
     log: Arc<PullLog>,
+    /// Whether that is kept up to date.
+    follows: AtomicBool,
     tunnels: Tunnels,
     hosts: Mutex<BTreeMap<String, Ports>>,
     stop: CancellationToken,
@@ -75,6 +80,18 @@ impl AdminClient {
     /// [`RegistryError::Unreachable`] when it does not answer in time; [`RegistryError::Remote`] when it does not
     /// take the token.
     pub async fn connect(options: AdminClientOptions) -> Result<Self, RegistryError> {
+        let client = Self::for_a_while(options).await?;
+        let inner = &client.0;
+        inner.follows.store(true, Ordering::Relaxed);
+        tokio::spawn(mirror::follow(inner.http.clone(), inner.log.clone(), inner.stop.clone()));
+        Ok(client)
+    }
+
+    /// Finds the registry; for somebody who makes a few calls and does not read the copy of its log.
+    ///
+    /// # Errors
+    /// As [`AdminClient::connect`].
+    pub async fn for_a_while(options: AdminClientOptions) -> Result<Self, RegistryError> {
         let AdminClientOptions { address, token, patience, stop } = options;
         let http = Http::new(address, &token)?;
         let waited = real::stopwatch();
@@ -88,12 +105,11 @@ impl AdminClient {
             }
         };
         let stop = stop.child_token();
-        let log = Arc::new(PullLog::default());
-        tokio::spawn(mirror::follow(http.clone(), log.clone(), stop.clone()));
         Ok(Self(Arc::new(Inner {
             http,
             info,
-            log,
+            log: Arc::default(),
+            follows: AtomicBool::new(false),
             tunnels: Tunnels { admin: address, token: token.into() },
             hosts: Mutex::default(),
             _ends_with_the_last_clone: stop.clone().drop_guard(),
@@ -105,6 +121,22 @@ impl AdminClient {
     #[must_use]
     pub fn info(&self) -> &Info {
         &self.0.info
+    }
+
+    /// The names of all hosts.
+    ///
+    /// # Errors
+    /// As for every call.
+    pub async fn host_names(&self) -> Result<Vec<String>, RegistryError> {
+        self.call(Method::GET, &["hosts"], None::<&()>).await
+    }
+
+    /// What is new in the pull log, waiting for it for so many seconds if there is nothing yet.
+    ///
+    /// # Errors
+    /// As for every call.
+    pub async fn pulls(&self, since: u64, wait: u64) -> Result<Pulls, RegistryError> {
+        self.0.http.pulls(since, wait).await
     }
 
     /// Says who is who among the registry's clients, and how they are reached.
@@ -139,7 +171,7 @@ impl AdminClient {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<T, RegistryError> {
         let (answer, last) = self.0.http.ask(method, path, body).await?;
-        if let Some(before) = last.checked_sub(1) {
+        if let Some(before) = last.checked_sub(1).filter(|_| self.0.follows.load(Ordering::Relaxed)) {
             let caught_up = real::timeout(CATCH_UP, self.0.log.beyond(before));
             tokio::select! {
                 () = self.0.stop.cancelled() => {}
@@ -217,8 +249,16 @@ impl Control for AdminClient {
         self.call(Method::POST, &["hosts", host, "exhausted"], Some(&Exhaustion { client })).await
     }
 
-    async fn faults(&self, host: &str) -> Result<Vec<FaultRule>, RegistryError> {
+    async fn faults(&self, host: &str) -> Result<Vec<Fault>, RegistryError> {
         self.call(Method::GET, &["hosts", host, "faults"], None::<&()>).await
+    }
+
+    async fn add_fault(&self, host: &str, rule: FaultRule) -> Result<Fault, RegistryError> {
+        self.call(Method::POST, &["hosts", host, "faults"], Some(&rule)).await
+    }
+
+    async fn remove_fault(&self, host: &str, id: u64) -> Result<(), RegistryError> {
+        self.call(Method::DELETE, &["hosts", host, "faults", &id.to_string()], None::<&()>).await
     }
 
     async fn set_faults(&self, host: &str, rules: Vec<FaultRule>) -> Result<(), RegistryError> {

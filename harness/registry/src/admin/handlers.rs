@@ -22,7 +22,7 @@ use super::{
     },
 };
 use crate::{
-    Control as _, FaultKind, FaultRule, Garbage, HostInfo, HostSpec, ImageRef, Inspected, Inspection,
+    Control as _, Fault, FaultKind, FaultRule, Garbage, HostInfo, HostSpec, ImageRef, Inspected, Inspection,
     TokenInfo,
 };
 
@@ -40,8 +40,10 @@ pub(super) fn router(server: AdminServer) -> Router {
         .route("/hosts", get(hosts))
         .route("/hosts/{name}", get(host).put(add_host).delete(remove_host))
         .route("/hosts/{name}/local", put(set_local))
-        .route("/hosts/{name}/faults", get(faults).put(set_faults))
+        .route("/hosts/{name}/faults", get(faults).put(set_faults).post(add_fault))
+        .route("/hosts/{name}/faults/{id}", delete(remove_fault))
         .route("/faults", get(async || Json(FaultKind::all())))
+        .route("/faults/schema", get(async || Json(pulldrill_faults::schema::rules())))
         .route("/hosts/{name}/images", post(push_image))
         .route("/hosts/{name}/tokens", post(issue_token))
         .route("/hosts/{name}/exhausted", post(exhaust))
@@ -133,8 +135,24 @@ async fn set_faults(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn faults(State(server): State<AdminServer>, Path(name): Path<String>) -> Answer<Vec<FaultRule>> {
+async fn faults(State(server): State<AdminServer>, Path(name): Path<String>) -> Answer<Vec<Fault>> {
     Ok(Json(server.registry.faults(&name)?))
+}
+
+async fn add_fault(
+    State(server): State<AdminServer>,
+    Path(name): Path<String>,
+    Order(rule): Order<FaultRule>,
+) -> Result<(StatusCode, Json<Fault>), Refusal> {
+    Ok((StatusCode::CREATED, Json(server.registry.add_fault(&name, rule)?)))
+}
+
+async fn remove_fault(
+    State(server): State<AdminServer>,
+    Path((name, id)): Path<(String, u64)>,
+) -> Result<StatusCode, Refusal> {
+    server.registry.remove_fault(&name, id)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn push_image(

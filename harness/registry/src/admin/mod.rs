@@ -18,4 +18,4 @@ pub mod wire;
 
 pub use client::{AdminClient, AdminClientOptions};
 pub use server::{AdminServer, serve};
-pub use wire::{KnownClients, Route};
+pub use wire::{KnownClients, Pulls, Route};

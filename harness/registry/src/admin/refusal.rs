@@ -28,8 +28,10 @@ impl Refusal {
 impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
         let status = match &error {
-            RegistryError::NoHost(_) | RegistryError::NotFound { .. } => StatusCode::NOT_FOUND,
-            RegistryError::HostExists(_) => StatusCode::CONFLICT,
+            RegistryError::NoHost(_) | RegistryError::NotFound { .. } | RegistryError::NoFault { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            RegistryError::HostExists(_) | RegistryError::Immutable(_) => StatusCode::CONFLICT,
             RegistryError::Denied { .. } => StatusCode::FORBIDDEN,
             RegistryError::NoPersonality { .. }
             | RegistryError::NoLimits { .. }
@@ -40,6 +42,7 @@ impl From<RegistryError> for Refusal {
             | RegistryError::NoInterface
             | RegistryError::NoTokens(_)
             | RegistryError::Fault(_)
+            | RegistryError::Upstream { .. }
             | RegistryError::Tls(_) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -1,26 +1,48 @@
-//! Faults: ways in which a host misbehaves on purpose. Which there are is a table ([`kinds`]), who switches one on
-//! writes a rule ([`rule`]); here is what a host remembers of its rules, and the one question about them: which of
+//! Faults: ways in which a host misbehaves on purpose. Which there are, and what a rule that switches one on may say, are
+//! the tables of `pulldrill_faults`; here is what a host remembers of its rules, and the one question about them: which of
 //! them strike now? Chance is drawn from the host's own seeded series.
 
 pub(crate) mod certificates;
-pub(crate) mod kinds;
 pub(crate) mod line;
-pub(crate) mod rule;
 pub(crate) mod spoil;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 use pulldrill_clock::{Clock, Timestamp, seed};
+use pulldrill_faults::{FaultKind, FaultRule, RuleError, Stage, Subject, Value};
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use kinds::{FaultKind, Stage};
-use rule::{FaultRule, RuleError, Subject, Value};
+/// A fault that a host has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Fault {
+    /// Its number, of which no other fault of the registry has the same.
+    pub id: u64,
+    /// What switched it on.
+    pub rule: FaultRule,
+    /// How often it has struck.
+    pub struck: u64,
+    /// When it ends, in lab time; it stays in the list after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// Gives every fault of a registry a number of its own.
+pub(crate) type Numbers = Arc<AtomicU64>;
 
 /// A host's faults.
 pub(crate) struct Faults {
     clock: Clock,
+    numbers: Numbers,
     active: Mutex<Vec<Active>>,
     chance: Mutex<seed::Rng>,
     changed: watch::Sender<()>,
@@ -28,6 +50,7 @@ pub(crate) struct Faults {
 
 /// A rule in force.
 struct Active {
+    id: u64,
     rule: FaultRule,
     kind: &'static FaultKind,
     until: Option<Timestamp>,
@@ -38,7 +61,7 @@ struct Active {
 }
 
 /// A fault that strikes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Strike {
     /// Its name in the table.
     pub(crate) name: &'static str,
@@ -69,9 +92,10 @@ impl Strike {
 }
 
 impl Faults {
-    pub(crate) fn new(seed: u64, host: &str, clock: Clock) -> Self {
+    pub(crate) fn new(seed: u64, host: &str, clock: Clock, numbers: Numbers) -> Self {
         Self {
             clock,
+            numbers,
             active: Mutex::default(),
             chance: Mutex::new(seed::rng(seed, &format!("registry/faults/{host}"))),
             changed: watch::Sender::new(()),
@@ -80,26 +104,52 @@ impl Faults {
 
     /// Replaces all rules; their counts and times begin anew.
     pub(crate) fn set(&self, rules: Vec<FaultRule>) -> Result<(), RuleError> {
-        let now = self.clock.now();
-        let active = rules.into_iter().map(|rule| {
-            let kind = rule.kind()?;
-            let until = rule.when.until(now);
-            Ok(Active { rule, kind, until, passed: 0, struck: 0 })
-        });
-        let active = active.collect::<Result<Vec<_>, _>>()?;
+        let active = rules.into_iter().map(|rule| self.activate(rule)).collect::<Result<Vec<_>, _>>()?;
         let ends: Vec<Timestamp> = active.iter().filter_map(|active| active.until).collect();
         *self.active.lock() = active;
         self.changed.send_replace(());
-        for end in ends {
-            let changed = self.changed.clone();
-            self.clock.schedule(end, move |_busy| changed.send_replace(()));
-        }
+        ends.into_iter().for_each(|end| self.tell_at(end));
         Ok(())
     }
 
-    /// The rules, in order.
-    pub(crate) fn rules(&self) -> Vec<FaultRule> {
-        self.active.lock().iter().map(|active| active.rule.clone()).collect()
+    /// Adds a rule after the others, which go on as they are.
+    pub(crate) fn add(&self, rule: FaultRule) -> Result<Fault, RuleError> {
+        let active = self.activate(rule)?;
+        let (fault, end) = (active.shown(), active.until);
+        self.active.lock().push(active);
+        self.changed.send_replace(());
+        end.into_iter().for_each(|end| self.tell_at(end));
+        Ok(fault)
+    }
+
+    /// Takes one away; false when it is not there.
+    pub(crate) fn remove(&self, id: u64) -> bool {
+        let mut active = self.active.lock();
+        let before = active.len();
+        active.retain(|active| active.id != id);
+        let removed = active.len() < before;
+        drop(active);
+        if removed {
+            self.changed.send_replace(());
+        }
+        removed
+    }
+
+    fn activate(&self, rule: FaultRule) -> Result<Active, RuleError> {
+        let kind = rule.kind()?;
+        let until = rule.when.until(self.clock.now());
+        let id = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(Active { id, rule, kind, until, passed: 0, struck: 0 })
+    }
+
+    fn tell_at(&self, end: Timestamp) {
+        let changed = self.changed.clone();
+        self.clock.schedule(end, move |_busy| changed.send_replace(()));
+    }
+
+    /// All of them, in order.
+    pub(crate) fn list(&self) -> Vec<Fault> {
+        self.active.lock().iter().map(Active::shown).collect()
     }
 
     /// Whether there are none.
@@ -147,16 +197,16 @@ impl Faults {
 }
 
 impl Active {
+    fn shown(&self) -> Fault {
+        Fault { id: self.id, rule: self.rule.clone(), struck: self.struck, until: self.until }
+    }
+
     fn is_on(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 
     fn strike(&self) -> Strike {
-        let values = self.kind.parameters.iter().filter_map(|parameter| {
-            let given = self.rule.with.get(parameter.name).map_or(parameter.default, String::as_str);
-            Some((parameter.name, rule::value(parameter, given).ok()?))
-        });
-        Strike { name: self.kind.name, values: values.collect() }
+        Strike { name: self.kind.name, values: self.rule.values() }
     }
 }
 
@@ -164,10 +214,9 @@ impl Active {
 mod tests {
     use pulldrill_clock::{SignedDuration, real};
 
-    use super::{
-        rule::{Schedule, Scope},
-        *,
-    };
+    use pulldrill_faults::{Schedule, Scope};
+
+    use super::*;
 
     fn names(faults: &Faults, subject: &Subject<'_>) -> Vec<&'static str> {
         faults.strike(Stage::Refusal, subject).into_iter().map(|strike| strike.name).collect()
@@ -175,7 +224,7 @@ mod tests {
 
     fn faults(when: Schedule) -> (Faults, Clock) {
         let clock = Clock::held_at(real::now());
-        let faults = Faults::new(1, "r.example", clock.clone());
+        let faults = Faults::new(1, "r.example", clock.clone(), Numbers::default());
         let on = Scope { repository: Some("a".into()), ..Scope::default() };
         faults.set(vec![FaultRule { when, ..FaultRule::new("status").on(on) }]).unwrap();
         (faults, clock)
@@ -236,6 +285,24 @@ mod tests {
         assert_eq!((strike.number("status"), strike.text("body")), (418, "tea"));
         assert!(!strike.flag("rescue"));
         assert!(faults.set(vec![FaultRule::new("tea")]).is_err());
-        assert_eq!(faults.rules().len(), 1, "what is refused changes nothing");
+        assert!(faults.add(FaultRule::new("tea")).is_err());
+        assert_eq!(faults.list().len(), 1, "what is refused changes nothing");
+    }
+
+    #[tokio::test]
+    async fn faults_come_and_go_one_by_one_and_the_others_go_on() {
+        let (faults, _clock) = faults(Schedule { times: Some(2), ..Schedule::default() });
+        assert_eq!(names(&faults, &A), ["status"]);
+        let first = faults.list().remove(0);
+        let mut follow = faults.follow();
+        let html = faults.add(FaultRule::new("html")).unwrap();
+        assert!(html.id != first.id && follow.has_changed().unwrap());
+        assert_eq!(names(&faults, &A), ["status", "html"]);
+        assert_eq!(names(&faults, &A), ["html"], "what one has struck is not forgotten");
+        assert_eq!(faults.list().iter().map(|fault| fault.struck).collect::<Vec<_>>(), [2, 2]);
+        follow.mark_unchanged();
+        assert!(faults.remove(first.id) && !faults.remove(first.id));
+        assert!(follow.has_changed().unwrap());
+        assert_eq!(faults.list().iter().map(|fault| fault.id).collect::<Vec<_>>(), [html.id]);
     }
 }

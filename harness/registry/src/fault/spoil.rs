@@ -237,14 +237,16 @@ impl Body for Spoilt {
 
 #[cfg(test)]
 mod tests {
+    use pulldrill_faults::{FaultRule, Stage, Subject};
+
     use super::*;
-    use crate::fault::{Faults, kinds::Stage, rule::FaultRule, rule::Subject};
+    use crate::fault::Faults;
 
     const BODY: &str = "0123456789";
 
     async fn under(rule: FaultRule, asked: Asked) -> (HeaderMap, Result<Bytes, io::Error>) {
         let clock = pulldrill_clock::Clock::held_at(real::now());
-        let faults = Faults::new(1, "r.example", clock);
+        let faults = Faults::new(1, "r.example", clock, Default::default());
         faults.set(vec![rule]).unwrap();
         let strikes = faults.strike(Stage::Answer, &Subject::default());
         assert_eq!(strikes.len(), 1);

@@ -9,9 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::store::blob::Blob;
+use crate::{fault::spoil::Delivered, store::blob::Blob};
 
 /// How much is read of a file at a time.
 pub(crate) const PIECE: u64 = 256 << 10;
@@ -24,6 +25,8 @@ pub(crate) enum Body {
     Announced(u64),
     /// It is in a file.
     File(Sending),
+    /// It comes from elsewhere, and is passed on as it comes.
+    Passing(Delivered),
 }
 
 /// A file on its way.
@@ -45,6 +48,17 @@ impl From<Blob> for Body {
             Blob::Bytes(bytes) => Self::Whole(bytes),
             Blob::File(file, left) => Self::File(Sending { left, file: Some(file), reading: None }),
         }
+    }
+}
+
+impl Body {
+    /// What comes from elsewhere.
+    pub(crate) fn passing<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self::Passing(body.map_err(io::Error::other).boxed_unsync())
     }
 }
 
@@ -92,6 +106,7 @@ impl http_body::Body for Body {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Announced(_) => Poll::Ready(None),
+            Self::Passing(body) => Pin::new(body).poll_frame(context),
             Self::File(sending) => {
                 sending.poll(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
             }
@@ -103,18 +118,18 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match self {
-            Self::Whole(bytes) => bytes.len() as u64,
-            Self::Announced(length) => *length,
-            Self::File(sending) => sending.left,
-        })
+        match self {
+            Self::Passing(body) => body.size_hint(),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Announced(length) => SizeHint::with_exact(*length),
+            Self::File(sending) => SizeHint::with_exact(sending.left),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use http_body::Body as _;
-    use http_body_util::BodyExt;
 
     use super::*;
 

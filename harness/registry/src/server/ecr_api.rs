@@ -2,6 +2,8 @@
 //!
 //! Requests have to be signed, by a key of the host where it has any; at what time does not matter.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{Method, header};
 use hyper::body::Incoming;
@@ -12,6 +14,7 @@ use super::{
     Answer, Outcome, Role,
     exchange::{Exchange, add_headers, read_body, with_status},
     sigv4::{ALGORITHM, Authorization, Request},
+    sts,
 };
 use crate::{
     host::{Host, ISSUED_USER},
@@ -27,6 +30,8 @@ const JSON: &str = "application/x-amz-json-1.1";
 const SERVICE: &str = "ecr";
 /// What is said of a key that nobody has.
 const UNKNOWN_KEY: &str = "The security token included in the request is invalid.";
+const MUTABLE: &str = "MUTABLE";
+const IMMUTABLE: &str = "IMMUTABLE";
 const WRONG_SCOPE: &str = "Credential should be scoped to a valid region. ";
 const WRONG_SIGNATURE: &str = "The request signature we calculated does not match the signature you provided. \
     Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
@@ -34,7 +39,7 @@ const WRONG_SIGNATURE: &str = "The request signature we calculated does not matc
 const LARGEST: usize = 1 << 20;
 
 /// An error of the API: its type and message.
-type Refusal = (&'static str, String);
+pub(super) type Refusal = (&'static str, String);
 
 /// Whether a request is for this API.
 pub(crate) fn is_for(exchange: &Exchange<'_>) -> bool {
@@ -46,11 +51,27 @@ pub(crate) fn is_for(exchange: &Exchange<'_>) -> bool {
 /// Answers a call.
 pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: &mut Incoming) -> Outcome {
     let body = read_body(body, LARGEST).await?;
+    if sts::is_for(exchange) {
+        return Ok(sts::answer(exchange, &body));
+    }
     Ok(match call(exchange, &body) {
         Ok(value) => {
+            // What has been changed is made to last before it is told.
+            let host = exchange.host.clone();
             if let Some(created) = value["repository"]["repositoryName"].as_str() {
-                let (host, name) = (exchange.host.clone(), created.to_owned());
+                let name = created.to_owned();
                 exchange.shared.store.offload(move || Ok(host.record(&name))).await??;
+            } else if let (Some(name), Some(mutability)) =
+                (value["repositoryName"].as_str(), value["imageTagMutability"].as_str())
+            {
+                let (name, immutable) = (name.to_owned(), mutability == IMMUTABLE);
+                let change = move || {
+                    Ok(host.change(&name, move |repository, _| {
+                        repository.immutable = immutable;
+                        Ok(())
+                    }))
+                };
+                exchange.shared.store.offload(change).await??;
             }
             with_status(200, value.to_string(), JSON)
         }
@@ -69,7 +90,7 @@ fn call(exchange: &Exchange<'_>, body: &[u8]) -> Result<Value, Refusal> {
     let Some(operation) = target.filter(|_| exchange.method == Method::POST) else {
         return Err(("UnknownOperationException", String::new()));
     };
-    signed(exchange, body)?;
+    signed(exchange, body, SERVICE)?;
     let body = if body.is_empty() { b"{}" } else { body };
     let request: Value = serde_json::from_slice(body)
         .map_err(|_| ("SerializationException", "Not a JSON object".to_owned()))?;
@@ -80,12 +101,13 @@ fn call(exchange: &Exchange<'_>, body: &[u8]) -> Result<Value, Refusal> {
         "BatchGetImage" => batch_get_image(exchange, &request),
         "DescribeRepositories" => describe_repositories(exchange, &request),
         "CreateRepository" => create_repository(exchange, &request),
+        "PutImageTagMutability" => put_image_tag_mutability(exchange, &request),
         _ => Err(("UnknownOperationException", String::new())),
     }
 }
 
 /// Refuses what is not signed by one of the host's keys; a host without keys takes every signature.
-fn signed(exchange: &Exchange<'_>, body: &[u8]) -> Result<(), Refusal> {
+pub(super) fn signed(exchange: &Exchange<'_>, body: &[u8], service: &str) -> Result<(), Refusal> {
     let header = exchange.header(header::AUTHORIZATION);
     let header =
         header.ok_or(("MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()))?;
@@ -96,7 +118,7 @@ fn signed(exchange: &Exchange<'_>, body: &[u8]) -> Result<(), Refusal> {
     let read = Authorization::read(header).ok_or_else(incomplete)?;
     let key = exchange.host.access_keys.iter().find(|key| key.id == read.access_key);
     let key = key.ok_or(("UnrecognizedClientException", UNKNOWN_KEY.to_owned()))?;
-    if read.region != exchange.host.region || read.service != SERVICE {
+    if read.region != exchange.host.region || read.service != service {
         return Err(("InvalidSignatureException", WRONG_SCOPE.to_owned()));
     }
     let request = Request {
@@ -247,7 +269,7 @@ fn describe(exchange: &Exchange<'_>, name: &str, place: &Repository) -> Value {
         "registryId": host.account, "repositoryName": name,
         "repositoryUri": format!("{}/{name}", host.name),
         "createdAt": seconds(exchange, place.created_at),
-        "imageTagMutability": "MUTABLE",
+        "imageTagMutability": if place.immutable { IMMUTABLE } else { MUTABLE },
         "imageScanningConfiguration": { "scanOnPush": false },
         "encryptionConfiguration": { "encryptionType": "AES256" },
     })
@@ -275,6 +297,10 @@ fn create_repository(exchange: &Exchange<'_>, request: &Value) -> Result<Value, 
         let message = format!("Invalid parameter at 'repositoryName' failed to satisfy constraint: '{name}'");
         return Err(("InvalidParameterException", message));
     }
+    let immutable = match &request["imageTagMutability"] {
+        Value::Null => false,
+        given => immutable(given)?,
+    };
     let mut repositories = host.repositories.write();
     if repositories.contains_key(name) {
         let message = format!(
@@ -286,5 +312,32 @@ fn create_repository(exchange: &Exchange<'_>, request: &Value) -> Result<Value, 
     let spec =
         RepositorySpec { name: name.to_owned(), pull: Access::Authenticated, push: Access::Authenticated };
     let place = repositories.entry(name.to_owned()).or_insert_with(|| Place::new(&spec, exchange.now));
+    Arc::make_mut(&mut place.repository).immutable = immutable;
     Ok(json!({ "repository": describe(exchange, name, place) }))
+}
+
+/// Whether tags are to stay what they are. Amazon also takes exclusions, which are not made here.
+fn immutable(given: &Value) -> Result<bool, Refusal> {
+    match given.as_str() {
+        Some(MUTABLE) => Ok(false),
+        Some(IMMUTABLE) => Ok(true),
+        _ => {
+            let message = format!(
+                "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: 'Member must satisfy \
+                 enum value set: [{MUTABLE}, {IMMUTABLE}]'"
+            );
+            Err(("InvalidParameterException", message))
+        }
+    }
+}
+
+/// What will be, and is then made so.
+fn put_image_tag_mutability(exchange: &Exchange<'_>, request: &Value) -> Result<Value, Refusal> {
+    let immutable = immutable(&request["imageTagMutability"])?;
+    in_repository(exchange.host, request, |name, _| {
+        Ok(json!({
+            "registryId": exchange.host.account, "repositoryName": name,
+            "imageTagMutability": if immutable { IMMUTABLE } else { MUTABLE },
+        }))
+    })
 }

@@ -12,11 +12,12 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use pulldrill_clock::{Timestamp, real};
+use pulldrill_faults::{Part, Stage, Subject};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, lists, manifests, refusals, route::Route,
+    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, front, lists, manifests, refusals, route::Route,
     token_service, uploads,
 };
 use crate::{
@@ -25,9 +26,7 @@ use crate::{
     failure::{self, Failure, Kind, Terms},
     fault::{
         Strike,
-        kinds::Stage,
         line::Cut,
-        rule::{Part, Subject},
         spoil::{Asked, Delivered, spoil},
     },
     host::Host,
@@ -235,6 +234,9 @@ impl Exchange<'_> {
 
     /// Whether a blob is the configuration of an image in its repository.
     fn is_config(&self, repository: &str, digest: &str) -> bool {
+        if self.host.upstream.as_ref().is_some_and(|upstream| upstream.memory.is_config(digest)) {
+            return true;
+        }
         let repositories = self.host.repositories.read();
         let place = repositories.get(repository);
         let mut manifests = place.into_iter().flat_map(|place| place.manifests.values());
@@ -341,6 +343,9 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &
     let deletes_content = matches!(route, Route::Manifest { .. } | Route::Blob { .. });
     if deletes_content && exchange.method == Method::DELETE && !exchange.host.personality.deletes {
         return Err(Kind::Unsupported.into());
+    }
+    if let Some(upstream) = exchange.host.upstream.clone().filter(|_| front::is_for(exchange, &route)) {
+        return front::answer(exchange, &upstream, &who, &route, body).await;
     }
     match route {
         Route::Base => Ok(with_status(200, "{}", "application/json")),

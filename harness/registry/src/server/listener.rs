@@ -10,6 +10,7 @@ use http::Response;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pulldrill_clock::real;
+use pulldrill_faults::{Stage, Subject};
 use pulldrill_tls::Authority;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
@@ -23,9 +24,7 @@ use crate::{
     Client, RegistryError,
     fault::{
         certificates::Certificates,
-        kinds::Stage,
         line::{Cut, Line},
-        rule::Subject,
     },
     host::Host,
     registry::Shared,

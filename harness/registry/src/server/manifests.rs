@@ -39,7 +39,7 @@ pub(crate) async fn answer(
     }
 }
 
-fn unknown(reference: &str) -> Kind {
+pub(crate) fn unknown(reference: &str) -> Kind {
     if is_digest(reference) { Kind::RevisionUnknown } else { Kind::ManifestUnknown }
 }
 
@@ -88,7 +88,7 @@ async fn fetch(exchange: &Exchange<'_>, digest: &str) -> Result<Option<Bytes>, F
 
 /// Charges a pull to the client's quota. An index is only the way to a manifest and costs nothing, but is
 /// not given to whom nothing is left.
-fn count(exchange: &Exchange<'_>, media: &str) -> Result<(), Failure> {
+pub(crate) fn count(exchange: &Exchange<'_>, media: &str) -> Result<(), Failure> {
     let payer = exchange.payer();
     let mut usage = exchange.host.usage.lock();
     let Some(standing) = usage.standing(&exchange.host.limits, &payer, exchange.now) else { return Ok(()) };

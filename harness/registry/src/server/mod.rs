@@ -6,12 +6,14 @@ mod blobs;
 mod body;
 mod ecr_api;
 mod exchange;
+mod front;
 mod listener;
 mod lists;
 mod manifests;
 mod refusals;
 mod route;
 mod sigv4;
+mod sts;
 mod token_service;
 mod uploads;
 

@@ -142,7 +142,7 @@ fn token(exchange: &Exchange<'_>, wish: &Wish, grants: Vec<Grant>) -> super::Ans
     let host = exchange.host;
     let user = exchange.user.as_deref();
     // What it says of a token's life is what it would be.
-    let short = exchange.struck_by("short-tokens").map(|strike| strike.number("seconds"));
+    let short = exchange.struck_by("short-tokens").map(|strike| strike.number("lifetime"));
     let seconds = short.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(host.limits.token_seconds);
     let life = (exchange.now, seconds);
     let text = host.grant(user, grants, false, life);

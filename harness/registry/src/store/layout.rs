@@ -39,6 +39,8 @@ const ABOUT: &str = "dev.pulldrill.repository";
 struct About {
     pull: Access,
     push: Access,
+    #[serde(default)]
+    immutable: bool,
     created_at: Timestamp,
 }
 
@@ -108,8 +110,9 @@ impl Layout {
                 names => entries.extend(names.iter().map(|tag| entry(Some(tag)))),
             }
         }
-        let Repository { pull, push, created_at, .. } = repository;
-        let about = About { pull: pull.clone(), push: push.clone(), created_at: *created_at };
+        let Repository { pull, push, immutable, created_at, .. } = repository;
+        let (immutable, created_at) = (*immutable, *created_at);
+        let about = About { pull: pull.clone(), push: push.clone(), immutable, created_at };
         let index = json!({
             "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries,
             "annotations": { ABOUT: serde_json::to_string(&about)? },
@@ -126,9 +129,9 @@ impl Layout {
             Err(error) => return Err(error),
         };
         let Some(about) = index["annotations"][ABOUT].as_str() else { return Ok(None) };
-        let About { pull, push, created_at } = serde_json::from_str(about)?;
+        let About { pull, push, immutable, created_at } = serde_json::from_str(about)?;
         let (tags, manifests) = (BTreeMap::new(), BTreeMap::new());
-        let mut repository = Repository { pull, push, created_at, tags, manifests };
+        let mut repository = Repository { pull, push, immutable, created_at, tags, manifests };
         for entry in index["manifests"].as_array().into_iter().flatten() {
             let Some(digest) = entry["digest"].as_str() else { continue };
             if !repository.manifests.contains_key(digest) {

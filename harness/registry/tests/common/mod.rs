@@ -149,6 +149,24 @@ impl World {
     }
 
     pub(crate) async fn send(&self, call: &Call<'_>, request: http::request::Builder, body: &[u8]) -> Reply {
+        self.exchange(call, request, body).await.unwrap()
+    }
+
+    /// A request whose answer may break off: then, after how many bytes of it.
+    pub(crate) async fn try_send(
+        &self,
+        call: &Call<'_>,
+        request: http::request::Builder,
+    ) -> Result<Reply, usize> {
+        self.exchange(call, request, b"").await
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        request: http::request::Builder,
+        body: &[u8],
+    ) -> Result<Reply, usize> {
         let config = pulldrill_tls::client_config(&[self.authority.pem()]).unwrap();
         let socket = TcpStream::connect(call.to).await.unwrap();
         if let Some((node, address)) = call.node {
@@ -166,11 +184,15 @@ impl World {
             request.header("host", host).body(Full::new(Bytes::copy_from_slice(body))).unwrap();
         request.headers_mut().entry("accept").or_insert(http::HeaderValue::from_static(ACCEPT));
         let response: Response<_> = sender.send_request(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        let (head, mut body) = response.into_parts();
+        let mut read = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return Err(read.len()) };
+            read.extend_from_slice(&frame.into_data().unwrap_or_default());
+        }
         drop(sender);
         drop(task);
-        Reply { status: head.status, headers: head.headers, body }
+        Ok(Reply { status: head.status, headers: head.headers, body: read.into() })
     }
 
     /// A request without a body, with an `Authorization` header when there is one.

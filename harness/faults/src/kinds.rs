@@ -1,8 +1,9 @@
-//! The table of faults: what can be switched on, what can be chosen about it, and where it strikes. The command, the
-//! admin API, scenarios and the documentation say no more than this table does. How each strikes is elsewhere:
-//! before a request in the listener and [`super::certificates`], instead of an answer in the exchange, in an answer [`super::spoil`].
+//! The table of faults: what can be switched on, what can be chosen about it, and where it strikes. How each strikes is
+//! the registry's: before a request in its listener, instead of an answer in the exchange, in an answer on its way out.
 
 use serde::Serialize;
+
+use crate::shape::{Parameter, Shape};
 
 /// When in the life of a connection a fault strikes. What can be said of its scope follows from that: before a
 /// request has come, only host, client and node are known.
@@ -21,36 +22,6 @@ pub enum Stage {
     Refusal,
     /// The answer, on its way.
     Answer,
-}
-
-/// What a parameter may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shape {
-    /// A whole number from one to another.
-    Number {
-        /// The least.
-        from: u64,
-        /// The most.
-        to: u64,
-    },
-    /// Any text.
-    Text,
-    /// `true` or `false`.
-    Flag,
-}
-
-/// Something that can be chosen about a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Parameter {
-    /// Its name, as on the command line.
-    pub name: &'static str,
-    /// What it may be.
-    pub shape: Shape,
-    /// What it is when nothing is said.
-    pub default: &'static str,
-    /// What it is for.
-    pub summary: &'static str,
 }
 
 /// One row of the table.
@@ -115,7 +86,7 @@ const STATUS: Parameter = number("status", (200, 599), "503", "the HTTP status")
 const RETRY_AFTER: Parameter =
     number("retry-after", (0, 86_400), "0", "seconds in a Retry-After header; 0 for none");
 const MILLISECONDS: Parameter = number("milliseconds", (0, LONGEST), "5000", "how long, in real time");
-const SECONDS: Parameter = number("seconds", (0, 86_400), "0", "how long the tokens are good");
+const LIFETIME: Parameter = number("lifetime", (0, 86_400), "0", "for how many seconds tokens are good");
 const RESCUE: Parameter = Parameter {
     name: "rescue",
     shape: Shape::Flag,
@@ -142,7 +113,7 @@ static ALL: &[FaultKind] = &[
     ),
     fault("latency", Stage::Request, &[MILLISECONDS], "every answer begins late"),
     fault("revoked-tokens", Stage::Request, &[], "every token is taken for an expired one"),
-    fault("short-tokens", Stage::Request, &[SECONDS], "the token service issues tokens that die early"),
+    fault("short-tokens", Stage::Request, &[LIFETIME], "the token service issues tokens that die early"),
     fault(
         "status",
         Stage::Refusal,
@@ -207,7 +178,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::fault::rule::value;
+    use crate::scope::{SCHEDULE, SCOPE};
 
     #[test]
     fn names_are_unique_and_defaults_are_what_they_may_be() {
@@ -217,7 +188,13 @@ mod tests {
             let parameters: BTreeSet<_> = kind.parameters.iter().map(|parameter| parameter.name).collect();
             assert_eq!(parameters.len(), kind.parameters.len(), "{}", kind.name);
             for parameter in kind.parameters {
-                assert!(value(parameter, parameter.default).is_ok(), "{} {}", kind.name, parameter.name);
+                assert!(parameter.shape.read(parameter.default).is_ok(), "{} {}", kind.name, parameter.name);
+                let everybodys = SCOPE.iter().chain(SCHEDULE).any(|other| other.name == parameter.name);
+                assert!(
+                    !everybodys,
+                    "{} {}: on a command line they stand together",
+                    kind.name, parameter.name
+                );
             }
         }
     }
