@@ -35,6 +35,11 @@ pub(crate) fn quoted(value: &Value) -> String {
 
 /// Why a value does not decode into an object with any keys.
 pub(crate) fn not_a_map(value: &Value) -> String {
+    not_a(value, "map[string]interface {}")
+}
+
+/// Why a value does not decode into one of a Go type that is an object.
+pub(crate) fn not_a(value: &Value, ty: &str) -> String {
     let found = match value {
         Value::Array(_) => "array",
         Value::String(_) => "string",
@@ -42,7 +47,7 @@ pub(crate) fn not_a_map(value: &Value) -> String {
         Value::Bool(_) => "bool",
         Value::Null | Value::Object(_) => "null",
     };
-    format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
+    format!("json: cannot unmarshal {found} into Go value of type {ty}")
 }
 
 /// The type into which Go decodes the value.

@@ -25,6 +25,7 @@ pub mod dialect;
 pub mod engine;
 pub mod fields;
 mod go;
+mod go_json;
 pub mod kubelet;
 pub mod managed;
 pub mod network;

@@ -27,6 +27,8 @@ mod objects;
 mod older;
 #[path = "../../../tests/support/programs.rs"]
 mod programs;
+#[path = "api/refusals.rs"]
+mod refusals;
 #[path = "api/reviews.rs"]
 mod reviews;
 #[path = "api/streams.rs"]

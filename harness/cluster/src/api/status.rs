@@ -136,7 +136,7 @@ impl Status {
     /// 406.
     #[must_use]
     pub fn not_acceptable() -> Self {
-        let available = "Available representations: application/json, application/yaml";
+        let available = "Available representations: application/json, application/yaml, application/vnd.kubernetes.protobuf";
         Self::new(406, "NotAcceptable", format!("406: Not Acceptable\n\n{available}"))
     }
 

@@ -1,213 +1,180 @@
-//! Requests that make little sense, many of them, to every route: each gets an answer, none of them an internal error that
-//! is not on the list, and the server goes on.
+//! Requests that make little sense, many of them, to every route with every method: each gets an answer, none of them an
+//! internal error that is not on the list, nothing panics, and server and controllers go on.
 //!
-//! The number of requests is small unless `PULLDRILL_GARBAGE` says another: `PULLDRILL_GARBAGE=1000000 cargo test --release
-//! -p pulldrill-cluster --test api garbage`.
+//! The number of requests is small unless `PULLDRILL_GARBAGE` says another: `PULLDRILL_GARBAGE=50000 cargo test --release
+//! -p pulldrill-cluster --test api garbage`. `PULLDRILL_GARBAGE_SEED` makes others. What a failure shows begins with
+//! the number of the request.
+
+#[path = "garbage/protobuf.rs"]
+mod protobuf;
+#[path = "garbage/requests.rs"]
+mod requests;
+#[path = "garbage/routes.rs"]
+mod routes;
+#[path = "garbage/values.rs"]
+mod values;
+
+use std::{
+    collections::BTreeMap,
+    panic,
+    sync::{Arc, Mutex},
+};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use futures::FutureExt;
+use http::{Method, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use pulldrill_clock::seed;
-use rand::{RngExt, seq::IndexedRandom};
+use pulldrill_cluster::{schema::Schema, store::Key};
+use serde_json::{Value, json};
 
 use crate::world::{Client, World};
+use requests::{Made, Maker};
 
-/// How many requests there are unless somebody wants more.
-const FEW: usize = 3_000;
-/// Real servers answer so too: 504 to a revision of the future, and 500 with one of these words.
-const INTERNAL: [&str; 2] =
-    ["resourceVersion should not be set on objects to be created", "Internal Server Error"];
+/// How many requests there are unless somebody wants more: enough for each method on each route, twice.
+const FEW: usize = 8_000;
 
-const METHODS: [Method; 7] =
-    [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
+/// How many wrong answers are enough to stop.
+const ENOUGH: usize = 20;
 
-/// Longer than any name may be.
-const LONG: &str = concat!(
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-);
-
-const WORDS: [&str; 22] = [
-    "default",
-    "kube-system",
-    "a",
-    "A",
-    "..",
-    ".",
-    "%00",
-    "%2F",
-    "%",
-    "status",
-    "log",
-    "exec",
-    "scale",
-    "namespaces",
-    "pods",
-    "watch",
-    "v1",
-    "apps",
-    LONG,
-    "-",
-    "é",
-    "0",
+/// Real servers answer so too, with 500.
+const INTERNAL: [&str; 6] = [
+    "resourceVersion should not be set on objects to be created",
+    // Who is impersonated in a way that makes no sense.
+    "Internal Server Error",
+    // Strategic patches whose elements lack the key, or say what no patch can.
+    "does not contain declared merge key",
+    // Applies of what the types don't have.
+    "failed to create typed patch object",
+    "failed to create manager for existing fields",
+    // What a watch can't begin at.
+    "strconv.ParseUint",
 ];
 
-const QUERIES: [&str; 24] = [
-    "watch=true",
-    "watch=1&timeoutSeconds=1",
-    "limit=-1",
-    "limit=99999999999999999999",
-    "limit=x",
-    "continue=e30",
-    "continue=%00",
-    "resourceVersion=0",
-    "resourceVersion=-1",
-    "resourceVersion=99999999999",
-    "resourceVersion=x",
-    "resourceVersionMatch=Exact",
-    "labelSelector=a%20in%20(",
-    "labelSelector=!a,,b=c",
-    "fieldSelector=metadata.name%3D",
-    "fieldSelector=x%3Dy",
-    "dryRun=All",
-    "dryRun=x",
-    "fieldManager=%0a",
-    "fieldValidation=Strict",
-    "force=true",
-    "propagationPolicy=x",
-    "gracePeriodSeconds=-1",
-    "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&watch=1",
-];
-
-const MEDIA: [&str; 10] = [
-    "application/json",
-    "application/yaml",
-    "application/vnd.kubernetes.protobuf",
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-    "application/apply-patch+yaml",
-    "text/plain",
-    "",
-    "application/json; charset=\"",
-];
-
-const BODIES: [&str; 20] = [
-    "",
-    "{",
-    "{}",
-    "[]",
-    "null",
-    "0",
-    "\"x\"",
-    "k8s\u{0}",
-    "k8s\u{0}\u{a}\u{4}\u{a}\u{2}v1",
-    r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}"#,
-    r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"::"}]}}"#,
-    r#"{"kind":"Deployment","apiVersion":"apps/v1","metadata":{"name":"a"},"spec":{"replicas":-1,"selector":{},"template":7}}"#,
-    r#"{"metadata":{"name":5,"labels":[],"annotations":{"a":{}},"ownerReferences":"x","finalizers":{}}}"#,
-    r#"{"metadata":{"generateName":"a-","resourceVersion":"1","uid":"x","managedFields":[{"manager":1}]}}"#,
-    r#"{"spec":null,"status":null,"metadata":null}"#,
-    r#"[{"op":"add","path":"/metadata/labels/~2","value":1},{"op":"test","path":"","value":{}}]"#,
-    r#"[{"op":"remove","path":"/"},{"op":"x"}]"#,
-    r#"{"$patch":"delete","spec":{"containers":[{"$patch":"replace"},{"name":null}],"$retainKeys":["x",1]}}"#,
-    r#"{"spec":{"replicas":1e400},"a":18446744073709551616}"#,
-    "a: [b\n- c: &x {<<: *x}\n",
-];
-
-fn path(rng: &mut seed::Rng, plurals: &[(String, String, String)]) -> String {
-    let word = |rng: &mut seed::Rng| WORDS.choose(rng).copied().unwrap_or_default();
-    let (group, version, plural) = plurals.choose(rng).cloned().unwrap_or_default();
-    let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
-    let mut path = match rng.random_range(0..8) {
-        0 => format!("/{}/{}", word(rng), word(rng)),
-        1 => format!("{root}/{plural}"),
-        2 => format!("{root}/{plural}/{}", word(rng)),
-        3 => format!("{root}/namespaces/{}/{plural}", word(rng)),
-        4 | 5 => format!("{root}/namespaces/default/{plural}/{}", word(rng)),
-        6 => format!("{root}/namespaces/default/{plural}/{}/{}", word(rng), word(rng)),
-        _ => (*[
-            "/",
-            "/api",
-            "/apis",
-            "/openapi/v2",
-            "/openapi/v3/x",
-            "/version",
-            "/clusters/x/api",
-            "/healthz",
-        ]
-        .choose(rng)
-        .unwrap_or(&"/"))
-        .to_owned(),
-    };
-    if rng.random_bool(0.5) {
-        let query: Vec<&str> =
-            (0..rng.random_range(1..4)).filter_map(|_| QUERIES.choose(rng).copied()).collect();
-        path = format!("{path}?{}", query.join("&"));
-    }
-    path
+fn number(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok().and_then(|n| n.parse().ok())
 }
 
 async fn connect(client: &Client) -> SendRequest<Full<Bytes>> {
     let (sender, connection) = http1::handshake(TokioIo::new(client.connect().await)).await.unwrap();
-    tokio::spawn(connection);
+    tokio::spawn(connection.with_upgrades());
     sender
+}
+
+/// Notes every panic from here on, whoever's it is.
+fn note_panics() -> Arc<Mutex<Vec<String>>> {
+    let (noted, former) = (Arc::new(Mutex::new(Vec::new())), panic::take_hook());
+    let notes = noted.clone();
+    panic::set_hook(Box::new(move |panic| {
+        notes.lock().unwrap().push(panic.to_string());
+        former(panic);
+    }));
+    noted
 }
 
 #[tokio::test]
 async fn garbage_is_answered() {
-    let count = std::env::var("PULLDRILL_GARBAGE").ok().and_then(|n| n.parse().ok()).unwrap_or(FEW);
-    let world = World::new().await;
+    let count = number("PULLDRILL_GARBAGE").unwrap_or(FEW);
+    let world = World::with_nodes(&["node-1"]).await;
     let admin = world.admin();
-    let infos = world.cluster.api().resources().infos();
-    let plurals: Vec<_> = infos.into_iter().map(|i| (i.group, i.version, i.plural)).collect();
-    let mut rng = seed::rng(1, "garbage");
+    let made = admin.ask(Method::PUT, &format!("/clusters/{}", routes::VIRTUAL), &[], "").await;
+    assert_eq!(made.code, 201, "{:?}", made.body);
+    let routes = routes::all(world.cluster.api().resources());
+    let round = routes.len() * requests::METHODS.len();
+    let seed = number("PULLDRILL_GARBAGE_SEED").unwrap_or(1) as u64;
+    let mut maker = Maker { schema: Schema::embedded(), rng: seed::rng(seed, "garbage") };
+    let panics = note_panics();
     let mut sender = connect(&admin).await;
+    let mut good = BTreeMap::<String, usize>::new();
+    let mut findings = Vec::new();
     for n in 0..count {
-        let path = path(&mut rng, &plurals);
-        let method = METHODS.choose(&mut rng).cloned().unwrap_or_default();
-        let media = MEDIA.choose(&mut rng).copied().unwrap_or_default();
-        let mut body = BODIES.choose(&mut rng).map(|body| body.as_bytes().to_vec()).unwrap_or_default();
-        if !body.is_empty() && rng.random_bool(0.2) {
-            let at = rng.random_range(0..body.len());
-            body[at] = rng.random();
-        }
-        let shown = format!("{n}: {method} {path} {media} {}", String::from_utf8_lossy(&body));
-        let Ok(request) = Request::builder()
-            .method(method)
-            .uri(&path)
-            .header(header::HOST, "127.0.0.1")
-            .header(header::CONTENT_TYPE, media)
-            .body(Full::new(body.into()))
-        else {
-            continue;
-        };
+        let (route, method) =
+            (&routes[n % routes.len()], &requests::METHODS[n / routes.len() % requests::METHODS.len()]);
+        let Some(Made { request, shown }) = maker.make(route, method) else { continue };
+        let shown = format!("{n}: {shown}");
         if sender.ready().await.is_err() {
             sender = connect(&admin).await;
         }
-        let answer = sender.send_request(request).await.unwrap_or_else(|error| panic!("{shown}: {error}"));
-        let status = answer.status();
-        if !answer.headers().contains_key(header::CONTENT_LENGTH) {
-            // A watch, or another stream: that it began is enough.
-            assert!(!status.is_server_error(), "{shown}: {status}");
+        let media = request.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let mut answer = sender.send_request(request.clone()).await;
+        if answer.as_ref().is_err_and(hyper::Error::is_canceled) {
+            // The server had closed the connection after the request before.
             sender = connect(&admin).await;
-            continue;
+            answer = sender.send_request(request).await;
         }
-        let body =
-            answer.into_body().collect().await.unwrap_or_else(|error| panic!("{shown}: {error}")).to_bytes();
-        if status.is_server_error() {
-            let said = String::from_utf8_lossy(&body);
-            let known = match status {
-                StatusCode::GATEWAY_TIMEOUT => true,
-                StatusCode::INTERNAL_SERVER_ERROR => INTERNAL.iter().any(|known| said.contains(known)),
-                _ => false,
-            };
-            assert!(known, "{shown}: {status}: {said}");
+        let answer = answer.unwrap_or_else(|error| panic!("{shown}: {error}"));
+        assert_eq!(*panics.lock().unwrap(), [""; 0], "{shown}");
+        let status = answer.status();
+        if status.is_success() {
+            *good.entry(format!("{method} {media} {}", route.named)).or_default() += 1;
+        }
+        if answer.headers().contains_key(header::CONTENT_LENGTH) {
+            let body = answer.into_body().collect().await;
+            let body = body.unwrap_or_else(|error| panic!("{shown}: {error}")).to_bytes();
+            findings.extend(complaint(status, &body, &shown));
+            assert!(findings.len() < ENOUGH, "{findings:#?}");
+        } else {
+            // A list, a watch or another stream: what is there already is enough.
+            assert!(!status.is_server_error(), "{shown}: {status}");
+            let mut body = answer.into_body();
+            if let Some(Some(Err(error))) = body.frame().now_or_never() {
+                panic!("{shown}: {error}");
+            }
+            sender = connect(&admin).await;
         }
     }
-    assert_eq!(admin.get("/healthz").await.code, 200);
+    assert_eq!(findings, [""; 0]);
+    still_works(&world).await;
+    assert_eq!(*panics.lock().unwrap(), [""; 0]);
+    assert!(FEW >= 2 * round, "{round} requests are one round");
+    if count >= FEW {
+        // It does get behind the first door.
+        for what in WORKS {
+            assert!(good.contains_key(what), "{what} never worked: {good:?}");
+        }
+    }
+}
+
+/// What has to have worked at least once: the method, what was sent, whether to a name.
+const WORKS: [&str; 12] = [
+    "GET application/json true",
+    "GET application/json false",
+    "HEAD application/json false",
+    "POST application/json false",
+    "POST application/yaml false",
+    "POST application/vnd.kubernetes.protobuf false",
+    "PUT application/json true",
+    "PATCH application/json-patch+json true",
+    "PATCH application/merge-patch+json true",
+    "PATCH application/strategic-merge-patch+json true",
+    "PATCH application/apply-patch+yaml true",
+    "DELETE application/json true",
+];
+
+/// What is wrong with an answer.
+fn complaint(status: StatusCode, body: &[u8], shown: &str) -> Option<String> {
+    let said = String::from_utf8_lossy(body);
+    let known = match status {
+        // A revision of the future.
+        StatusCode::GATEWAY_TIMEOUT => true,
+        // Nothing is said to HEAD; such answers are about impersonation, or where a watch begins.
+        StatusCode::INTERNAL_SERVER_ERROR if body.is_empty() => {
+            shown.contains(" impersonate-") || shown.contains("resourceVersion=")
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => INTERNAL.iter().any(|known| said.contains(known)),
+        status => !status.is_server_error(),
+    };
+    (!known).then(|| format!("{shown}: {status}: {said}"))
+}
+
+/// The server answers, and the controllers see what is new.
+async fn still_works(world: &World) {
+    assert_eq!(world.admin().get("/healthz").await.code, 200);
+    let made: Value = json!({"metadata": {"name": "afterwards"}});
+    assert_eq!(world.admin().post("/api/v1/namespaces", &made).await.code, 201);
+    while world.cluster.api().get("serviceaccounts", &Key::new("afterwards", "default")).is_err() {
+        tokio::task::yield_now().await;
+    }
 }

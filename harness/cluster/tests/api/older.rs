@@ -175,3 +175,17 @@ async fn defaults_and_managers_name_no_field_that_the_release_lacks() {
     assert_eq!(applied.code, 500);
     assert!(applied.message().ends_with(".spec.internalTrafficPolicy: field not declared in schema"));
 }
+
+#[tokio::test]
+async fn the_target_of_an_old_autoscaler_is_shown() {
+    let world = World::of(Clock::live(), Parts::All, "k8s-1.20-containerd-1.7", &[]).await;
+    let admin = world.admin();
+    let scaler = json!({"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+        "spec": {"maxReplicas": 3, "targetCPUUtilizationPercentage": 50,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}});
+    let path = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers";
+    assert_eq!(admin.post(path, &scaler).await.code, 201);
+    let table = admin.table(path).await.json();
+    assert_eq!(table["rows"][0]["cells"][2], "<unknown>/50%");
+    assert_eq!(admin.get(&format!("{path}/web")).await.json()["spec"]["targetCPUUtilizationPercentage"], 50);
+}

@@ -4,12 +4,19 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{api::Status, schema::Schema};
+use crate::{api::Status, go, go_json, schema::Schema};
 
 /// How much a request may bring.
 const LIMIT: usize = 3 * 1024 * 1024;
+
+/// How much of a body that can't be read is shown.
+const SUMMARY: usize = 30;
+
+/// What every object is first read as, in Go.
+const KIND_OF: &str =
+    r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
 
 /// Reads a whole body.
 ///
@@ -37,13 +44,14 @@ pub(super) fn media_type(headers: &HeaderMap) -> &str {
 /// # Errors
 /// 400 for a broken body or one that is no object, 415 for another type.
 pub(super) fn decode(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
-    let value = decode_any(schema, media, body, expected)?;
-    if value.is_object() {
-        return Ok(value);
+    match decode_any(schema, media, body, expected)? {
+        Value::Null => Ok(json!({})),
+        value if value.is_object() => Ok(value),
+        value => {
+            let why = go::not_a(&value, KIND_OF);
+            Err(unrecognized(expected, &why, body))
+        }
     }
-    Err(Status::bad_request(format!(
-        "the object provided is unrecognized (must be of type {expected}): it is not an object"
-    )))
 }
 
 fn decode_any(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
@@ -65,13 +73,38 @@ pub(super) fn unsupported() -> Status {
 }
 
 /// Decodes JSON.
-pub(super) fn json(body: &[u8], expected: &str) -> Result<Value, Status> {
-    serde_json::from_slice(body).map_err(|error| {
-        Status::bad_request(format!(
-            "the object provided is unrecognized (must be of type {expected}): couldn't get version/kind; \
-             json parse error: {error}"
-        ))
-    })
+fn json(body: &[u8], expected: &str) -> Result<Value, Status> {
+    serde_json::from_slice(body).map_err(|error| unrecognized(expected, &go_json_error(body, &error), body))
+}
+
+/// The fields that are in a JSON body more than once, of which the last one counts.
+pub(super) fn duplicates(media: &str, body: &[u8]) -> Vec<String> {
+    if matches!(media, "" | "application/json") { go_json::duplicates(body) } else { Vec::new() }
+}
+
+/// Why text is no JSON, in the words of Go, or of who has read it where Go would read it.
+pub(super) fn go_json_error(text: &[u8], error: &serde_json::Error) -> String {
+    go_json::syntax_error(text).unwrap_or_else(|| error.to_string())
+}
+
+fn unrecognized(expected: &str, why: &str, body: &[u8]) -> Status {
+    Status::bad_request(format!(
+        "the object provided is unrecognized (must be of type {expected}): couldn't get version/kind; json \
+         parse error: {why} ({})",
+        summary(body)
+    ))
+}
+
+/// The beginning of a body, in hexadecimal digits where it does not begin as an object does (`summarizeData` of
+/// `apiserver`).
+fn summary(body: &[u8]) -> String {
+    let (start, more) = if body.len() > SUMMARY { (&body[..SUMMARY], " ...") } else { (body, "") };
+    let shown = match start {
+        [] => return "<empty>".into(),
+        [b'{', ..] => String::from_utf8_lossy(start).into_owned(),
+        _ => start.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    shown + more
 }
 
 /// Decodes YAML (of which JSON is a part).

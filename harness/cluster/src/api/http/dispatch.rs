@@ -52,8 +52,9 @@ pub(super) async fn handle(server: &Server, certified: Certified, request: Reque
         Entered::Here(certified, request) => handle_own(server, certified, request).await,
         Entered::There(server, certified, request) => handle_own(&server, certified, request).await,
         Entered::About(clusters, name, certified, request) => {
+            let uri = request.uri().to_string();
             let answered = virtual_clusters::answer(server, clusters, name, certified, request).await;
-            answered.unwrap_or_else(|status| reply::refuse(&status))
+            answered.unwrap_or_else(|status| refuse(&uri, &status))
         }
         Entered::Nowhere(status) => reply::refuse(&status),
     }
@@ -67,17 +68,20 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
     let zips = gzip::is_wanted(&parts.method, &parts.headers);
     let (who, answered) = match asked(server, certified, parts, incoming).await {
         Ok(asked) => (asked.who(), acknowledged(server, &Asked { upgrade, ..asked }).await),
-        // Who can't be made sense of is told so in plain text.
-        Err(status) if status.code == 500 => {
-            let message = format!("Internal Server Error: {uri:?}: {}\n", status.message);
-            (String::new(), Ok(reply::text(500, message)))
-        }
-        Err(status) => (String::new(), Err(status)),
+        Err(status) => (String::new(), Ok(refuse(&uri, &status))),
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
     let reply = if zips { gzip::reply(reply) } else { reply };
     tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");
     reply
+}
+
+/// Who can't be made sense of is told so in plain text.
+fn refuse(uri: &str, status: &Status) -> Reply {
+    match status.code {
+        500 => reply::text(500, format!("Internal Server Error: {uri:?}: {}\n", status.message)),
+        _ => reply::refuse(status),
+    }
 }
 
 async fn asked(

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     api::{Errors, FieldSelector, Selector, Status, convert},
+    go_json,
     store::{Key, StoreError, Stored},
 };
 
@@ -144,7 +145,8 @@ fn token(revision: u64, last: &Key) -> String {
 fn read_token(text: &str) -> Result<(u64, Key), Status> {
     let bad = |why: String| Status::bad_request(format!("invalid continue token: {why}"));
     let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|e| bad(e.to_string()))?;
-    let token: Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+    let token: Value = serde_json::from_slice(&bytes)
+        .map_err(|e| bad(go_json::syntax_error(&bytes).unwrap_or_else(|| e.to_string())))?;
     let revision = token["rv"].as_u64().ok_or_else(|| bad("no revision in it".into()))?;
     let (namespace, name) = token["start"]
         .as_str()
@@ -154,16 +156,18 @@ fn read_token(text: &str) -> Result<(u64, Key), Status> {
 }
 
 /// A revision in a query. Empty means none.
-pub(super) fn revision(query: &Query) -> Result<Option<u64>, Status> {
+///
+/// # Errors
+/// What is wrong with it. What becomes of that differs between lists and watches.
+pub(super) fn revision(query: &Query) -> Result<Option<u64>, String> {
     let text = query.text("resourceVersion");
     if text.is_empty() {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        Status::bad_request(format!(
-            "invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing \
-             {text:?}: invalid syntax"
-        ))
+        format!(
+            "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+        )
     })
 }
 
@@ -188,7 +192,9 @@ fn read(
                        start a new list without the continue parameter.";
         return at(revision, message);
     }
-    if let Some(wanted) = revision(query)?.filter(|r| *r > 0) {
+    let wanted =
+        revision(query).map_err(|why| Status::bad_request(format!("invalid resource version: {why}")))?;
+    if let Some(wanted) = wanted.filter(|r| *r > 0) {
         let current = store.revision();
         if wanted > current {
             return Err(too_large(wanted, current));

@@ -11,6 +11,7 @@ mod deprecations;
 mod discovery;
 mod dispatch;
 mod gzip;
+mod health;
 mod legacy;
 mod list;
 mod list_body;

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     api::{Apply, Errors, Status, convert, json::text, warnings},
+    go_json,
     patch::{self, PatchError, apply::gvk},
     resources::Resource,
     schema::Schema,
@@ -52,8 +53,14 @@ impl Kind {
         match self {
             Self::Apply => body::yaml(content, expected)
                 .map_err(|error| Status::bad_request(format!("error decoding YAML: {}", error.message))),
-            _ => serde_json::from_slice(content)
-                .map_err(|error| Status::bad_request(format!("error decoding patch: {error}"))),
+            _ => serde_json::from_slice(content).map_err(|error| {
+                let why = body::go_json_error(content, &error);
+                Status::bad_request(if self == Self::Strategic {
+                    why
+                } else {
+                    format!("error decoding patch: {why}")
+                })
+            }),
         }
     }
 
@@ -96,11 +103,15 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let change = kind.read(&asked.body, &resource.kind)?;
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let api_version = resource.api_version(&target.version);
+    let twice = match (kind, validation) {
+        (Kind::Json | Kind::Apply, _) | (_, FieldValidation::Ignore) => Vec::new(),
+        _ => go_json::duplicates(&asked.body),
+    };
     let warned = parking_lot::Mutex::new(Vec::new());
     let finish = |patched: Value| {
         let mut patched = patched;
         let mut found = Vec::new();
-        check(server.schema(), &mut patched, target, validation, &mut found)
+        check(server.schema(), &mut patched, target, (validation, &twice), &mut found)
             .map_err(|status| strictly(status, &change))?;
         found.extend(warnings::about(resource, &patched));
         *warned.lock() = found;

@@ -1,9 +1,9 @@
-//! The paths that are not about objects: version, health, OpenAPI.
+//! The paths that are not about objects: version, OpenAPI, and those of others.
 
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 
-use super::{Reply, Server, discovery::cached, dispatch::Asked, negotiate, oidc, reply};
+use super::{Reply, Server, discovery::cached, dispatch::Asked, health, negotiate, oidc, reply};
 use crate::{api::Status, schema::Schema};
 
 /// The media types of the OpenAPI v2 document in protobuf, as new and old clients spell them.
@@ -21,7 +21,6 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     match path {
         "" => Ok(reply::json(200, &json!({"paths": paths(server)}))),
         "/version" => Ok(reply::json(200, &*server.version)),
-        "/healthz" | "/livez" | "/readyz" => Ok(reply::text(200, health(asked, path))),
         oidc::CONFIGURATION => Ok(oidc::configuration(server)),
         oidc::KEYS => oidc::keys(server),
         "/openapi/v2" => openapi_v2(server, asked),
@@ -41,7 +40,7 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
                 Err(Status::no_such_path())
             }
         }
-        _ => Ok(no_such_page()),
+        _ => Ok(health::answer(asked, path).unwrap_or_else(no_such_page)),
     }
 }
 
@@ -49,29 +48,12 @@ fn no_such_page() -> Reply {
     reply::text(404, "404 page not found\n")
 }
 
-fn health(asked: &Asked, path: &str) -> String {
-    if asked.query.get("verbose").is_some() {
-        format!("[+]ping ok\n[+]log ok\n{} check passed\n", path.trim_start_matches('/'))
-    } else {
-        "ok".to_owned()
-    }
-}
-
 fn paths(server: &Server) -> Vec<String> {
-    let mut paths: Vec<String> = [
-        oidc::CONFIGURATION,
-        oidc::KEYS,
-        "/api",
-        "/api/v1",
-        "/apis",
-        "/healthz",
-        "/livez",
-        "/openapi/v2",
-        "/readyz",
-        "/version",
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    let mut paths: Vec<String> =
+        [oidc::CONFIGURATION, oidc::KEYS, "/api", "/api/v1", "/apis", "/openapi/v2", "/version"]
+            .map(str::to_owned)
+            .to_vec();
+    paths.extend(health::paths());
     if server.release().since(OPENAPI_V3) {
         paths.push("/openapi/v3".into());
     }

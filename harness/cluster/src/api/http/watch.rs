@@ -71,7 +71,8 @@ pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let filter = Filter::of(target, query)?;
     let initial = initial_events(query, server.release())?;
     let timeout = query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT);
-    let start = revision(query)?.unwrap_or(0);
+    // Unlike a list, a watch takes what is no revision for a failure of its own.
+    let start = revision(query).map_err(|why| Status::new(500, "", why))?.unwrap_or(0);
     let mut watch = Watch {
         follow: server.api.store().follow_resource(&target.resource.store),
         server: server.clone(),

@@ -4,7 +4,7 @@ use http::header;
 use serde_json::{Value, json};
 
 use super::{
-    Reply, Server,
+    Reply, Server, body,
     dispatch::Asked,
     list::Filter,
     negotiate,
@@ -82,25 +82,31 @@ fn read(
         };
         return Err(cannot_be_handled(target, found, &why));
     }
-    check(server.schema(), &mut object, target, validation, warnings)?;
+    let twice = match validation {
+        FieldValidation::Ignore => Vec::new(),
+        _ => body::duplicates(body::media_type(&asked.headers), &asked.body),
+    };
+    check(server.schema(), &mut object, target, (validation, &twice), warnings)?;
     warnings.extend(warnings::about(resource, &object));
     Ok(convert::incoming(resource, &target.version, object))
 }
 
-/// Checks types and unknown fields, and brings the object into the form in which it is kept: without unknown
+/// Checks types, unknown fields and those that were there twice, and brings the object into the form in which it is kept: without unknown
 /// fields, nulls and what means nothing, so that a template with them is the template that it was before.
 pub(super) fn check(
     schema: &Schema,
     object: &mut Value,
     target: &Target,
-    validation: FieldValidation,
+    (validation, twice): (FieldValidation, &[String]),
     warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
     let kind = &target.resource.kind;
     let api_version = target.resource.api_version(&target.version);
     schema.check_types(&api_version, kind, object).map_err(|why| cannot_be_handled(target, kind, &why))?;
     let unknown = schema.unknown_fields(&api_version, kind, object);
-    let complaints: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+    let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
+    let twice = twice.iter().map(|path| format!("duplicate field {path:?}"));
+    let complaints: Vec<String> = unknown.chain(twice).collect();
     schema.canonicalize(&api_version, kind, object);
     match validation {
         FieldValidation::Strict if !complaints.is_empty() => {

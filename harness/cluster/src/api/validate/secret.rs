@@ -4,9 +4,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::immutable_data;
-use crate::api::{
-    invalid::Errors,
-    json::{fields, text},
+use crate::{
+    api::{
+        invalid::Errors,
+        json::{fields, text},
+    },
+    go, go_json,
 };
 
 /// How many bytes a Secret may hold.
@@ -73,43 +76,11 @@ fn docker_config(data: &Value, key: &str, errors: &mut Errors) {
 
 /// Whether bytes are a JSON object, with the words of the server's decoder when they are not.
 fn json_object(bytes: &[u8]) -> Result<(), String> {
-    let not_a_map =
-        |what: &str| format!("json: cannot unmarshal {what} into Go value of type map[string]interface {{}}");
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(_) | Value::Null) => Ok(()),
-        Ok(Value::Array(_)) => Err(not_a_map("array")),
-        Ok(Value::String(_)) => Err(not_a_map("string")),
-        Ok(Value::Number(_)) => Err(not_a_map("number")),
-        Ok(Value::Bool(_)) => Err(not_a_map("bool")),
-        Err(_) => Err(syntax_error(bytes)),
+        Ok(other) => Err(go::not_a_map(&other)),
+        Err(error) => Err(go_json::syntax_error(bytes).unwrap_or_else(|| error.to_string())),
     }
-}
-
-/// The decoder's words for text that is not JSON.
-fn syntax_error(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_start();
-    let Some(first) = text.chars().next() else { return "unexpected end of JSON input".into() };
-    for literal in ["null", "true", "false"] {
-        if !literal.starts_with(first) {
-            continue;
-        }
-        for (expected, found) in literal.chars().zip(text.chars().map(Some).chain([None])) {
-            match found {
-                Some(found) if found == expected => {}
-                Some(found) => {
-                    return format!(
-                        "invalid character '{found}' in literal {literal} (expecting '{expected}')"
-                    );
-                }
-                None => return "unexpected end of JSON input".into(),
-            }
-        }
-    }
-    if "{[\"-0123456789".contains(first) {
-        return "unexpected end of JSON input".into();
-    }
-    format!("invalid character '{first}' looking for beginning of value")
 }
 
 /// Complaints about a change of a Secret.
