@@ -1,7 +1,7 @@
 //! Requests that make little sense, many of them, to every route with every method: each gets an answer, none of them an
 //! internal error that is not on the list, nothing panics, and server and controllers go on.
 //!
-//! The number of requests is small unless `PULLDRILL_GARBAGE` says another: `PULLDRILL_GARBAGE=50000 cargo test --release
+//! The number of requests is small unless `PULLDRILL_GARBAGE` says another: `PULLDRILL_GARBAGE=20000 cargo test --release
 //! -p pulldrill-cluster --test api garbage`. `PULLDRILL_GARBAGE_SEED` makes others. What a failure shows begins with
 //! the number of the request.
 
