@@ -42,6 +42,11 @@ pub(crate) const NAMESPACED: [&str; 10] = [
 /// What it looks at beside them.
 pub(crate) const CLUSTER_WIDE: [&str; 2] = ["namespaces", "nodes"];
 
+/// Whether the objects of a resource (`deployments.apps`) are looked at.
+pub(crate) fn is_followed(resource: &str) -> bool {
+    NAMESPACED.iter().chain(&CLUSTER_WIDE).any(|followed| *followed == resource)
+}
+
 /// The mirror; it ends with its token.
 pub(crate) struct Mirror {
     client: Client,

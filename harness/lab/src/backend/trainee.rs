@@ -66,7 +66,7 @@ pub(crate) async fn let_into(
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": GROUP}],
     });
-    Objects::new(client.clone()).apply_one(namespace, binding).await
+    Objects::new(client.clone()).apply_one(namespace, binding).await.map(drop)
 }
 
 /// The role for looking around, and its binding.

@@ -6,6 +6,7 @@ use kube::{
     api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
     core::{ApiResource, GroupVersionKind},
 };
+use pulldrill_cluster::store::Key;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,6 +18,39 @@ const MANAGER: &str = "kubectl-client-side-apply";
 /// Kinds that live outside namespaces.
 const CLUSTER_SCOPED: &[&str] =
     &["Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "PersistentVolume", "StorageClass"];
+
+/// An object as a write has left it, as far as it tells later states from earlier ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    /// The plural name of its resource, with the group where there is one.
+    pub(crate) resource: String,
+    /// Which one.
+    pub(crate) key: Key,
+    uid: Option<String>,
+    generation: Option<i64>,
+    replicas: Option<u32>,
+}
+
+impl Written {
+    fn new(resource: &str, object: &DynamicObject) -> Self {
+        let metadata = &object.metadata;
+        Self {
+            resource: resource.to_owned(),
+            key: Key::new(metadata.namespace.as_deref().unwrap_or_default(), object.name_any()),
+            uid: metadata.uid.clone(),
+            generation: metadata.generation,
+            replicas: None,
+        }
+    }
+
+    /// Whether this state of the object is the written one or a later one.
+    pub(crate) fn is_in(&self, object: &Value) -> bool {
+        let metadata = &object["metadata"];
+        self.uid.as_deref() == metadata["uid"].as_str()
+            && self.generation <= metadata["generation"].as_i64()
+            && self.replicas.is_none_or(|replicas| object["spec"]["replicas"] == replicas)
+    }
+}
 
 /// Writes objects into one cluster.
 #[derive(Clone)]
@@ -30,11 +64,12 @@ impl Objects {
     }
 
     /// Creates or updates every object of a YAML text.
-    pub(crate) async fn apply(&self, namespace: &str, yaml: &str) -> Result<(), LabError> {
+    pub(crate) async fn apply(&self, namespace: &str, yaml: &str) -> Result<Vec<Written>, LabError> {
+        let mut written = Vec::new();
         for object in documents(yaml)? {
-            self.apply_one(namespace, object).await?;
+            written.push(self.apply_one(namespace, object).await?);
         }
-        Ok(())
+        Ok(written)
     }
 
     /// Creates an object just as it is; an error when there is one of its name.
@@ -53,18 +88,19 @@ impl Objects {
     }
 
     /// Creates or updates one object.
-    pub(crate) async fn apply_one(&self, namespace: &str, mut object: Value) -> Result<(), LabError> {
+    pub(crate) async fn apply_one(&self, namespace: &str, mut object: Value) -> Result<Written, LabError> {
         remember(&mut object);
         let what = name_of(&object);
         let object: DynamicObject = serde_json::from_value(object).map_err(|error| failed(&what, error))?;
-        let api = self.api_of(namespace, &object)?;
+        let (resource, api) = self.api_of(namespace, &object)?;
         let create = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
         match api.create(&create, &object).await {
-            Ok(_) => Ok(()),
+            Ok(created) => Ok(Written::new(&resource, &created)),
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 let patch = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
                 let updated = api.patch(&object.name_any(), &patch, &Patch::Merge(&object)).await;
-                updated.map(drop).map_err(|error| failed(&what, error))
+                let updated = updated.map_err(|error| failed(&what, error))?;
+                Ok(Written::new(&resource, &updated))
             }
             Err(error) => Err(failed(&what, error)),
         }
@@ -77,10 +113,11 @@ impl Objects {
         resource: &str,
         name: &str,
         patch: Patch<Value>,
-    ) -> Result<(), LabError> {
+    ) -> Result<Written, LabError> {
         let api = self.api(namespace, resource);
         let done = api.patch(name, &PatchParams::default(), &patch).await;
-        done.map(drop).map_err(|error| failed(&format!("{resource} {name}"), error))
+        let patched = done.map_err(|error| failed(&format!("{resource} {name}"), error))?;
+        Ok(Written::new(resource, &patched))
     }
 
     /// Patches the `scale` of an object.
@@ -90,10 +127,13 @@ impl Objects {
         resource: &str,
         name: &str,
         replicas: u32,
-    ) -> Result<(), LabError> {
+    ) -> Result<Written, LabError> {
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
         let done = self.api(namespace, resource).patch_scale(name, &PatchParams::default(), &patch).await;
-        done.map(drop).map_err(|error| failed(&format!("{resource} {name}"), error))
+        let scale = done.map_err(|error| failed(&format!("{resource} {name}"), error))?;
+        // A Scale has no generation.
+        let (key, uid) = (Key::new(namespace, name), scale.metadata.uid);
+        Ok(Written { resource: resource.to_owned(), key, uid, generation: None, replicas: Some(replicas) })
     }
 
     /// Starts deleting a namespace; fine when there is none.
@@ -109,16 +149,25 @@ impl Objects {
         Api::namespaced_with(self.client.clone(), namespace, &resource_named(resource))
     }
 
-    fn api_of(&self, namespace: &str, object: &DynamicObject) -> Result<Api<DynamicObject>, LabError> {
+    /// The plural name of an object's resource, and the way to it.
+    fn api_of(
+        &self,
+        namespace: &str,
+        object: &DynamicObject,
+    ) -> Result<(String, Api<DynamicObject>), LabError> {
         let types = object.types.as_ref();
         let types = types.ok_or_else(|| failed(&object.name_any(), "it has no apiVersion and kind"))?;
         let gvk = GroupVersionKind::try_from(types).map_err(|error| failed(&object.name_any(), error))?;
         let resource = ApiResource::from_gvk(&gvk);
+        let name = match resource.group.as_str() {
+            "" => resource.plural.clone(),
+            group => format!("{}.{group}", resource.plural),
+        };
         if CLUSTER_SCOPED.contains(&gvk.kind.as_str()) {
-            return Ok(Api::all_with(self.client.clone(), &resource));
+            return Ok((name, Api::all_with(self.client.clone(), &resource)));
         }
         let namespace = object.metadata.namespace.as_deref().unwrap_or(namespace);
-        Ok(Api::namespaced_with(self.client.clone(), namespace, &resource))
+        Ok((name, Api::namespaced_with(self.client.clone(), namespace, &resource)))
     }
 }
 
@@ -176,6 +225,21 @@ mod tests {
         let applied = all[0]["metadata"]["annotations"][LAST_APPLIED].as_str().unwrap();
         let applied: Value = serde_json::from_str(applied).unwrap();
         assert_eq!(applied, json!({"kind": "A", "metadata": {"name": "x", "annotations": {}}}));
+    }
+
+    #[test]
+    fn an_older_state_or_another_object_of_the_name_is_not_what_was_written() {
+        let object = |uid: &str, generation: i64, replicas: u32| {
+            let metadata = json!({"name": "web", "namespace": "shop", "uid": uid, "generation": generation});
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": replicas}})
+        };
+        let made: DynamicObject = serde_json::from_value(object("a", 2, 1)).unwrap();
+        let mut written = Written::new("deployments.apps", &made);
+        assert_eq!(written.key, Key::new("shop", "web"));
+        assert!(written.is_in(&object("a", 2, 1)) && written.is_in(&object("a", 3, 5)));
+        assert!(!written.is_in(&object("a", 1, 1)) && !written.is_in(&object("b", 2, 1)));
+        written.replicas = Some(5);
+        assert!(!written.is_in(&object("a", 2, 1)) && written.is_in(&object("a", 2, 5)));
     }
 
     #[test]

@@ -13,10 +13,10 @@ use pulldrill_cluster::{
 use pulldrill_scenarios::{Action, EgressAction, NodeSet, PatchType, Step, Variant};
 use serde_json::{Value, json};
 
-use super::Objects;
+use super::{Objects, objects::Written};
 use crate::{
     LabError,
-    backend::Backend,
+    backend::{Backend, mirror::is_followed},
     observe::{Snapshot, Workload, workload::is_ready},
     stage::Stage,
 };
@@ -78,6 +78,9 @@ impl Injector {
             let Some(workload) = Workload::find(snapshot, spec.kind.resource(), &spec.name) else {
                 return true;
             };
+            if !workload.observed() {
+                return false;
+            }
             let pods = workload.pods(snapshot);
             let ready = pods.iter().filter(|pod| is_ready(pod.value())).count();
             i64::try_from(ready).unwrap_or(i64::MAX) >= workload.wanted()
@@ -97,19 +100,23 @@ impl Injector {
             Action::Apply(path) => {
                 let manifest = variant.manifests.get(path);
                 let manifest = manifest.ok_or_else(|| LabError::Scenario(format!("there is no {path}")))?;
-                self.objects.apply(namespace, manifest).await
+                self.seen(self.objects.apply(namespace, manifest).await?).await
             }
             Action::SetImage { image } => {
                 let container = json!([{"name": workload.container, "image": image}]);
                 let patch = json!({"spec": {"template": {"spec": {"containers": container}}}});
-                self.objects.patch(namespace, resource, &workload.name, Patch::Strategic(patch)).await
+                self.seen([self
+                    .objects
+                    .patch(namespace, resource, &workload.name, Patch::Strategic(patch))
+                    .await?])
+                    .await
             }
             Action::Scale { replicas } => {
-                self.objects.scale(namespace, resource, &workload.name, *replicas).await
+                self.seen([self.objects.scale(namespace, resource, &workload.name, *replicas).await?]).await
             }
             Action::Patch { resource, name, patch_type, patch } => {
                 let patch = patch_of(*patch_type, patch)?;
-                self.objects.patch(namespace, resource, name, patch).await
+                self.seen([self.objects.patch(namespace, resource, name, patch).await?]).await
             }
             Action::IssueToken { registry, secret } => {
                 self.issue_step_token(variant, step, registry, secret).await
@@ -190,7 +197,7 @@ impl Injector {
         let host = self.stage.host(&variant.drill, registry)?;
         let token = self.stage.issue_token(&host, at).await?;
         let secret = pull_secret(secret, &host.name, &token.username, &token.password);
-        self.objects.apply_one(&variant.namespace, secret).await
+        self.seen([self.objects.apply_one(&variant.namespace, secret).await?]).await
     }
 
     async fn add_rule(&self, nodes: &NodeSet, rule: &EgressRule) -> Result<(), LabError> {
@@ -202,6 +209,19 @@ impl Injector {
             rules.retain(|known| known.id != rule.id);
             rules.push(rule.clone());
             firewall.replace(&node, rules).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the lab itself sees what it has written: a mirror is a moment behind its cluster. What is not
+    /// looked at is never seen.
+    async fn seen(&self, written: impl IntoIterator<Item = Written>) -> Result<(), LabError> {
+        for written in written.into_iter().filter(|written| is_followed(&written.resource)) {
+            let objects = self.backend.objects();
+            let is_there = || {
+                objects.get(&written.resource, &written.key).is_some_and(|seen| written.is_in(seen.value()))
+            };
+            self.wait("what was written", is_there).await?;
         }
         Ok(())
     }
