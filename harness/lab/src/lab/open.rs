@@ -1,6 +1,6 @@
 //! Opening the drills: playing their history, and waiting for their symptoms.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use pulldrill_clock::{SignedDuration, Timestamp, real};
 use pulldrill_scenarios::Variant;
@@ -15,6 +15,9 @@ use crate::{
     store::DrillEvent,
     view::DrillState,
 };
+
+/// Whoever waits for symptoms is told this often which ones have not come.
+const TELLING: Duration = Duration::from_secs(30);
 
 /// In the last so much of the history a symptom must have been seen.
 const RECENT: SignedDuration = SignedDuration::from_secs(60);
@@ -156,10 +159,15 @@ impl Inner {
             self.clock.go_live();
             let mut changed = self.changed.subscribe();
             let mut over = Box::pin(self.clock.sleep_until(self.clock.busy(), deadline));
+            let mut tell = Box::pin(real::sleep(TELLING));
             while !self.all_open(variants) {
                 tokio::select! {
                     seen = changed.changed() => if seen.is_err() { break },
                     _busy = &mut over => break,
+                    () = &mut tell => {
+                        self.tell_what_is_missing(variants);
+                        tell.set(real::sleep(TELLING));
+                    }
                     () = self.stop.cancelled() => return Err(LabError::part("lab", "it was stopped")),
                 }
             }
@@ -167,12 +175,25 @@ impl Inner {
         self.fail_those_that_wait(variants).await
     }
 
+    /// Says which symptoms have not come yet, and what is seen instead.
+    fn tell_what_is_missing(&self, variants: &[Arc<Variant>]) {
+        let waiting = variants.iter().filter(|variant| self.is_waiting(variant));
+        let missing: Vec<_> =
+            waiting.map(|variant| format!("{} ({})", variant.drill, self.seen_instead(variant))).collect();
+        self.options.steps.begin(&format!("Still waiting for {}", missing.join("; ")));
+    }
+
+    /// What the gate of a drill sees; nothing when it is the symptom.
+    fn seen_instead(&self, variant: &Variant) -> String {
+        let snapshot = Snapshot::new(self.backend.objects(), &variant.namespace);
+        gate::look(variant, &snapshot).err().unwrap_or_default()
+    }
+
     async fn fail_those_that_wait(&self, variants: &[Arc<Variant>]) -> Result<Vec<String>, LabError> {
         let mut failed = Vec::new();
         for variant in variants.iter().filter(|variant| self.is_waiting(variant)) {
             self.judge.forget(&variant.drill).await;
-            let snapshot = Snapshot::new(self.backend.objects(), &variant.namespace);
-            let seen = gate::look(variant, &snapshot).err().unwrap_or_default();
+            let seen = self.seen_instead(variant);
             let message = format!("the symptom did not come; seen instead: {seen}");
             failed.push(format!("{} ({seen})", variant.drill));
             let event = DrillEvent::LabFailed { message };
