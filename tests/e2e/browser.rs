@@ -1,7 +1,8 @@
 //! The page in a real browser: a drill turns from failing to solved in front of one's eyes.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
@@ -12,9 +13,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Lab, kubectls, on_path, skip, until};
 
+/// How long a browser may take to end.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
 /// Headless Chromium behind its driver, ended when dropped.
 struct Browser {
     driver: Child,
+    port: u16,
     client: Client,
     /// Kept open: the driver ends when it can't write any more.
     _said: BufReader<ChildStdout>,
@@ -61,7 +66,16 @@ impl Browser {
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await?;
-        Ok(Some(Self { driver, client, _said: said, _profile: profile }))
+        Ok(Some(Self { driver, port, client, _said: said, _profile: profile }))
+    }
+
+    /// Tells the driver to end, and its browser with it.
+    fn shut_down(&self) -> std::io::Result<()> {
+        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        connection.set_read_timeout(Some(SHUTDOWN))?;
+        write!(connection, "GET /shutdown HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        // It answers when its browsers have ended.
+        connection.read(&mut [0]).map(drop)
     }
 
     /// What a person would read on the page.
@@ -82,7 +96,10 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        drop(self.driver.kill());
+        // A killed driver leaves its browsers running; one that is told to shut down ends them first.
+        if self.shut_down().is_err() {
+            drop(self.driver.kill());
+        }
         drop(self.driver.wait());
     }
 }
