@@ -83,6 +83,7 @@ const fn fault(
 const LONGEST: u64 = 24 * 3_600 * 1_000;
 
 const STATUS: Parameter = number("status", (200, 599), "503", "the HTTP status");
+const STATUS_OK: Parameter = Parameter { default: "200", ..STATUS };
 const RETRY_AFTER: Parameter =
     number("retry-after", (0, 86_400), "0", "seconds in a Retry-After header; 0 for none");
 const MILLISECONDS: Parameter = number("milliseconds", (0, LONGEST), "5000", "how long, in real time");
@@ -129,7 +130,7 @@ static ALL: &[FaultKind] = &[
     fault(
         "abuse-limit",
         Stage::Refusal,
-        &[number("retry-after", (0, 86_400), "60", "seconds in a Retry-After header; 0 for none")],
+        &[Parameter { default: "60", ..RETRY_AFTER }],
         "429 as plain text, as a door before the registry says it",
     ),
     fault("html", Stage::Refusal, &[STATUS_OK], "a page of a proxy or a portal, in HTML"),
@@ -170,8 +171,6 @@ static ALL: &[FaultKind] = &[
     ),
     fault("head-disagrees", Stage::Answer, &[], "HEAD names another digest than GET"),
 ];
-
-const STATUS_OK: Parameter = number("status", (200, 599), "200", "the HTTP status");
 
 #[cfg(test)]
 mod tests {

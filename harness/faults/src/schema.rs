@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    kinds::FaultKind,
+    kinds::{FaultKind, Stage},
     scope::{SCHEDULE, SCOPE, field, known_at},
     shape::{Parameter, Shape},
 };
@@ -17,12 +17,35 @@ pub fn rules() -> Value {
         "title": "Faults of a registry host",
         "type": "array",
         "items": { "oneOf": FaultKind::all().iter().map(rule).collect::<Vec<_>>() },
+        "$defs": definitions(),
     })
+}
+
+/// What many rules have in common: when they strike, and on what, by how much is known at their stage.
+fn definitions() -> Map<String, Value> {
+    let mut all = Map::from_iter([("when".to_owned(), object(SCHEDULE.iter(), false))]);
+    for kind in FaultKind::all() {
+        let scope = SCOPE.iter().filter(|one| known_at(kind.stage, one.name));
+        all.entry(scope_name(kind.stage)).or_insert_with(|| object(scope, false));
+    }
+    all
+}
+
+/// What the scope at a stage is called among the definitions.
+fn scope_name(stage: Stage) -> String {
+    match stage {
+        Stage::Port => "onPort".into(),
+        Stage::Connection | Stage::Handshake => "onConnection".into(),
+        Stage::Request | Stage::Refusal | Stage::Answer => "onRequest".into(),
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{name}") })
 }
 
 /// The schema of the rules for one fault.
 fn rule(kind: &FaultKind) -> Value {
-    let scope = SCOPE.iter().filter(|one| known_at(kind.stage, one.name));
     json!({
         "title": kind.name,
         "description": kind.summary,
@@ -32,8 +55,8 @@ fn rule(kind: &FaultKind) -> Value {
         "properties": {
             "fault": { "const": kind.name },
             "with": object(kind.parameters.iter(), true),
-            "on": object(scope, false),
-            "when": object(SCHEDULE.iter(), false),
+            "on": reference(&scope_name(kind.stage)),
+            "when": reference("when"),
         },
     })
 }
@@ -73,10 +96,18 @@ mod tests {
             assert_eq!(all.len(), FaultKind::all().len());
             all.iter().find(|one| one["title"] == name).unwrap()["properties"].clone()
         };
-        assert_eq!(of("reset")["on"]["properties"].as_object().unwrap().len(), 2);
-        assert_eq!(of("refuse")["on"]["properties"], json!({}));
-        let status = of("status");
-        assert_eq!(status["with"]["properties"]["status"]["maximum"], 599);
-        assert_eq!(status["on"]["properties"]["userAgent"]["type"], "string");
+        let on = |name: &str| {
+            let path = of(name)["on"]["$ref"].as_str().unwrap().trim_start_matches('#').to_owned();
+            schema.pointer(&path).unwrap()["properties"].clone()
+        };
+        for kind in FaultKind::all() {
+            let known = SCOPE.iter().filter(|one| known_at(kind.stage, one.name)).count();
+            assert_eq!(on(kind.name).as_object().unwrap().len(), known, "{}", kind.name);
+        }
+        assert_eq!(on("reset").as_object().unwrap().len(), 2);
+        assert_eq!(on("refuse"), json!({}));
+        assert_eq!(on("status")["userAgent"]["type"], "string");
+        assert_eq!(of("status")["with"]["properties"]["status"]["maximum"], 599);
+        assert_eq!(schema.pointer("/$defs/when/properties/probability/maximum"), Some(&json!(1)));
     }
 }

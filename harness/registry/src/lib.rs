@@ -53,7 +53,7 @@ pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
 pub use dns::Dns;
 pub use error::RegistryError;
-pub use fault::Fault;
+pub use fault::{Fault, HostFault};
 pub use garbage::Garbage;
 pub use image::{Content, ImageRef, ImageSpec};
 pub use interface::Interface;

@@ -6,7 +6,7 @@ use pulldrill_lab::{
     request::FaultRequest,
     view::{FaultView, PullView},
 };
-use pulldrill_registry::{AdminClient, AdminClientOptions, Control, Entry, admin::Pulls};
+use pulldrill_registry::{AdminClient, AdminClientOptions, Control, Entry, Fault, HostFault, admin::Pulls};
 use tokio_util::sync::CancellationToken;
 
 use super::Ground;
@@ -54,12 +54,8 @@ impl Reach {
         match self {
             Self::Lab(lab) => lab.get(&with_host("faults", host)).await,
             Self::Alone(admin) => {
-                let mut views = Vec::new();
-                for name in named(admin, host).await? {
-                    views.extend(admin.faults(&name).await?.into_iter().map(|fault| view(&name, fault)));
-                }
-                views.sort_by_key(|view| view.id);
-                Ok(views)
+                let control: &dyn Control = admin;
+                Ok(views(control.faults_of(&named(admin, host).await?).await?))
             }
         }
     }
@@ -69,11 +65,9 @@ impl Reach {
         match self {
             Self::Lab(lab) => lab.post("faults", request).await,
             Self::Alone(admin) => {
-                let mut views = Vec::new();
-                for name in named(admin, request.host.as_deref()).await? {
-                    views.push(view(&name, admin.add_fault(&name, request.rule.clone()).await?));
-                }
-                Ok(views)
+                let control: &dyn Control = admin;
+                let hosts = named(admin, request.host.as_deref()).await?;
+                Ok(views(control.add_fault_to(&hosts, &request.rule).await?))
             }
         }
     }
@@ -84,24 +78,18 @@ impl Reach {
         host: Option<&str>,
         id: Option<u64>,
     ) -> Result<Vec<FaultView>, Failure> {
-        if let Self::Lab(lab) = self {
-            return match id {
-                Some(id) => lab.delete(&format!("faults/{id}")).await,
-                None => lab.delete(&with_host("faults", host)).await,
-            };
+        let admin = match (self, id) {
+            (Self::Lab(lab), Some(id)) => return lab.delete(&format!("faults/{id}")).await,
+            (Self::Lab(lab), None) => return lab.delete(&with_host("faults", host)).await,
+            (Self::Alone(admin), _) => admin,
+        };
+        let control: &dyn Control = admin;
+        let ended = control.end_faults_of(&named(admin, host).await?, id).await?;
+        match (id, ended.is_empty()) {
+            (Some(id), true) => Err(Failure::usage(format!("no registry has a fault {id}"))
+                .help("`pulldrill registry fault list` shows the faults and their numbers")),
+            _ => Ok(views(ended)),
         }
-        let mut ended = self.faults(host).await?;
-        ended.retain(|view| id.is_none_or(|id| view.id == id));
-        if let (Some(id), true) = (id, ended.is_empty()) {
-            return Err(Failure::usage(format!("no registry has a fault {id}"))
-                .help("`pulldrill registry fault list` shows the faults and their numbers"));
-        }
-        if let Self::Alone(admin) = self {
-            for view in &ended {
-                admin.remove_fault(&view.host, view.id).await?;
-            }
-        }
-        Ok(ended)
     }
 
     /// What the registries saw after the request with that number, of what is wanted, and from where to go on;
@@ -163,9 +151,10 @@ async fn named(admin: &AdminClient, host: Option<&str>) -> Result<Vec<String>, F
     }
 }
 
-fn view(host: &str, fault: pulldrill_registry::Fault) -> FaultView {
-    let pulldrill_registry::Fault { id, rule, struck, until } = fault;
-    FaultView { id, host: host.to_owned(), rule, struck, until }
+fn views(faults: Vec<HostFault>) -> Vec<FaultView> {
+    let view =
+        |(host, Fault { id, rule, struck, until }): HostFault| FaultView { id, host, rule, struck, until };
+    faults.into_iter().map(view).collect()
 }
 
 fn query(wanted: &RegistryLog, since: u64, wait: u64) -> String {

@@ -1,18 +1,17 @@
 //! Faults of the registries while the lab runs: the scenarios' steps and the instructor switch them on and off.
 
-use pulldrill_registry::{Fault, FaultRule, RegistryError};
+use pulldrill_registry::{Fault, FaultRule, HostFault, RegistryError};
 
 use super::{Host, Stage, failed};
 use crate::{LabError, request::FaultRequest, view::FaultView};
 
+/// Whom an error concerns that is not one registry's.
+const REGISTRIES: &str = "the registries";
+
 impl Stage {
     /// Adds a fault to a registry.
     pub(crate) async fn add_fault(&self, host: &Host, rule: FaultRule) -> Result<Fault, LabError> {
-        self.registry.add_fault(&host.endpoint, rule).await.map_err(|error| match error {
-            // In the words of the table, wherever the registry runs.
-            RegistryError::Fault(_) | RegistryError::Remote(_) => LabError::Invalid(error.to_string()),
-            other => failed(&host.name)(other),
-        })
+        self.registry.add_fault(&host.endpoint, rule).await.map_err(refused(&host.name))
     }
 
     /// Ends all faults of a registry.
@@ -22,24 +21,15 @@ impl Stage {
 
     /// The faults of the registry that is named, or of all.
     pub(crate) async fn fault_views(&self, host: Option<&str>) -> Result<Vec<FaultView>, LabError> {
-        let mut views = Vec::new();
-        for host in self.named(host)? {
-            let faults = self.registry.faults(&host.endpoint).await.map_err(failed(&host.name))?;
-            views.extend(faults.into_iter().map(|fault| self.view(&host, fault)));
-        }
-        views.sort_by_key(|view| view.id);
-        Ok(views)
+        let faults = self.registry.faults_of(&self.endpoints(host)?).await.map_err(failed(REGISTRIES))?;
+        Ok(self.views(faults))
     }
 
     /// Adds a fault to the registry that is named, or to all.
     pub(crate) async fn switch_on(&self, request: &FaultRequest) -> Result<Vec<FaultView>, LabError> {
         request.rule.kind().map_err(|error| LabError::Invalid(error.to_string()))?;
-        let mut views = Vec::new();
-        for host in self.named(request.host.as_deref())? {
-            let fault = self.add_fault(&host, request.rule.clone()).await?;
-            views.push(self.view(&host, fault));
-        }
-        Ok(views)
+        let hosts = self.endpoints(request.host.as_deref())?;
+        Ok(self.views(self.registry.add_fault_to(&hosts, &request.rule).await.map_err(refused(REGISTRIES))?))
     }
 
     /// Ends the fault with this number, or all of the registry that is named, or all; those that were ended.
@@ -48,32 +38,37 @@ impl Stage {
         host: Option<&str>,
         id: Option<u64>,
     ) -> Result<Vec<FaultView>, LabError> {
-        let mut ended = self.fault_views(host).await?;
-        ended.retain(|view| id.is_none_or(|id| view.id == id));
-        if let (Some(id), true) = (id, ended.is_empty()) {
-            return Err(LabError::UnknownFault { id });
+        let hosts = self.endpoints(host)?;
+        let ended = self.registry.end_faults_of(&hosts, id).await.map_err(failed(REGISTRIES))?;
+        match (id, ended.is_empty()) {
+            (Some(id), true) => Err(LabError::UnknownFault { id }),
+            _ => Ok(self.views(ended)),
         }
-        for view in &ended {
-            // Somebody may have been quicker.
-            match self.registry.remove_fault(&view.host, view.id).await {
-                Ok(()) | Err(RegistryError::NoFault { .. } | RegistryError::Remote(_)) => {}
-                Err(error) => return Err(failed(&view.host)(error)),
-            }
-        }
-        Ok(ended)
     }
 
-    fn named(&self, host: Option<&str>) -> Result<Vec<Host>, LabError> {
-        let all = || self.hosts().into_iter().map(|(_, host)| host).collect::<Vec<_>>();
-        let Some(name) = host else { return Ok(all()) };
-        self.find_host(name).map(|(_, host)| vec![host]).ok_or_else(|| {
-            let known: Vec<String> = all().into_iter().map(|host| host.name).collect();
+    /// The registry that is named, or all, by the names that the registry has for them.
+    fn endpoints(&self, host: Option<&str>) -> Result<Vec<String>, LabError> {
+        let all = || self.hosts().into_iter().map(|(_, host)| host);
+        let Some(name) = host else { return Ok(all().map(|host| host.endpoint).collect()) };
+        self.find_host(name).map(|(_, host)| vec![host.endpoint]).ok_or_else(|| {
+            let known: Vec<String> = all().map(|host| host.name).collect();
             LabError::Invalid(format!("no registry {name:?} here; there are: {}", known.join(", ")))
         })
     }
 
-    fn view(&self, host: &Host, fault: Fault) -> FaultView {
-        let until = fault.until.map(|until| self.clock.shown(until));
-        FaultView { id: fault.id, host: host.endpoint.clone(), rule: fault.rule, struck: fault.struck, until }
+    fn views(&self, faults: Vec<HostFault>) -> Vec<FaultView> {
+        let view = |(host, fault): HostFault| {
+            let until = fault.until.map(|until| self.clock.shown(until));
+            FaultView { id: fault.id, host, rule: fault.rule, struck: fault.struck, until }
+        };
+        faults.into_iter().map(view).collect()
+    }
+}
+
+/// What a registry does not want is the asker's to mend, in the words of the table, wherever the registry runs.
+fn refused(host: &str) -> impl Fn(RegistryError) -> LabError {
+    move |error| match error {
+        RegistryError::Fault(_) | RegistryError::Remote(_) => LabError::Invalid(error.to_string()),
+        other => failed(host)(other),
     }
 }

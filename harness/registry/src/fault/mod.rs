@@ -3,6 +3,7 @@
 //! them strike now? Chance is drawn from the host's own seeded series.
 
 pub(crate) mod certificates;
+mod hosts;
 pub(crate) mod line;
 pub(crate) mod spoil;
 
@@ -20,6 +21,8 @@ use pulldrill_faults::{FaultKind, FaultRule, RuleError, Stage, Subject, Value};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+pub use hosts::HostFault;
 
 /// A fault that a host has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
