@@ -187,6 +187,12 @@ impl Store {
         sender.subscribe()
     }
 
+    /// How many follow one resource.
+    #[must_use]
+    pub fn followers_of(&self, resource: &str) -> usize {
+        self.followers.read().get(resource).map_or(0, watch::Sender::receiver_count)
+    }
+
     /// Sends a message, and with it a busy token, after every write; for parts that work in lab time.
     pub fn subscribe(&self, sender: mailbox::Sender<StoreChanged>) {
         self.subscribers.write().push(sender);

@@ -1,9 +1,14 @@
 //! Following changes: a stream of events, from a revision or from the present state.
 //!
 //! A watch holds no events of its own. It looks at the store's window whenever the client has taken what
-//! there was, so a slow client costs nothing but its socket, and falls out of the window in the end.
+//! there was, so a slow client costs nothing but its socket, and falls out of the window in the end. Where very many
+//! follow the same resource, each gets what happened during a round of all of them in one piece.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::{Bytes, BytesMut};
 use futures::stream;
@@ -42,6 +47,14 @@ const WATCH_LIST: u32 = 32;
 /// How many bytes are put together before they are handed on.
 const PIECE: usize = 256 * 1024;
 
+/// What each of those who follow a resource adds to a round: some times what serving it takes (encryption, and a turn of
+/// the kernel's), so that between two rounds writers get on.
+const TURN: Duration = Duration::from_micros(25);
+/// No watch waits for its turn longer than that,
+const LONGEST_ROUND: Duration = Duration::from_millis(50);
+/// or at all when all have had theirs so soon.
+const SHORTEST_ROUND: Duration = Duration::from_millis(1);
+
 struct Watch {
     server: Server,
     target: Target,
@@ -52,6 +65,8 @@ struct Watch {
     /// Everything up to here has been sent.
     seen: u64,
     follow: Receiver<u64>,
+    /// When it last found something to send.
+    served: Option<Instant>,
     ready: VecDeque<Bytes>,
     /// A table's columns are told once.
     columns_told: bool,
@@ -82,6 +97,7 @@ pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<R
         filter,
         bookmarks: query.flag("allowWatchBookmarks"),
         seen: start,
+        served: None,
         ready: VecDeque::new(),
         columns_told: false,
         ended: false,
@@ -138,6 +154,7 @@ impl Watch {
             }
             self.follow.mark_unchanged();
             if self.catch_up() {
+                self.served = Some(real::stopwatch());
                 continue;
             }
             tokio::select! {
@@ -153,6 +170,7 @@ impl Watch {
                     if changed.is_err() {
                         return None;
                     }
+                    self.turn().await;
                 }
                 () = self.bookmark_due.as_mut(), if self.bookmarks => {
                     self.bookmark_due = Box::pin(real::sleep(BOOKMARKS));
@@ -162,6 +180,15 @@ impl Watch {
                     }
                 }
             }
+        }
+    }
+
+    /// Waits until the others have had their turn as well.
+    async fn turn(&mut self) {
+        let Some(served) = self.served else { return };
+        let followers = self.server.api.store().followers_of(&self.target.resource.store);
+        if let Some(rest) = rest_of_round(followers, served.elapsed()) {
+            real::sleep(rest).await;
         }
     }
 
@@ -278,6 +305,12 @@ impl Watch {
     }
 }
 
+/// How long one of so many has to wait yet, when it was served that long ago.
+fn rest_of_round(followers: usize, ago: Duration) -> Option<Duration> {
+    let round = TURN.saturating_mul(u32::try_from(followers).unwrap_or(u32::MAX)).min(LONGEST_ROUND);
+    round.checked_sub(ago).filter(|rest| round >= SHORTEST_ROUND && !rest.is_zero())
+}
+
 /// Writes one event.
 fn frame(kind: &str, object: &[u8], piece: &mut BytesMut) {
     piece.reserve(object.len() + 64);
@@ -286,4 +319,21 @@ fn frame(kind: &str, object: &[u8], piece: &mut BytesMut) {
     piece.extend_from_slice(b"\",\"object\":");
     piece.extend_from_slice(object);
     piece.extend_from_slice(b"}\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_among_many_does_one_wait_and_never_long() {
+        let ms = Duration::from_millis;
+        assert_eq!(rest_of_round(0, ms(0)), None);
+        assert_eq!(rest_of_round(39, ms(0)), None);
+        assert_eq!(rest_of_round(40, ms(0)), Some(ms(1)));
+        assert_eq!(rest_of_round(1000, ms(3)), Some(ms(22)));
+        assert_eq!(rest_of_round(1000, ms(25)), None);
+        assert_eq!(rest_of_round(1_000_000, ms(0)), Some(LONGEST_ROUND));
+        assert_eq!(rest_of_round(usize::MAX, ms(49)), Some(ms(1)));
+    }
 }
