@@ -7,16 +7,18 @@
 //! right.
 #![expect(clippy::disallowed_macros, reason = "a bench prints its figures")]
 
-mod client;
 mod measures;
 mod pods;
 mod server;
+#[path = "../support/mod.rs"]
+mod support;
 mod virtual_clusters;
+mod watcher;
 
 use anyhow::Result;
-use measures::{Figure, Unit};
 use mimalloc::MiMalloc;
 use server::Server;
+use support::figures;
 
 /// The command's own: the pods of [`pods`] and the clusters of [`virtual_clusters`] live in this process.
 #[global_allocator]
@@ -37,7 +39,7 @@ async fn main() -> Result<()> {
             Some(server) => Some(measures::all(&server).await?),
             None => None,
         };
-        print(mode, &ours, real.as_deref());
+        figures::print(mode, ("embedded", &ours), ("kube-apiserver", real.as_deref()));
     }
     let (time, memory) = virtual_clusters::cost().await?;
     println!("\none more virtual cluster: {:.2} ms, {memory} KiB", time.as_secs_f64() * 1e3);
@@ -48,28 +50,4 @@ async fn main() -> Result<()> {
         count as f64 / time.as_secs_f64()
     );
     Ok(())
-}
-
-/// Prints what one did beside the other; the last column is how much less processor time the servers took.
-fn print(mode: &str, ours: &[Figure], real: Option<&[Figure]>) {
-    println!("\n{:<44} {:>12} {:>16} {:>8} {:>10}", mode, "embedded", "kube-apiserver", "ratio", "processor");
-    for (index, figure) in ours.iter().enumerate() {
-        let other = real.and_then(|real| real.get(index));
-        let ratio = other.map(|other| match figure.unit {
-            Unit::PerSecond => figure.value / other.value,
-            Unit::Milliseconds | Unit::Mebibytes => other.value / figure.value,
-        });
-        let processor = other.and_then(|other| {
-            Some(other.processor?.as_secs_f64() / figure.processor?.as_secs_f64().max(f64::EPSILON))
-        });
-        let shown = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}"));
-        println!(
-            "{:<44} {:>12} {:>16} {:>8} {:>10}",
-            figure.what,
-            figure.shown(),
-            other.map_or_else(|| "-".to_owned(), Figure::shown),
-            shown(ratio),
-            shown(processor)
-        );
-    }
 }

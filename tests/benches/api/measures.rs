@@ -10,8 +10,12 @@ use serde_json::json;
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::{
-    client::{Client, Watcher},
     server::Server,
+    support::{
+        client::Client,
+        figures::{Figure, figure, memory, milliseconds, per_second},
+    },
+    watcher::Watcher,
 };
 
 /// How many connections are busy at a time, where it is not one.
@@ -29,53 +33,6 @@ const CHANGES: usize = 50;
 const JSON: &str = "application/json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 
-#[derive(Clone, Copy)]
-pub(crate) enum Unit {
-    PerSecond,
-    Milliseconds,
-    Mebibytes,
-}
-
-pub(crate) struct Figure {
-    pub(crate) what: String,
-    pub(crate) value: f64,
-    pub(crate) unit: Unit,
-    /// The processor time that the server took for it, all its processes and threads.
-    pub(crate) processor: Option<Duration>,
-}
-
-impl Figure {
-    pub(crate) fn shown(&self) -> String {
-        match self.unit {
-            Unit::PerSecond => format!("{:.0}/s", self.value),
-            Unit::Milliseconds => format!("{:.1} ms", self.value),
-            Unit::Mebibytes => format!("{:.0} MiB", self.value),
-        }
-    }
-}
-
-/// Measures, and asks the server what it took.
-async fn figure(
-    server: &Server,
-    what: impl Into<String>,
-    measure: impl Future<Output = Result<Duration>>,
-    value: impl FnOnce(Duration) -> (f64, Unit),
-) -> Result<Figure> {
-    let before = server.processor()?;
-    let time = measure.await?;
-    let processor = Some(server.processor()?.saturating_sub(before));
-    let (value, unit) = value(time);
-    Ok(Figure { what: what.into(), value, unit, processor })
-}
-
-fn per_second(count: usize) -> impl FnOnce(Duration) -> (f64, Unit) {
-    move |time| (count as f64 / time.as_secs_f64(), Unit::PerSecond)
-}
-
-fn milliseconds(time: Duration) -> (f64, Unit) {
-    (time.as_secs_f64() * 1e3, Unit::Milliseconds)
-}
-
 pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
     let namespaces = PODS / PODS_OF_NAMESPACE;
     many(server, 1, namespaces, |n| {
@@ -89,11 +46,11 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
     };
     let alone = PODS / 10;
     let creates = many(server, 1, alone, create);
-    figures.push(figure(server, "create a pod, 1 connection", creates, per_second(alone)).await?);
+    figures.push(figure(&server.processes, "create a pod, 1 connection", creates, per_second(alone)).await?);
     let rest = PODS - alone;
     let creates = many(server, CONNECTIONS, rest, |n| create(n + alone));
     let what = format!("create a pod, {CONNECTIONS} connections");
-    figures.push(figure(server, what, creates, per_second(rest)).await?);
+    figures.push(figure(&server.processes, what, creates, per_second(rest)).await?);
 
     let get = |n: usize| {
         let n = n * 7919 % PODS;
@@ -107,7 +64,7 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
     for connections in [1, CONNECTIONS] {
         let what = format!("get a pod, {connections} connection(s)");
         let gets = many(server, connections, REQUESTS, get);
-        figures.push(figure(server, what, gets, per_second(REQUESTS)).await?);
+        figures.push(figure(&server.processes, what, gets, per_second(REQUESTS)).await?);
     }
 
     let list = |n: usize| {
@@ -116,8 +73,11 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
     };
     let lists = REQUESTS / 10;
     let what = format!("list {PODS_OF_NAMESPACE} pods, {CONNECTIONS} connections");
-    figures.push(figure(server, what, many(server, CONNECTIONS, lists, list), per_second(lists)).await?);
-    figures.push(figure(server, format!("list {PODS} pods"), list_all(server), milliseconds).await?);
+    figures.push(
+        figure(&server.processes, what, many(server, CONNECTIONS, lists, list), per_second(lists)).await?,
+    );
+    figures
+        .push(figure(&server.processes, format!("list {PODS} pods"), list_all(server), milliseconds).await?);
 
     let patch = |n: usize| {
         let n = n * 7919 % PODS;
@@ -127,12 +87,10 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
     };
     let what = format!("patch a pod, {CONNECTIONS} connections");
     let patches = many(server, CONNECTIONS, REQUESTS, patch);
-    figures.push(figure(server, what, patches, per_second(REQUESTS)).await?);
+    figures.push(figure(&server.processes, what, patches, per_second(REQUESTS)).await?);
     let what = format!("watch events to {WATCHERS} watchers");
-    figures.push(figure(server, what, fan_out(server), per_second(WATCHERS * CHANGES)).await?);
-    let memory = server.memory()? as f64 / f64::from(1 << 20);
-    let what = format!("memory with {PODS} pods");
-    figures.push(Figure { what, value: memory, unit: Unit::Mebibytes, processor: None });
+    figures.push(figure(&server.processes, what, fan_out(server), per_second(WATCHERS * CHANGES)).await?);
+    figures.push(memory(&server.processes, format!("memory with {PODS} pods"))?);
     Ok(figures)
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use pulldrill_clock::real;
 
-use crate::{client::Client, server::Server};
+use crate::{server::Server, support::client::Client};
 
 /// How many are made, after some that are not counted.
 const CLUSTERS: usize = 500;
@@ -23,14 +23,14 @@ pub(crate) async fn cost() -> Result<(Duration, u64)> {
         make(&mut client, &format!("first-{n}")).await?;
     }
     settled(&mut client, &format!("first-{}", FIRST - 1)).await?;
-    let before = server.memory()?;
+    let before = server.processes.memory()?;
     let watch = real::stopwatch();
     for n in 0..CLUSTERS {
         make(&mut client, &format!("c-{n}")).await?;
     }
     let time = watch.elapsed() / u32::try_from(CLUSTERS)?;
     settled(&mut client, &format!("c-{}", CLUSTERS - 1)).await?;
-    Ok((time, server.memory()?.saturating_sub(before) / 1024 / CLUSTERS as u64))
+    Ok((time, server.processes.memory()?.saturating_sub(before) / 1024 / CLUSTERS as u64))
 }
 
 /// Makes a cluster, and asks it something.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     managed::ManagedFields,
     resources::Resource,
-    store::{Body, Key, Stored},
+    store::{Body, Key, StoreError, Stored},
 };
 
 impl Api {
@@ -71,13 +71,26 @@ impl Api {
         };
         if options.dry_run {
             if self.store().get(&resource.store, &key).is_some() {
-                return Err(Status::exists(resource, &key.name));
+                return Err(self.exists(resource, &key));
             }
             return Ok(Arc::new(Stored::unstored(Body { value: object, managed })));
         }
-        self.store()
-            .create(&resource.store, key, Body { value: object, managed })
-            .map_err(|e| refused(resource, e))
+        self.store().create(&resource.store, key.clone(), Body { value: object, managed }).map_err(|error| {
+            match error {
+                StoreError::Exists { .. } => self.exists(resource, &key),
+                other => refused(resource, other),
+            }
+        })
+    }
+
+    /// The name is taken, even if not for long.
+    fn exists(&self, resource: &Resource, key: &Key) -> Status {
+        let mut status = Status::exists(resource, &key.name);
+        let present = self.store().get(&resource.store, key);
+        if present.is_some_and(|object| !object.meta("deletionTimestamp").is_empty()) {
+            status.message.insert_str(0, "object is being deleted: ");
+        }
+        status
     }
 
     /// Fills in what the path says, and a generated name.

@@ -24,9 +24,9 @@ const LABEL_VALUE: &str = "a valid label must be an empty string or consist of a
     '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex \
     used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
-/// What the key of a label or annotation may be.
-const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end \
-    with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
+/// What the name in the key of a label or annotation may be.
+const QUALIFIED: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
+    alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
     '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 
 /// A random ending of `length` characters.
@@ -77,6 +77,32 @@ pub(super) fn check_subdomain(field: &str, name: &Value, errors: &mut Errors) {
     }
 }
 
+/// Complains about the name of a port.
+pub(super) fn check_port(field: &str, name: &Value, errors: &mut Errors) {
+    let text = name.as_str().unwrap_or_default();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let rules = [
+        (text.len() > 15, "must be no more than 15 characters"),
+        (
+            !text.chars().all(allowed) || text.is_empty(),
+            "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
+        ),
+        (!text.contains(|c: char| c.is_ascii_lowercase()), "must contain at least one letter (a-z)"),
+        (text.contains("--"), "must not contain consecutive hyphens"),
+        (text.starts_with('-') || text.ends_with('-'), "must not begin or end with a hyphen"),
+    ];
+    for (_, why) in rules.into_iter().filter(|(broken, _)| *broken) {
+        errors.invalid(field, name, why);
+    }
+}
+
+/// Complains about what is no IP address.
+pub(super) fn check_address(field: &str, address: &Value, errors: &mut Errors) {
+    if address.as_str().unwrap_or_default().parse::<std::net::IpAddr>().is_err() {
+        errors.invalid(field, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+    }
+}
+
 /// Complains about the name of an object.
 pub(super) fn check_name(resource: &Resource, name: &Value, errors: &mut Errors) {
     let text = name.as_str().unwrap_or_default();
@@ -104,17 +130,47 @@ pub(super) fn check_name(resource: &Resource, name: &Value, errors: &mut Errors)
 /// Complains about labels.
 pub(super) fn check_labels(field: &str, labels: &Value, errors: &mut Errors) {
     for (key, value) in labels.as_object().into_iter().flatten() {
-        let name = key.rsplit_once('/').map_or(key.as_str(), |(_, name)| name);
-        if !is_word(name) || name.len() > 63 {
-            errors.invalid(field, &key.as_str().into(), QUALIFIED);
+        check_qualified(field, &key.as_str().into(), errors);
+        check_label_value(field, value, errors);
+    }
+}
+
+/// Complains about the value of a label.
+pub(super) fn check_label_value(field: &str, value: &Value, errors: &mut Errors) {
+    let text = value.as_str().unwrap_or_default();
+    if text.len() > 63 {
+        errors.invalid(field, value, "must be no more than 63 characters");
+    }
+    if !text.is_empty() && !is_word(text) {
+        errors.invalid(field, value, LABEL_VALUE);
+    }
+}
+
+/// Complains about a name that is no qualified one (`example.com/name`, or `name`), as keys of labels are.
+pub(super) fn check_qualified(field: &str, key: &Value, errors: &mut Errors) {
+    let text = key.as_str().unwrap_or_default();
+    let (prefix, name) = match text.split_once('/') {
+        Some((_, more)) if more.contains('/') => {
+            let detail = format!(
+                "a qualified name {QUALIFIED} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            );
+            return errors.invalid(field, key, &detail);
         }
-        let text = value.as_str().unwrap_or_default();
-        if text.len() > 63 {
-            errors.invalid(field, value, "must be no more than 63 characters");
-        }
-        if !text.is_empty() && !is_word(text) {
-            errors.invalid(field, value, LABEL_VALUE);
-        }
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, text),
+    };
+    if prefix.is_some_and(str::is_empty) {
+        errors.invalid(field, key, "prefix part must be non-empty");
+    } else if prefix.is_some_and(|prefix| !prefix.split('.').all(is_label)) {
+        errors.invalid(field, key, &format!("prefix part {SUBDOMAIN}"));
+    }
+    if name.is_empty() {
+        errors.invalid(field, key, "name part must be non-empty");
+    } else if name.len() > 63 {
+        errors.invalid(field, key, "name part must be no more than 63 characters");
+    }
+    if !is_word(name) {
+        errors.invalid(field, key, &format!("name part {QUALIFIED}"));
     }
 }
 
@@ -141,6 +197,55 @@ mod tests {
         }
         assert_eq!(complaints(|e| check_label("n", &json!("a.b"), e)).len(), 1);
         assert_eq!(complaints(|e| check_labels("l", &json!({"a/b": "x y", "ok": ""}), e)).len(), 1);
+    }
+
+    #[test]
+    fn names_of_ports() {
+        let told = |name: &str| complaints(|errors| check_port("f", &json!(name), errors));
+        for good in ["http", "a-1", "x"] {
+            assert!(told(good).is_empty(), "{good}");
+        }
+        assert_eq!(
+            told("nono_no"),
+            [
+                "f: Invalid value: \"nono_no\": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+            ]
+        );
+        assert_eq!(
+            told("-1--"),
+            [
+                "f: Invalid value: \"-1--\": must contain at least one letter (a-z)",
+                "f: Invalid value: \"-1--\": must not contain consecutive hyphens",
+                "f: Invalid value: \"-1--\": must not begin or end with a hyphen",
+            ]
+        );
+        assert_eq!(told("a234567890123456").len(), 1);
+    }
+
+    #[test]
+    fn qualified_names() {
+        let told = |key: &str| complaints(|errors| check_qualified("f", &json!(key), errors));
+        for good in ["a", "A.b_c-9", "example.com/MyName"] {
+            assert!(told(good).is_empty(), "{good}");
+        }
+        for (bad, why) in [
+            ("a/b/c", "a qualified name must consist of"),
+            ("/b", "prefix part must be non-empty"),
+            ("A_/b", "prefix part a lowercase RFC 1123 subdomain"),
+            ("a b", "name part must consist of"),
+            ("é", "name part must consist of"),
+        ] {
+            let told = told(bad);
+            assert!(
+                told.len() == 1 && told[0].starts_with(&format!("f: Invalid value: {bad:?}: {why}")),
+                "{told:?}"
+            );
+        }
+        assert_eq!(told("").len(), 2);
+        assert_eq!(
+            told(&"x".repeat(64)),
+            [format!("f: Invalid value: {:?}: name part must be no more than 63 characters", "x".repeat(64))]
+        );
     }
 
     #[test]

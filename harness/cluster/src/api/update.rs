@@ -200,6 +200,12 @@ fn check_identity(resource: &Resource, name: &str, old: &Value, new: &Value) -> 
             "the name of the object ({new_name}) does not match the name on the URL ({name})"
         )));
     }
+    let (namespace, own) = (text(new, "namespace"), text(old, "namespace"));
+    if !namespace.is_empty() && namespace != own {
+        return Err(Status::bad_request(format!(
+            "the namespace of the object ({namespace}) does not match the namespace on the request ({own})"
+        )));
+    }
     let version = text(new, "resourceVersion");
     if !version.is_empty() && version != text(old, "resourceVersion") {
         return Err(Status::modified(resource, name));

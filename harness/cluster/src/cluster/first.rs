@@ -24,6 +24,20 @@ const ETCD_SAYS_OK: u32 = 22;
 /// The namespaces that every cluster has.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
+/// The priorities that parts of the cluster have: name, value, and what it is for, in the words of Kubernetes.
+const PRIORITY_CLASSES: [(&str, i64, &str); 2] = [
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+];
+
 /// The certificate of an API server.
 pub(super) fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, TlsError> {
     // The first is the common name: were it the authority's own, OpenSSL would take the certificate for a
@@ -56,6 +70,15 @@ pub(super) fn first_objects(api: &Api, authority: &str, release: Release) -> Res
     for (resource, object) in api::first_objects(release) {
         create(resource, "", object)?;
     }
+    for (name, value, what) in PRIORITY_CLASSES {
+        let class = json!({"metadata": {"name": name}, "value": value, "description": what});
+        create("priorityclasses.scheduling.k8s.io", "", class)?;
+    }
+    create(
+        "configmaps",
+        "kube-system",
+        json!({"metadata": {"name": "extension-apiserver-authentication"}, "data": {"client-ca-file": authority}}),
+    )?;
     // The controller that publishes it in every namespace takes it from here.
     create(
         "configmaps",

@@ -29,6 +29,7 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "persistentvolumeclaims" => default(&mut object["spec"], "volumeMode", "Filesystem"),
         "persistentvolumes" => volume(object),
         "storageclasses.storage.k8s.io" => storage_class(object),
+        "priorityclasses.scheduling.k8s.io" => default(object, "preemptionPolicy", "PreemptLowerPriority"),
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {
             role_binding(object);
         }

@@ -7,9 +7,7 @@ use crate::api::json::{default, default_text, is_nothing, text};
 
 /// The template inside a workload.
 fn template(spec: &mut Value) {
-    if spec["template"].is_null() {
-        return;
-    }
+    default(spec, "template", json!({}));
     default(&mut spec["template"], "metadata", json!({}));
     if let Some(meta) = spec["template"]["metadata"].as_object_mut() {
         meta.retain(|_, value| !value.is_null());

@@ -4,8 +4,8 @@ use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
-    Reply, Server, body, deprecations, discovery, gzip, legacy, list, options::Query, patch, read, reply,
-    request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient, subresources,
+    Reply, Server, body, deprecations, discovery, gzip, legacy, list, options::Query, patch, pretty, read,
+    reply, request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient, subresources,
     virtual_clusters, virtual_clusters::Entered, watch, write,
 };
 use crate::api::{Attributes, Certified, Status, User};
@@ -66,11 +66,13 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
     let line = format!("{} {}", parts.method, parts.uri);
     let uri = parts.uri.to_string();
     let zips = gzip::is_wanted(&parts.method, &parts.headers);
+    let indents = pretty::is_wanted(&Query::new(parts.uri.query().unwrap_or_default()), &parts.headers);
     let (who, answered) = match asked(server, certified, parts, incoming).await {
         Ok(asked) => (asked.who(), acknowledged(server, &Asked { upgrade, ..asked }).await),
         Err(status) => (String::new(), Ok(refuse(&uri, &status))),
     };
     let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
+    let reply = if indents { pretty::reply(reply).await } else { reply };
     let reply = if zips { gzip::reply(reply) } else { reply };
     tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");
     reply
@@ -196,6 +198,12 @@ fn verb<'a>(asked: &Asked, info: &'a RequestInfo, target: &Target) -> Result<&'a
         "watch" if !matches!(asked.method, Method::GET | Method::HEAD) => Err(Status::method_not_allowed()),
         "create" if named && target.subresource.is_none() => Err(Status::method_not_allowed()),
         "update" | "patch" if !named => Err(Status::method_not_allowed()),
+        // Objects of a namespace are made and removed in it.
+        "create" | "deletecollection"
+            if !named && target.resource.namespaced && target.namespace.is_none() =>
+        {
+            Err(Status::method_not_allowed())
+        }
         "" => Err(Status::method_not_allowed()),
         verb => Ok(verb),
     }

@@ -20,6 +20,7 @@ mod negotiate;
 mod oidc;
 mod options;
 mod patch;
+mod pretty;
 mod read;
 mod reply;
 mod request_info;

@@ -37,7 +37,8 @@ impl Query {
 
     /// Whether a flag is set.
     pub(super) fn flag(&self, name: &str) -> bool {
-        matches!(self.text(name), "1" | "true" | "True" | "TRUE")
+        let said = self.text(name);
+        !said.is_empty() && said != "0" && !said.eq_ignore_ascii_case("false")
     }
 
     /// A number.

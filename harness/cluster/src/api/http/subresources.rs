@@ -133,6 +133,9 @@ fn scaled(current: &Stored, scale: &Value) -> Value {
 fn eviction(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let request = server.decode(asked, "Eviction")?;
+    if text(&request["metadata"]["name"]) != key.name {
+        return Err(Status::bad_request("name in URL does not match name in Eviction object"));
+    }
     let options = delete_options(&asked.query, &request["deleteOptions"])?;
     server.api.evict(&asked.user, &key, &options)?;
     Ok(created())

@@ -134,13 +134,7 @@ pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<
     let mut warnings = Vec::new();
     let object = read(server, asked, target, "CreateOptions", &mut warnings)?;
     let resource = &target.resource;
-    let namespace = match &target.namespace {
-        Some(namespace) => namespace.as_str(),
-        None if resource.namespaced => {
-            return Err(Status::bad_request("an empty namespace may not be set during creation"));
-        }
-        None => "",
-    };
+    let namespace = target.namespace.as_deref().unwrap_or_default();
     let made = server.api.create(&asked.user, &resource.store, namespace, object, &options)?;
     let writer = Writer::new(server, target, form, &asked.query);
     let mut reply = reply::bytes(201, "application/json", writer.bytes(&made));

@@ -1,21 +1,23 @@
 //! What the API refuses to store, in its own words.
 
+mod environment;
 mod ephemeral;
+mod metadata;
+mod network;
 mod parts;
 mod pod;
 mod policy;
+mod probes;
 mod rbac;
+mod scheduling;
 mod secret;
+mod security;
 pub(super) mod wording;
 mod workload;
 
 use serde_json::Value;
 
-use super::{
-    invalid::Errors,
-    json::{items, text},
-    names,
-};
+use super::{invalid::Errors, json::text, names};
 use crate::resources::Resource;
 
 /// Complaints about an object that is to be created.
@@ -34,6 +36,7 @@ pub(super) fn changed_ephemeral(old: &Value, new: &Value, errors: &mut Errors) {
 
 /// Complaints about a change.
 pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, errors: &mut Errors) {
+    metadata::change(&old["metadata"], &new["metadata"], errors);
     match resource.store.as_str() {
         "pods" => pod::change(old, new, errors),
         "secrets" => secret::change(old, new, errors),
@@ -54,7 +57,7 @@ pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, erro
 }
 
 fn content(resource: &Resource, object: &Value, errors: &mut Errors) {
-    names::check_labels("metadata.labels", &object["metadata"]["labels"], errors);
+    metadata::check(&object["metadata"], errors);
     match resource.store.as_str() {
         "pods" => pod::spec("spec", &object["spec"], errors),
         "secrets" => secret::content(object, errors),
@@ -69,13 +72,15 @@ fn content(resource: &Resource, object: &Value, errors: &mut Errors) {
         "daemonsets.apps" => workload::daemon_set(object, errors),
         "jobs.batch" => workload::job("spec", &object["spec"], errors),
         "cronjobs.batch" => workload::cron_job(object, errors),
-        "services" => service(object, errors),
         "events" => event(object, errors),
         "roles.rbac.authorization.k8s.io" => rbac::role(object, errors),
         "clusterroles.rbac.authorization.k8s.io" => rbac::cluster_role(object, errors),
         "rolebindings.rbac.authorization.k8s.io" => rbac::binding(object, true, errors),
         "clusterrolebindings.rbac.authorization.k8s.io" => rbac::binding(object, false, errors),
-        other => policy::content(other, object, errors),
+        other => {
+            network::content(other, object, errors);
+            policy::content(other, object, errors);
+        }
     }
 }
 
@@ -84,21 +89,6 @@ fn immutable_data(old: &Value, new: &Value, errors: &mut Errors) {
         for field in ["data", "binaryData"].into_iter().filter(|f| old[*f] != new[*f]) {
             errors.forbidden(field, "field is immutable when `immutable` is set");
         }
-    }
-}
-
-fn service(object: &Value, errors: &mut Errors) {
-    let spec = &object["spec"];
-    let headless = spec["clusterIP"] == "None" || spec["type"] == "ExternalName";
-    if items(&spec["ports"]).is_empty() && !headless {
-        errors.required("spec.ports", "");
-    }
-    for (index, port) in items(&spec["ports"]).iter().enumerate() {
-        pod::port_number(&format!("spec.ports[{index}].port"), &port["port"], errors);
-    }
-    let types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-    if !types.contains(&text(&spec["type"])) {
-        errors.unsupported("spec.type", &spec["type"], &types);
     }
 }
 

@@ -1,32 +1,27 @@
-//! What can be wrong with the parts of a pod that have rules of their own: ports, probes, variables, tolerations.
+//! What can be wrong with the parts of a pod that have rules of their own: ports, tolerations, DNS, aliases of hosts.
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::pod::port_number;
 use crate::api::{
     invalid::Errors,
     json::{items, text},
+    names,
 };
-
-/// What a probe or a hook can do; it has to do one of these things.
-const HANDLERS: [&str; 5] = ["exec", "grpc", "httpGet", "sleep", "tcpSocket"];
-
-/// Where the value of a variable can come from.
-const SOURCES: [&str; 5] = ["configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef"];
-
-const NOT_NEGATIVE: [&str; 5] =
-    ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"];
 
 /// Complaints about the ports of a container.
 pub(super) fn ports(path: &str, container: &Value, errors: &mut Errors) {
-    let mut names = BTreeSet::new();
+    let mut taken = BTreeSet::new();
     for (index, port) in items(&container["ports"]).iter().enumerate() {
         let path = format!("{path}.ports[{index}]");
         let name = text(&port["name"]);
-        if !name.is_empty() && !names.insert(name) {
-            errors.duplicate(format!("{path}.name"), &port["name"]);
+        if !name.is_empty() {
+            names::check_port(&format!("{path}.name"), &port["name"], errors);
+            if !taken.insert(name) {
+                errors.duplicate(format!("{path}.name"), &port["name"]);
+            }
         }
         match port["containerPort"].as_i64() {
             Some(0) => errors.required(format!("{path}.containerPort"), ""),
@@ -34,6 +29,10 @@ pub(super) fn ports(path: &str, container: &Value, errors: &mut Errors) {
         }
         if port["hostPort"].as_i64().is_some_and(|port| port != 0) {
             port_number(&format!("{path}.hostPort"), &port["hostPort"], errors);
+        }
+        let protocols = ["SCTP", "TCP", "UDP"];
+        if !matches!(text(&port["protocol"]), "" | "SCTP" | "TCP" | "UDP") {
+            errors.unsupported(format!("{path}.protocol"), &port["protocol"], &protocols);
         }
     }
 }
@@ -54,64 +53,6 @@ pub(super) fn host_network(path: &str, spec: &Value, errors: &mut Errors) {
     }
 }
 
-/// Complaints about the probes and hooks of a container.
-pub(super) fn probes(path: &str, container: &Value, errors: &mut Errors) {
-    for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        let probe = &container[name];
-        if !probe.is_object() {
-            continue;
-        }
-        let path = format!("{path}.{name}");
-        handler(&path, probe, errors);
-        for field in NOT_NEGATIVE.into_iter().filter(|field| probe[*field].as_i64().is_some_and(|n| n < 0)) {
-            errors.invalid(format!("{path}.{field}"), &probe[field], "must be greater than or equal to 0");
-        }
-    }
-    for name in ["postStart", "preStop"] {
-        let hook = &container["lifecycle"][name];
-        if hook.is_object() {
-            handler(&format!("{path}.lifecycle.{name}"), hook, errors);
-        }
-    }
-}
-
-fn handler(path: &str, of: &Value, errors: &mut Errors) {
-    let mut given = HANDLERS.into_iter().filter(|handler| of[*handler].is_object());
-    if given.next().is_none() {
-        errors.required(path, "must specify a handler type");
-    }
-    for more in given {
-        errors.forbidden(format!("{path}.{more}"), "may not specify more than 1 handler type");
-    }
-}
-
-/// Complaints about the variables of a container.
-pub(super) fn variables(path: &str, container: &Value, errors: &mut Errors) {
-    for (index, variable) in items(&container["env"]).iter().enumerate() {
-        let path = format!("{path}.env[{index}]");
-        if text(&variable["name"]).is_empty() {
-            errors.required(format!("{path}.name"), "");
-        }
-        let from = &variable["valueFrom"];
-        if !from.is_object() {
-            continue;
-        }
-        let (path, nothing) = (format!("{path}.valueFrom"), Value::from(""));
-        match SOURCES.into_iter().filter(|source| from[*source].is_object()).count() {
-            0 => errors.invalid(
-                path,
-                &nothing,
-                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`",
-            ),
-            _ if !text(&variable["value"]).is_empty() => {
-                errors.invalid(path, &nothing, "may not be specified when `value` is not empty");
-            }
-            1 => {}
-            _ => errors.invalid(path, &nothing, "may not have more than one field specified at a time"),
-        }
-    }
-}
-
 /// Complaints about what a pod puts up with.
 pub(super) fn tolerations(path: &str, spec: &Value, errors: &mut Errors) {
     for (index, toleration) in items(&spec["tolerations"]).iter().enumerate() {
@@ -121,6 +62,10 @@ pub(super) fn tolerations(path: &str, spec: &Value, errors: &mut Errors) {
             let why =
                 "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
             errors.invalid(format!("{path}.operator"), &text(operator).into(), why);
+        }
+        if operator == "Exists" && !text(&toleration["value"]).is_empty() {
+            let why = "value must be empty when `operator` is 'Exists'";
+            errors.invalid(format!("{path}.operator"), &as_its_type(toleration), why);
         }
         if !toleration["tolerationSeconds"].is_null() && effect != "NoExecute" {
             let why = "effect must be 'NoExecute' when `tolerationSeconds` is set";
@@ -133,6 +78,45 @@ pub(super) fn tolerations(path: &str, spec: &Value, errors: &mut Errors) {
         let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
         if !text(effect).is_empty() && !effects.contains(&text(effect)) {
             errors.unsupported(format!("{path}.effect"), effect, &effects);
+        }
+    }
+}
+
+/// The toleration as the API server's own type is written.
+fn as_its_type(toleration: &Value) -> Value {
+    json!({
+        "Key": text(&toleration["key"]),
+        "Operator": text(&toleration["operator"]),
+        "Value": text(&toleration["value"]),
+        "Effect": text(&toleration["effect"]),
+        "TolerationSeconds": toleration["tolerationSeconds"],
+    })
+}
+
+/// Complaints about a pod's own name servers.
+pub(super) fn dns(path: &str, spec: &Value, errors: &mut Errors) {
+    let config = &spec["dnsConfig"];
+    if spec["dnsPolicy"] == "None" {
+        let need = "must provide `dnsConfig` when `dnsPolicy` is None";
+        let servers = "must provide at least one DNS nameserver when `dnsPolicy` is None";
+        if !config.is_object() {
+            errors.required(format!("{path}.dnsConfig"), need);
+        } else if items(&config["nameservers"]).is_empty() {
+            errors.required(format!("{path}.dnsConfig.nameservers"), servers);
+        }
+    }
+    for (index, server) in items(&config["nameservers"]).iter().enumerate() {
+        names::check_address(&format!("{path}.dnsConfig.nameservers[{index}]"), server, errors);
+    }
+}
+
+/// Complaints about the lines that a pod adds to its `/etc/hosts`.
+pub(super) fn host_aliases(path: &str, spec: &Value, errors: &mut Errors) {
+    for (index, alias) in items(&spec["hostAliases"]).iter().enumerate() {
+        let path = format!("{path}.hostAliases[{index}]");
+        names::check_address(&format!("{path}.ip"), &alias["ip"], errors);
+        for (index, name) in items(&alias["hostnames"]).iter().enumerate() {
+            names::check_subdomain(&format!("{path}.hostnames[{index}]"), name, errors);
         }
     }
 }
@@ -169,42 +153,39 @@ mod tests {
     }
 
     #[test]
-    fn probes_and_hooks_do_one_thing() {
-        let container = json!({"livenessProbe": {}, "readinessProbe": {"exec": {}, "httpGet": {}},
-            "startupProbe": {"grpc": {}, "periodSeconds": -1}, "lifecycle": {"preStop": {}}});
-        assert_eq!(
-            complaints(probes, &container),
-            [
-                "c.livenessProbe: Required value: must specify a handler type",
-                "c.readinessProbe.httpGet: Forbidden: may not specify more than 1 handler type",
-                "c.startupProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0",
-                "c.lifecycle.preStop: Required value: must specify a handler type",
-            ]
-        );
-    }
-
-    #[test]
-    fn variables_have_one_value() {
-        let reference = json!({"name": "s", "key": "k"});
-        let container = json!({"env": [{"name": "A"}, {"name": "B", "valueFrom": {}},
-            {"name": "C", "value": "x", "valueFrom": {"secretKeyRef": reference}},
-            {"name": "D", "valueFrom": {"secretKeyRef": reference, "configMapKeyRef": reference}}, {"value": "x"}]});
-        let told = complaints(variables, &container);
-        assert_eq!(told.len(), 4, "{told:?}");
+    fn pods_with_no_dns_bring_their_own() {
+        assert_eq!(complaints(dns, &json!({"dnsPolicy": "ClusterFirst"})), [""; 0]);
+        let why = "c.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None";
+        assert_eq!(complaints(dns, &json!({"dnsPolicy": "None"})), [why]);
+        let spec = json!({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.1", "x"]}});
+        let told = complaints(dns, &spec);
         assert!(
-            told[0].starts_with("c.env[1].valueFrom: Invalid value: \"\": must specify one of: `fieldRef`")
+            told[0]
+                .starts_with("c.dnsConfig.nameservers[1]: Invalid value: \"x\": must be a valid IP address")
         );
-        assert!(told[1].ends_with("may not be specified when `value` is not empty"));
-        assert!(told[2].ends_with("may not have more than one field specified at a time"));
-        assert_eq!(told[3], "c.env[4].name: Required value");
+        let spec = json!({"hostAliases": [{"ip": "::1", "hostnames": ["a.b"]}, {"ip": "1.2.3", "hostnames": ["A_"]}]});
+        let told = complaints(host_aliases, &spec);
+        assert!(told[0].starts_with("c.hostAliases[1].ip: Invalid value: \"1.2.3\": must be a valid IP"));
+        assert!(
+            told[1].starts_with(
+                "c.hostAliases[1].hostnames[0]: Invalid value: \"A_\": a lowercase RFC 1123 sub"
+            )
+        );
+        assert_eq!(told.len(), 2);
     }
 
     #[test]
     fn tolerations_make_sense() {
         let spec = json!({"tolerations": [{"operator": "Exists"}, {"operator": "Foo", "key": "k"}, {"key": ""},
-            {"key": "k", "effect": "Never"}, {"key": "k", "effect": "NoSchedule", "tolerationSeconds": 3}]});
+            {"key": "k", "effect": "Never"}, {"key": "k", "effect": "NoSchedule", "tolerationSeconds": 3},
+            {"key": "k", "operator": "Exists", "value": "x"}]});
         let told = complaints(tolerations, &spec);
-        assert_eq!(told.len(), 4, "{told:?}");
+        assert_eq!(told.len(), 5, "{told:?}");
+        assert_eq!(
+            told[4],
+            "c.tolerations[5].operator: Invalid value: {\"Key\":\"k\",\"Operator\":\"Exists\",\"Value\":\"x\",\"Effect\":\"\",\
+             \"TolerationSeconds\":null}: value must be empty when `operator` is 'Exists'"
+        );
         assert_eq!(
             told[0],
             "c.tolerations[1].operator: Unsupported value: \"Foo\": supported values: \"Equal\", \"Exists\""

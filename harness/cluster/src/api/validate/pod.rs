@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::parts;
+use super::{environment, parts, probes, scheduling, security};
 use crate::api::{
     invalid::Errors,
     json::{items, text},
@@ -38,6 +38,11 @@ pub(super) fn spec(path: &str, spec: &Value, errors: &mut Errors) {
                 }
             }
             self::container(&path, container, &volumes, errors);
+            if list == "containers" || container["restartPolicy"] == "Always" {
+                probes::check(&path, container, errors);
+            } else {
+                probes::none_before(&path, container, errors);
+            }
         }
     }
     let policies = ["Always", "OnFailure", "Never"];
@@ -49,12 +54,47 @@ pub(super) fn spec(path: &str, spec: &Value, errors: &mut Errors) {
         errors.unsupported(format!("{path}.dnsPolicy"), &spec["dnsPolicy"], &policies);
     }
     parts::host_network(path, spec, errors);
+    security::of_pod(path, spec, errors);
+    scheduling::check(path, spec, errors);
+    parts::dns(path, spec, errors);
+    for (index, gate) in items(&spec["readinessGates"]).iter().enumerate() {
+        let field = format!("{path}.readinessGates[{index}].conditionType");
+        names::check_qualified(&field, &text(&gate["conditionType"]).into(), errors);
+    }
+    for (field, check) in NAMES {
+        if !text(&spec[field]).is_empty() {
+            check(&format!("{path}.{field}"), &spec[field], errors);
+        }
+    }
     parts::tolerations(path, spec, errors);
+    parts::host_aliases(path, spec, errors);
     if let Some(seconds) = spec["activeDeadlineSeconds"].as_i64().filter(|s| *s < 1) {
         let detail = "must be between 1 and 2147483647, inclusive";
         errors.invalid(format!("{path}.activeDeadlineSeconds"), &json!(seconds), detail);
     }
 }
+
+/// Complains about a field with a value that won't do.
+type Check = fn(&str, &Value, &mut Errors);
+
+/// Fields of a pod's spec that name something, and what names there are good.
+const NAMES: [(&str, Check); 6] = [
+    ("serviceAccountName", names::check_subdomain),
+    ("nodeName", names::check_subdomain),
+    ("hostname", names::check_label),
+    ("subdomain", names::check_label),
+    ("priorityClassName", names::check_subdomain),
+    ("runtimeClassName", names::check_subdomain),
+];
+
+/// What volumes of a kind have to say.
+const NEEDED: [(&str, &str); 5] = [
+    ("configMap", "name"),
+    ("hostPath", "path"),
+    ("nfs", "server"),
+    ("persistentVolumeClaim", "claimName"),
+    ("secret", "secretName"),
+];
 
 fn volumes_are_sound(path: &str, spec: &Value, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
@@ -73,6 +113,18 @@ fn volumes_are_sound(path: &str, spec: &Value, errors: &mut Errors) {
         for source in sources.iter().skip(1) {
             errors.forbidden(format!("{path}.{source}"), "may not specify more than 1 volume type");
         }
+        for source in ["configMap", "secret"] {
+            for (index, item) in items(&volume[source]["items"]).iter().enumerate() {
+                for field in ["key", "path"].into_iter().filter(|field| text(&item[*field]).is_empty()) {
+                    errors.required(format!("{path}.{source}.items[{index}].{field}"), "");
+                }
+            }
+        }
+        for (source, field) in NEEDED {
+            if volume[source].is_object() && text(&volume[source][field]).is_empty() {
+                errors.required(format!("{path}.{source}.{field}"), "");
+            }
+        }
     }
 }
 
@@ -89,18 +141,35 @@ pub(super) fn container(path: &str, container: &Value, volumes: &BTreeSet<&str>,
         errors.unsupported(format!("{path}.imagePullPolicy"), &container["imagePullPolicy"], &policies);
     }
     parts::ports(path, container, errors);
+    let mut places = BTreeSet::new();
     for (index, mount) in items(&container["volumeMounts"]).iter().enumerate() {
-        let path = format!("{path}.volumeMounts[{index}]");
+        let all = format!("{path}.volumeMounts");
+        let path = format!("{all}[{index}]");
         if !volumes.contains(text(&mount["name"])) {
             errors.not_found(format!("{path}.name"), &mount["name"]);
         }
         if text(&mount["mountPath"]).is_empty() {
             errors.required(format!("{path}.mountPath"), "");
         }
+        if !places.insert(text(&mount["mountPath"])) {
+            errors.invalid(format!("{path}.mountPath"), &mount["mountPath"], "must be unique");
+        }
+        let part = &mount["subPath"];
+        if text(part).starts_with('/') {
+            errors.invalid(format!("{all}.subPath"), part, "must be a relative path");
+        }
+        if text(part).split('/').any(|step| step == "..") {
+            errors.invalid(format!("{all}.subPath"), part, "must not contain '..'");
+        }
     }
-    parts::variables(path, container, errors);
-    parts::probes(path, container, errors);
+    environment::check(path, container, errors);
+    let policy = &container["terminationMessagePolicy"];
+    if !matches!(text(policy), "" | "File" | "FallbackToLogsOnError") {
+        let why = "must be 'File' or 'FallbackToLogsOnError'";
+        errors.invalid(format!("{path}.terminationMessagePolicy"), policy, why);
+    }
     resources(path, &container["resources"], errors);
+    security::of_container(path, container, errors);
 }
 
 /// Complaints about a port number.
@@ -115,6 +184,7 @@ pub(super) fn port_number(field: &str, port: &Value, errors: &mut Errors) {
 fn resources(path: &str, resources: &Value, errors: &mut Errors) {
     for what in ["limits", "requests"] {
         for (name, value) in resources[what].as_object().into_iter().flatten() {
+            resource_name(&format!("{path}.resources.{what}[{name}]"), name, errors);
             if quantity::value(value).is_some_and(|v| v < 0.0) {
                 let field = format!("{path}.resources.{what}[{name}]");
                 errors.invalid(field, value, "must be greater than or equal to 0");
@@ -131,6 +201,38 @@ fn resources(path: &str, resources: &Value, errors: &mut Errors) {
     }
 }
 
+/// What a container can ask for, besides huge pages and what has a domain.
+const OF_CONTAINERS: [&str; 3] = ["cpu", "ephemeral-storage", "memory"];
+
+/// What else is counted somewhere under a name without a domain.
+const OF_QUOTAS: [&str; 13] = [
+    "configmaps",
+    "limits.cpu",
+    "limits.ephemeral-storage",
+    "limits.memory",
+    "persistentvolumeclaims",
+    "pods",
+    "replicationcontrollers",
+    "requests.cpu",
+    "requests.memory",
+    "requests.storage",
+    "resourcequotas",
+    "secrets",
+    "services",
+];
+
+fn resource_name(field: &str, name: &str, errors: &mut Errors) {
+    let value = Value::from(name);
+    names::check_qualified(field, &value, errors);
+    if name.contains('/') || name.starts_with("hugepages-") || OF_CONTAINERS.contains(&name) {
+        return;
+    }
+    if !OF_QUOTAS.contains(&name) {
+        errors.invalid(field, &value, "must be a standard resource type or fully qualified");
+    }
+    errors.invalid(field, &value, "must be a standard resource for containers");
+}
+
 /// Complaints about a change of a pod.
 pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
     for list in ["containers", "initContainers"] {
@@ -145,12 +247,15 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
             allowed[list][index]["image"] = was["image"].clone();
         }
     }
-    for field in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"] {
-        let only_added =
-            items(&old["spec"]["tolerations"]).iter().all(|t| items(&new["spec"]["tolerations"]).contains(t));
-        if field == "tolerations" && !only_added {
-            continue;
-        }
+    let only_added =
+        items(&old["spec"]["tolerations"]).iter().all(|t| items(&new["spec"]["tolerations"]).contains(t));
+    let grace = |pod: &Value| pod["spec"]["terminationGracePeriodSeconds"].as_i64();
+    let may_change = [
+        ("activeDeadlineSeconds", true),
+        ("tolerations", only_added),
+        ("terminationGracePeriodSeconds", grace(old).is_some_and(|was| was < 0) && grace(new) == Some(1)),
+    ];
+    for (field, _) in may_change.into_iter().filter(|(_, may)| *may) {
         match old["spec"].get(field) {
             Some(was) => allowed[field] = was.clone(),
             None => drop(allowed.as_object_mut().and_then(|a| a.remove(field))),

@@ -1,5 +1,4 @@
-//! The most usual mistakes in objects that limit, protect, route or store: budgets, limits, priorities, autoscalers,
-//! ingresses, storage. The words are those of Kubernetes' validation packages.
+//! The most usual mistakes in objects that limit, protect or store: budgets, limits, priorities, autoscalers, storage. The words are those of Kubernetes' validation packages.
 
 use serde_json::Value;
 
@@ -19,7 +18,6 @@ pub(super) fn content(resource: &str, object: &Value, errors: &mut Errors) {
         "poddisruptionbudgets.policy" => budget(&object["spec"], errors),
         "priorityclasses.scheduling.k8s.io" => priority_class(object, errors),
         "horizontalpodautoscalers.autoscaling" => autoscaler(&object["spec"], errors),
-        "ingresses.networking.k8s.io" => ingress(&object["spec"], errors),
         "persistentvolumeclaims" => claim(&object["spec"], errors),
         "storageclasses.storage.k8s.io" if text(&object["provisioner"]).is_empty() => {
             errors.required("provisioner", "");
@@ -82,8 +80,16 @@ fn priority_class(object: &Value, errors: &mut Errors) {
         return;
     }
     if text(name).starts_with("system-") {
-        let why = "priority class names with 'system-' prefix are reserved for system use only";
-        errors.forbidden("metadata.name", why);
+        let why = format!(
+            "priority class names with 'system-' prefix are reserved for system use only. error: {} is not a known \
+             system priority class",
+            text(name)
+        );
+        errors.forbidden("metadata.name", &why);
+    }
+    let (policy, policies) = (text(&object["preemptionPolicy"]), ["PreemptLowerPriority", "Never"]);
+    if !policy.is_empty() && !policies.contains(&policy) {
+        errors.unsupported("preemptionPolicy", &policy.into(), &policies);
     }
     if object["value"].as_i64().is_some_and(|value| value > HIGHEST) {
         let why = format!("maximum allowed value of a user defined priority is {HIGHEST}");
@@ -105,29 +111,6 @@ fn autoscaler(spec: &Value, errors: &mut Errors) {
     for field in ["kind", "name"] {
         if text(&spec["scaleTargetRef"][field]).is_empty() {
             errors.required(format!("spec.scaleTargetRef.{field}"), "");
-        }
-    }
-}
-
-fn ingress(spec: &Value, errors: &mut Errors) {
-    let types = ["Exact", "ImplementationSpecific", "Prefix"];
-    if items(&spec["rules"]).is_empty() && spec["defaultBackend"].is_null() && spec["backend"].is_null() {
-        errors.invalid("spec", spec, "either `defaultBackend` or `rules` must be specified");
-    }
-    for (r, rule) in items(&spec["rules"]).iter().enumerate() {
-        for (p, path) in items(&rule["http"]["paths"]).iter().enumerate() {
-            let field = format!("spec.rules[{r}].http.paths[{p}]");
-            match path["pathType"].as_str() {
-                None => errors.required(format!("{field}.pathType"), "pathType must be specified"),
-                Some(kind) if !types.contains(&kind) => {
-                    errors.unsupported(format!("{field}.pathType"), &path["pathType"], &types);
-                }
-                Some("ImplementationSpecific") => {}
-                Some(_) if !text(&path["path"]).starts_with('/') => {
-                    errors.invalid(format!("{field}.path"), &path["path"], "must be an absolute path");
-                }
-                Some(_) => {}
-            }
         }
     }
 }
@@ -217,11 +200,6 @@ mod tests {
                 "horizontalpodautoscalers.autoscaling",
                 json!({"spec": {"minReplicas": 3, "maxReplicas": 1, "scaleTargetRef": {"kind": "Deployment", "name": "web"}}}),
                 vec!["spec.maxReplicas: Invalid value: 1: must be greater than or equal to `minReplicas`"],
-            ),
-            (
-                "ingresses.networking.k8s.io",
-                json!({"spec": {"rules": [{"http": {"paths": [{"path": "/"}]}}]}}),
-                vec!["spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified"],
             ),
             (
                 "persistentvolumeclaims",

@@ -4,7 +4,7 @@
 use crate::{api::invalid::FieldError, release::Release};
 
 /// The minor version of the first release that no longer says the older words, the newer ones, the older ones.
-const OLDER: [(u32, &str, &str); 3] = [
+const OLDER: [(u32, &str, &str); 10] = [
     (
         24,
         "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` \
@@ -19,14 +19,41 @@ const OLDER: [(u32, &str, &str); 3] = [
          'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
         "'replicas', 'template', and 'updateStrategy' are forbidden",
     ),
-    (24, "Too long: may not be more than 1048576 bytes", "Too long: must have at most 1048576 bytes"),
+    (24, "Too long: may not be more than", "Too long: must have at most"),
+    (
+        24,
+        "may only be set for externally-accessible services",
+        "ExternalTrafficPolicy can only be set on NodePort and LoadBalancer service",
+    ),
+    (24, "(127.0.0.0/8, ::1/128)", "(127.0.0.0/8)"),
+    (24, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)", "not a valid CIDR"),
+    (24, "cannot be 0 when `maxSurge` is 0", "cannot be 0"),
+    (24, r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*", r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?\.)*"),
+    (28, "\"status.hostIP\", \"status.hostIPs\", ", "\"status.hostIP\", "),
+    (
+        32,
+        "a valid environment variable name must consist only of printable ASCII characters other than '='",
+        "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must \
+         not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for validation is \
+         '[-._a-zA-Z][-._a-zA-Z0-9]*')",
+    ),
 ];
+
+/// What older releases did not go on to say: until which minor version, after which words.
+const SHORTER: [(u32, &str); 1] = [(24, " limit of ")];
 
 /// Puts complaints into the words of a release.
 pub(in crate::api) fn put(errors: &mut [FieldError], release: Release) {
     for (_, newer, older) in OLDER.iter().filter(|(until, ..)| !release.since(*until)) {
         for error in errors.iter_mut().filter(|error| error.message.contains(newer)) {
             error.message = error.message.replace(newer, older);
+        }
+    }
+    for (_, words) in SHORTER.iter().filter(|(until, _)| !release.since(*until)) {
+        for error in errors.iter_mut() {
+            if let Some(at) = error.message.find(words) {
+                error.message.truncate(at + words.trim_end_matches("of ").trim_end().len());
+            }
         }
     }
 }
@@ -59,6 +86,19 @@ mod tests {
                 "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}})
         };
         let secret = |size: usize| json!({"metadata": {"name": "a"}, "type": "Opaque", "data": {"a": "QUFB".repeat(size)}});
+        let of_pod = |more: &serde_json::Value| {
+            let mut pod = json!({"containers": [{"name": "c", "image": "i"}]});
+            pod.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({"metadata": {"name": "a"}, "spec": {"selector": {"matchLabels": {"a": "b"}},
+                "template": {"metadata": {"labels": {"a": "b"}}, "spec": pod}}})
+        };
+        let deployment = |more: &serde_json::Value| {
+            let mut container = json!({"name": "c", "image": "i"});
+            container.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            of_pod(&json!({"containers": [container]}))
+        };
+        let field =
+            |path: &str| json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": path}}}]});
         for (store, old, new, before, after) in [
             (
                 "pods",
@@ -69,6 +109,34 @@ mod tests {
             ),
             ("statefulsets.apps", set("a"), set("b"), "'template', and 'updateStrategy' are", "'ordinals'"),
             ("secrets", secret(1), secret(400_000), "must have at most", "may not be more than"),
+            (
+                "deployments.apps",
+                deployment(&json!({})),
+                deployment(&json!({"env": [{"name": "="}]})),
+                "digits, '_', '-', or '.'",
+                "printable ASCII",
+            ),
+            (
+                "deployments.apps",
+                deployment(&json!({})),
+                deployment(&json!({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}})),
+                "to cpu limit",
+                "to cpu limit of 1",
+            ),
+            (
+                "deployments.apps",
+                deployment(&json!({})),
+                deployment(&field("status.phase")),
+                "\"status.hostIP\", \"status.podIP\"",
+                "\"status.hostIPs\"",
+            ),
+            (
+                "deployments.apps",
+                of_pod(&json!({})),
+                of_pod(&json!({"securityContext": {"sysctls": [{"name": "a b"}]}})),
+                r"?\.)*",
+                r"?[\./])*",
+            ),
         ] {
             let [older, newer] = [20, 36].map(|minor| complaint(store, &old, &new, minor));
             assert!(older.contains(before) && !older.contains(after), "{older}");

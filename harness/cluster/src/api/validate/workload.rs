@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::pod;
+use super::{metadata, pod, scheduling};
 use crate::api::{
     invalid::Errors,
     json::{items, text},
@@ -22,14 +22,19 @@ fn not_negative(field: &str, value: &Value, errors: &mut Errors) {
     }
 }
 
-fn template(spec: &Value, errors: &mut Errors) {
+/// Complaints about the selector and the pod template of an owner (`deployment`) whose pods are restarted for ever; it
+/// is called `kind` in what is not for its pods.
+fn template((owner, kind): (&str, &str), spec: &Value, errors: &mut Errors) {
     let selector = &spec["selector"];
     let labels = &spec["template"]["metadata"]["labels"];
     if selector.is_null() {
         errors.required("spec.selector", "");
     } else if selector.as_object().is_some_and(serde_json::Map::is_empty) {
-        errors.invalid("spec.selector", selector, "empty selector is invalid for deployment");
-    } else if !selector::Selector::of_object(selector).matches(labels) {
+        errors.invalid("spec.selector", selector, &format!("empty selector is invalid for {owner}"));
+    }
+    // Without a selector nothing fits.
+    let fits = !selector.is_null() && selector::Selector::of_object(selector).matches(labels);
+    if !fits {
         let labels = if labels.is_null() { json!({}) } else { labels.clone() };
         errors.invalid(
             "spec.template.metadata.labels",
@@ -37,8 +42,14 @@ fn template(spec: &Value, errors: &mut Errors) {
             "`selector` does not match template `labels`",
         );
     }
+    scheduling::label_selector("spec.selector", selector, errors);
+    metadata::of_template("spec.template", &spec["template"]["metadata"], errors);
     pod::spec("spec.template.spec", &spec["template"]["spec"], errors);
     always_restarts(spec, errors);
+    if !spec["template"]["spec"]["activeDeadlineSeconds"].is_null() {
+        let why = format!("activeDeadlineSeconds in {kind} is not Supported");
+        errors.forbidden("spec.template.spec.activeDeadlineSeconds", &why);
+    }
 }
 
 fn always_restarts(spec: &Value, errors: &mut Errors) {
@@ -52,7 +63,7 @@ fn always_restarts(spec: &Value, errors: &mut Errors) {
 pub(super) fn deployment(object: &Value, errors: &mut Errors) {
     let spec = &object["spec"];
     not_negative("spec.replicas", &spec["replicas"], errors);
-    template(spec, errors);
+    template(("deployment", "ReplicaSet"), spec, errors);
     let strategy = &spec["strategy"];
     match text(&strategy["type"]) {
         "Recreate" if !strategy["rollingUpdate"].is_null() => errors.forbidden(
@@ -64,6 +75,7 @@ pub(super) fn deployment(object: &Value, errors: &mut Errors) {
         _ => errors.unsupported("spec.strategy.type", &strategy["type"], &["Recreate", "RollingUpdate"]),
     }
     not_negative("spec.minReadySeconds", &spec["minReadySeconds"], errors);
+    not_negative("spec.revisionHistoryLimit", &spec["revisionHistoryLimit"], errors);
     let ready = spec["minReadySeconds"].as_i64().unwrap_or(0);
     if spec["progressDeadlineSeconds"].as_i64().is_some_and(|deadline| deadline <= ready) {
         let detail = "must be greater than minReadySeconds";
@@ -90,22 +102,48 @@ fn rolling(path: &str, rolling: &Value, errors: &mut Errors) {
 /// Complaints about a ReplicaSet.
 pub(super) fn replica_set(object: &Value, errors: &mut Errors) {
     not_negative("spec.replicas", &object["spec"]["replicas"], errors);
-    template(&object["spec"], errors);
+    template(("replicaset", "ReplicaSet"), &object["spec"], errors);
 }
 
 /// Complaints about a StatefulSet.
 pub(super) fn stateful_set(object: &Value, errors: &mut Errors) {
-    replica_set(object, errors);
-    let policies = ["OrderedReady", "Parallel"];
-    let policy = &object["spec"]["podManagementPolicy"];
-    if !policies.contains(&text(policy)) {
-        errors.unsupported("spec.podManagementPolicy", policy, &policies);
+    let spec = &object["spec"];
+    let policy = &spec["podManagementPolicy"];
+    if !matches!(text(policy), "OrderedReady" | "Parallel") {
+        errors.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'");
     }
+    let strategy = &spec["updateStrategy"];
+    match text(&strategy["type"]) {
+        "RollingUpdate" => {
+            let partition = &strategy["rollingUpdate"]["partition"];
+            not_negative("spec.updateStrategy.rollingUpdate.partition", partition, errors);
+        }
+        "OnDelete" => {}
+        _ => errors.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'"),
+    }
+    not_negative("spec.replicas", &spec["replicas"], errors);
+    template(("statefulset", "StatefulSet"), spec, errors);
 }
 
 /// Complaints about a DaemonSet.
 pub(super) fn daemon_set(object: &Value, errors: &mut Errors) {
-    template(&object["spec"], errors);
+    template(("daemonset", "DaemonSet"), &object["spec"], errors);
+    let strategy = &object["spec"]["updateStrategy"];
+    match text(&strategy["type"]) {
+        "RollingUpdate" => rolling_daemons(&strategy["rollingUpdate"], errors),
+        "OnDelete" => {}
+        _ => errors.unsupported("spec.updateStrategy", strategy, &["RollingUpdate", "OnDelete"]),
+    }
+    not_negative("spec.minReadySeconds", &object["spec"]["minReadySeconds"], errors);
+    not_negative("spec.revisionHistoryLimit", &object["spec"]["revisionHistoryLimit"], errors);
+}
+
+fn rolling_daemons(rolling: &Value, errors: &mut Errors) {
+    let zero = |value: &Value| *value == 0 || *value == "0%";
+    let path = "spec.updateStrategy.rollingUpdate.maxUnavailable";
+    if zero(&rolling["maxUnavailable"]) && (rolling["maxSurge"].is_null() || zero(&rolling["maxSurge"])) {
+        errors.invalid(path, &rolling["maxUnavailable"], "cannot be 0 when `maxSurge` is 0");
+    }
 }
 
 /// Complaints about the spec of a Job.
@@ -113,6 +151,7 @@ pub(super) fn job(path: &str, spec: &Value, errors: &mut Errors) {
     for field in ["parallelism", "completions", "backoffLimit", "activeDeadlineSeconds"] {
         not_negative(&format!("{path}.{field}"), &spec[field], errors);
     }
+    metadata::of_template(&format!("{path}.template"), &spec["template"]["metadata"], errors);
     let template = &spec["template"]["spec"];
     pod::spec(&format!("{path}.template.spec"), template, errors);
     if text(&template["restartPolicy"]) == "Always" {
@@ -131,6 +170,9 @@ pub(super) fn cron_job(object: &Value, errors: &mut Errors) {
     } else if !text(schedule).starts_with('@') && fields.len() != 5 {
         let detail = format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" "));
         errors.invalid("spec.schedule", schedule, &detail);
+    }
+    for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+        not_negative(&format!("spec.{field}"), &spec[field], errors);
     }
     let policies = ["Allow", "Forbid", "Replace"];
     if !policies.contains(&text(&spec["concurrencyPolicy"])) {

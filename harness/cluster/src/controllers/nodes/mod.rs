@@ -2,7 +2,7 @@
 //!
 //! - [`lifecycle`]: conditions and taints of such a node.
 //! - [`taints`]: pods that don't put up with a node's taints go.
-//! - [`orphans`]: pods of nodes that have been removed go.
+//! - [`orphans`]: pods of nodes that are not there go.
 
 mod lifecycle;
 mod orphans;

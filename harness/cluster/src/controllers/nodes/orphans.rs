@@ -1,13 +1,13 @@
-//! Pods of nodes that have been removed: nobody would ever end them, so they are removed as well.
+//! Pods of nodes that have been removed, or never were there: nobody would ever end them, so they are removed as well.
 
 use std::collections::HashSet;
 
 use jiff::SignedDuration;
 
 use crate::{
-    controllers::{deps::Deps, nodes::note_disruption},
+    controllers::{deps::Deps, json::text, nodes::note_disruption},
     engine::{Context, Controller, Queue},
-    store::{Change, Event, Key},
+    store::{Change, Event, Key, Stored},
 };
 
 /// How long a node may be gone before its pods are: forty seconds, and a look every twenty.
@@ -43,10 +43,21 @@ impl Controller for Orphans {
     }
 
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
-        if &*event.resource == "nodes" && event.change == Change::Deleted {
-            self.gone.insert(event.key.clone());
-            queue.add(event.key.clone());
-        }
+        let node = match &*event.resource {
+            "nodes" if event.change == Change::Deleted => event.key.clone(),
+            "pods" if event.change != Change::Deleted => {
+                let on = |pod: &Stored| text(&pod.value()["spec"]["nodeName"]).to_owned();
+                let node = Key::new("", on(&event.object));
+                let is_news = event.previous.as_ref().is_none_or(|previous| on(previous) != node.name);
+                if node.name.is_empty() || !is_news || self.deps.get("nodes", &node).is_some() {
+                    return;
+                }
+                node
+            }
+            _ => return,
+        };
+        self.gone.insert(node.clone());
+        queue.add(node);
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {

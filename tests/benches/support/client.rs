@@ -12,28 +12,29 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// One connection.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
-    token: String,
+    place: Place,
 }
 
-/// Where a server is, and who may speak to it.
+/// Where a server is, and how it is spoken to.
 #[derive(Clone)]
 pub(crate) struct Place {
+    /// `host:port`.
     pub(crate) address: String,
-    pub(crate) token: String,
+    /// The header of that name; empty where it isn't needed.
+    pub(crate) authorization: String,
+    /// The header of that name.
+    pub(crate) accept: &'static str,
     pub(crate) tls: Arc<ClientConfig>,
 }
 
 impl Place {
-    async fn connect(&self) -> Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(&self) -> Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(&self.address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("127.0.0.1")?;
@@ -46,7 +47,7 @@ impl Client {
         let stream = place.connect().await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self { sender, token: place.token.clone() })
+        Ok(Self { sender, place: place.clone() })
     }
 
     /// Sends a request; the answer's head has come.
@@ -57,14 +58,16 @@ impl Client {
         media: &str,
         body: Bytes,
     ) -> Result<http::Response<Incoming>> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, "127.0.0.1")
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, media)
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .body(Full::new(body))?;
+            .header(header::HOST, self.place.address.as_str())
+            .header(header::ACCEPT, self.place.accept)
+            .header(header::CONTENT_TYPE, media);
+        if !self.place.authorization.is_empty() {
+            request = request.header(header::AUTHORIZATION, self.place.authorization.as_str());
+        }
+        let request = request.body(Full::new(body))?;
         self.sender.ready().await?;
         Ok(self.sender.send_request(request).await?)
     }
@@ -92,47 +95,5 @@ impl Client {
             size += frame?.data_ref().map_or(0, Bytes::len);
         }
         Ok(size)
-    }
-}
-
-/// Somebody who watches and does nothing with what comes but count it: a thousand of them leave the machine to the
-/// server.
-pub(crate) struct Watcher {
-    stream: TlsStream<TcpStream>,
-    read: Vec<u8>,
-    /// The last byte that has come.
-    last: u8,
-}
-
-impl Watcher {
-    /// Begins to watch; the answer's head has come.
-    pub(crate) async fn begin(place: &Place, path: &str) -> Result<Self> {
-        let mut stream = place.connect().await?;
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nAuthorization: Bearer {}\r\n\r\n",
-            place.token
-        );
-        stream.write_all(request.as_bytes()).await?;
-        stream.flush().await?;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.context("no answer to a watch")?);
-        }
-        ensure!(head.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&head));
-        Ok(Self { stream, read: vec![0; 32 * 1024], last: 0 })
-    }
-
-    /// Waits for so many events. Each is a line; those that frame chunks end in two characters.
-    pub(crate) async fn events(&mut self, count: usize) -> Result<()> {
-        let mut seen = 0;
-        while seen < count {
-            let length = self.stream.read(&mut self.read).await?;
-            ensure!(length > 0, "the watch ended after {seen} of {count} events");
-            for byte in &self.read[..length] {
-                seen += usize::from(*byte == b'\n' && self.last != b'\r');
-                self.last = *byte;
-            }
-        }
-        Ok(())
     }
 }

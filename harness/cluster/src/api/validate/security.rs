@@ -1,0 +1,128 @@
+//! Security contexts of pods and containers.
+//!
+//! The rules are those of `ValidateSecurityContext` and `ValidatePodSecurityContext` in Kubernetes' core validation.
+
+use serde_json::{Value, json};
+
+use crate::api::{
+    invalid::Errors,
+    json::{items, text},
+};
+
+const SYSCTL: &str = "must have at most 253 characters and match regex \
+    ([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+
+/// The fields of a container's security context, in the order in which the API server's own type has them.
+const FIELDS: [&str; 12] = [
+    "capabilities",
+    "privileged",
+    "seLinuxOptions",
+    "windowsOptions",
+    "runAsUser",
+    "runAsGroup",
+    "runAsNonRoot",
+    "readOnlyRootFilesystem",
+    "allowPrivilegeEscalation",
+    "procMount",
+    "seccompProfile",
+    "appArmorProfile",
+];
+
+/// Complaints about the security context of a pod.
+pub(super) fn of_pod(path: &str, spec: &Value, errors: &mut Errors) {
+    let (path, context) = (format!("{path}.securityContext"), &spec["securityContext"]);
+    ids(&path, context, &["runAsUser", "runAsGroup", "fsGroup"], errors);
+    for (index, group) in items(&context["supplementalGroups"]).iter().enumerate() {
+        id(format!("{path}.supplementalGroups[{index}]"), group, errors);
+    }
+    for (index, sysctl) in items(&context["sysctls"]).iter().enumerate() {
+        let (field, name) = (format!("{path}.sysctls[{index}].name"), &sysctl["name"]);
+        if text(name).is_empty() {
+            errors.required(field, "");
+        } else if !is_sysctl(text(name)) {
+            errors.invalid(field, name, SYSCTL);
+        }
+    }
+}
+
+/// Complaints about the security context of a container.
+pub(super) fn of_container(path: &str, container: &Value, errors: &mut Errors) {
+    let (path, context) = (format!("{path}.securityContext"), &container["securityContext"]);
+    ids(&path, context, &["runAsUser", "runAsGroup"], errors);
+    if context["privileged"] == true && context["allowPrivilegeEscalation"] == false {
+        let why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true";
+        errors.invalid(path, &as_its_type(context), why);
+    }
+}
+
+/// The context as the API server's own type is written: its names begin with capitals, and nothing is left out.
+fn as_its_type(context: &Value) -> Value {
+    let named = |field: &&str| {
+        let mut name = (*field).to_owned();
+        let first = name.remove(0).to_ascii_uppercase();
+        (
+            if *field == "seLinuxOptions" { "SELinuxOptions".to_owned() } else { format!("{first}{name}") },
+            json!(context[*field]),
+        )
+    };
+    Value::Object(FIELDS.iter().map(named).collect())
+}
+
+fn ids(path: &str, context: &Value, fields: &[&str], errors: &mut Errors) {
+    for field in fields {
+        id(format!("{path}.{field}"), &context[*field], errors);
+    }
+}
+
+fn id(field: String, id: &Value, errors: &mut Errors) {
+    if id.as_i64().is_some_and(|id| !(0..=i64::from(i32::MAX)).contains(&id)) {
+        errors.invalid(field, id, "must be between 0 and 2147483647, inclusive");
+    }
+}
+
+fn is_sysctl(name: &str) -> bool {
+    let segment = |segment: &str| {
+        let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        segment.starts_with(inside)
+            && segment.ends_with(inside)
+            && segment.chars().all(|c| inside(c) || matches!(c, '-' | '_'))
+    };
+    name.len() <= 253 && name.split(['.', '/']).all(segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contexts_make_sense() {
+        let mut errors = Errors::default();
+        let fine = json!({"securityContext": {"runAsUser": 0, "privileged": true, "sysctls": [{"name": "net.core.somaxconn"}]}});
+        of_pod("spec", &fine, &mut errors);
+        of_container("c", &fine, &mut errors);
+        of_pod(
+            "spec",
+            &json!({"securityContext": {"fsGroup": -1, "sysctls": [{"name": "a b"}]}}),
+            &mut errors,
+        );
+        let context =
+            json!({"runAsUser": 3_000_000_000_u64, "privileged": true, "allowPrivilegeEscalation": false});
+        of_container("c", &json!({"securityContext": context}), &mut errors);
+        let told: Vec<_> = errors.into_vec().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told[0],
+            "spec.securityContext.fsGroup: Invalid value: -1: must be between 0 and 2147483647, inclusive"
+        );
+        assert!(told[1].starts_with(
+            "spec.securityContext.sysctls[0].name: Invalid value: \"a b\": must have at most 253"
+        ));
+        assert!(told[2].starts_with("c.securityContext.runAsUser: Invalid value: 3000000000: "));
+        assert!(
+            told[3]
+                .starts_with("c.securityContext: Invalid value: {\"Capabilities\":null,\"Privileged\":true,"),
+            "{}",
+            told[3]
+        );
+        assert_eq!(told.len(), 4);
+    }
+}
