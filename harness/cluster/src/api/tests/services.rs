@@ -36,7 +36,8 @@ fn node_port(spec: &Value) -> i64 {
 #[test]
 fn services_that_are_reached_through_nodes_get_ports_there() {
     let api = api(36);
-    let spec = |kind: &str| json!({"type": kind, "ports": [{"port": 80}, {"port": 81}]});
+    let spec =
+        |kind: &str| json!({"type": kind, "ports": [{"name": "a", "port": 80}, {"name": "b", "port": 81}]});
     let through_nodes = create(&api, "n", &spec("NodePort")).unwrap();
     let balanced = create(&api, "l", &spec("LoadBalancer")).unwrap();
     for spec in [&through_nodes, &balanced] {

