@@ -11,6 +11,7 @@ mod measures;
 mod pods;
 mod server;
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "another bench needs more of it")]
 mod support;
 mod virtual_clusters;
 mod watcher;

@@ -375,7 +375,7 @@ impl Controller for Scheduler {
                     self.look_at_waiting(Chances::All, queue);
                 }
             }
-            claims::RESOURCE if event.change == crate::store::Change::Added => {
+            claims::RESOURCE if event.change != crate::store::Change::Deleted => {
                 self.look_at_waiting(Chances::All, queue);
             }
             _ => {}

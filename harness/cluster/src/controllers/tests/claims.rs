@@ -94,9 +94,14 @@ async fn a_claim_that_nobody_provides_for_tells_why() {
 #[tokio::test]
 async fn claims_in_use_and_bound_volumes_outlive_their_deletion() {
     let world = World::start("k8s-1.36-containerd-2.1").await;
-    world.create(CLAIMS, claim("data", &Value::Null));
+    let volume = |name: &str| {
+        json!({"metadata": {"name": name}, "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"},
+            "hostPath": {"path": "/x"}}})
+    };
+    create_global(&world, "persistentvolumes", volume("first"));
+    world.create(CLAIMS, claim("data", &"".into()));
     user(&world, "p", "data");
-    world.pass(3).await;
+    world.pass(20).await;
     world.delete(CLAIMS, "data", "Background");
     world.pass(5).await;
     let going = world.get(CLAIMS, "data").unwrap();
@@ -105,9 +110,7 @@ async fn claims_in_use_and_bound_volumes_outlive_their_deletion() {
     world.delete("pods", "p", "Background");
     world.pass(5).await;
     assert!(world.get(CLAIMS, "data").is_none(), "its last user is gone");
-    let volume = json!({"metadata": {"name": "v"}, "spec": {"accessModes": ["ReadWriteOnce"],
-        "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/x"}}});
-    create_global(&world, "persistentvolumes", volume);
+    create_global(&world, "persistentvolumes", volume("v"));
     world.settle().await;
     let volume = || world.api.store().get("persistentvolumes", &Key::new("", "v"));
     let made = volume().unwrap();

@@ -167,6 +167,18 @@ async fn a_no_execute_taint_drives_away_what_does_not_put_up_with_it() {
 }
 
 #[tokio::test]
+async fn a_pod_of_a_node_that_never_was_is_collected() {
+    let world = world(NEW).await;
+    world.create("pods", pod("lost", &json!({"nodeName": "nowhere"})));
+    world.pass(45).await;
+    assert!(world.get("pods", "lost").is_some());
+    world.pass(10).await;
+    assert!(world.get("pods", "lost").is_none());
+}
+
+const UNBOUND: &str = "pod has unbound immediate PersistentVolumeClaims";
+
+#[tokio::test]
 async fn a_pod_waits_for_the_claim_that_it_names() {
     for (dialect, expected) in [
         (OLD, "0/2 nodes are available: 2 persistentvolumeclaim \"data\" not found."),
@@ -188,6 +200,12 @@ async fn a_pod_waits_for_the_claim_that_it_names() {
                 "resources": {"requests": {"storage": "1Gi"}}}}),
         );
         world.settle().await;
+        let waits = expected.replace("persistentvolumeclaim \"data\" not found", UNBOUND);
+        assert_eq!(refusal(&world, "p"), waits, "{dialect}");
+        let volume = json!({"metadata": {"name": "v"}, "spec": {"accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/x"}}});
+        world.api.create(&World::user(), "persistentvolumes", "", volume, &Default::default()).unwrap();
+        world.pass(20).await;
         assert!(place(&world, "p").is_some(), "{dialect}");
     }
 }

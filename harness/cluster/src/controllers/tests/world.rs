@@ -190,6 +190,10 @@ impl FakeKubelet {
         };
         let key = Key::of(pod);
         let written = self.api.modify(&User::controller("kubelet"), "pods", &key, Some("status"), |pod| {
+            // A pod that was bound when it was made has none.
+            if pod["status"]["conditions"].is_null() {
+                pod["status"]["conditions"] = json!([]);
+            }
             let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
             conditions.retain(|c| c["type"] != "Ready");
             conditions.push(json!({"type": "Ready", "status": ready, "lastTransitionTime": time}));
