@@ -5,6 +5,8 @@ mod limits;
 pub(super) mod services;
 mod storage;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +14,12 @@ use super::{
     json::{default, default_text, items, items_mut, push, text},
     names, quota,
 };
-use crate::{resources::Resource, store::Key};
+use crate::{
+    resources::Resource,
+    store::{Key, Stored},
+};
+
+const CLASSES: &str = "priorityclasses.scheduling.k8s.io";
 
 /// Where the credentials of a pod's service account are mounted.
 const MOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -45,6 +52,7 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     services::allocate(api, resource, None, object)?;
     storage::protect(resource, object);
     storage::choose_class(api, resource, object);
+    only_default(api, resource, object)?;
     if resource.store != "pods" || !object["spec"].is_object() {
         return Ok(());
     }
@@ -89,27 +97,63 @@ fn room(api: &Api, most: usize, resource: &Resource, pod: &Value) -> Result<(), 
     Err(Status::forbidden(resource, text(&pod["metadata"]["name"]), &why))
 }
 
+/// A pod has the priority of its class, or of the default one, and can't have any other.
 fn priority(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
-    let class = text(&pod["spec"]["priorityClassName"]).to_owned();
-    let value = match class.as_str() {
-        "" => json!(0),
-        "system-node-critical" => json!(2_000_001_000),
-        "system-cluster-critical" => json!(2_000_000_000),
-        name => match api.store().get("priorityclasses.scheduling.k8s.io", &Key::new("", name)) {
-            Some(found) => found.value()["value"].clone(),
-            None => {
-                let pod = text(&pod["metadata"]["name"]);
-                return Err(Status::forbidden(
-                    resource,
-                    pod,
-                    &format!("no PriorityClass with name {name} was found"),
-                ));
-            }
+    let refused = |why: &str| Err(Status::forbidden(resource, text(&pod["metadata"]["name"]), why));
+    let name = text(&pod["spec"]["priorityClassName"]);
+    let class = match name {
+        "" => default_class(api),
+        name => match api.store().get(CLASSES, &Key::new("", name)) {
+            Some(class) => Some(class),
+            None => return refused(&format!("no PriorityClass with name {name} was found")),
         },
     };
+    let of_class = |field: &str| class.as_ref().map(|class| class.value()[field].clone());
+    let value = of_class("value").unwrap_or_else(|| json!(0));
+    let given = &pod["spec"]["priority"];
+    if !given.is_null() && *given != value {
+        return refused(&format!(
+            "the integer value of priority ({given}) must not be provided in pod spec; priority admission controller \
+             computed {value} from the given PriorityClass name"
+        ));
+    }
+    let policy = of_class("preemptionPolicy").unwrap_or_default();
+    let policy = if policy.is_string() { policy } else { json!("PreemptLowerPriority") };
+    let given = &pod["spec"]["preemptionPolicy"];
+    if !given.is_null() && *given != policy {
+        return refused(&format!(
+            "the string value of PreemptionPolicy ({}) must not be provided in pod spec; priority admission controller \
+             computed {} from the given PriorityClass name",
+            text(given),
+            text(&policy)
+        ));
+    }
+    if let Some(class) = class {
+        pod["spec"]["priorityClassName"] = class.meta("name").into();
+    }
     pod["spec"]["priority"] = value;
-    default_text(&mut pod["spec"], "preemptionPolicy", "PreemptLowerPriority");
+    pod["spec"]["preemptionPolicy"] = policy;
     Ok(())
+}
+
+/// The class of pods that name none: of those that want to be it, the least.
+fn default_class(api: &Api) -> Option<Arc<Stored>> {
+    let classes = api.list(CLASSES, None).into_iter();
+    let defaults = classes.filter(|class| class.value()["globalDefault"] == true);
+    defaults.min_by_key(|class| class.value()["value"].as_i64())
+}
+
+/// There is one class at the most for pods that name none.
+fn only_default(api: &Api, resource: &Resource, class: &Value) -> Result<(), Status> {
+    if resource.store != CLASSES || class["globalDefault"] != true {
+        return Ok(());
+    }
+    let Some(other) = default_class(api) else { return Ok(()) };
+    let why = format!(
+        "PriorityClass {} is already marked as default. Only one default can exist",
+        other.meta("name")
+    );
+    Err(Status::forbidden(resource, text(&class["metadata"]["name"]), &why))
 }
 
 /// A pod that names a runtime class needs it to be there, and takes on what the class costs.

@@ -225,3 +225,39 @@ fn a_pod_needs_the_runtime_class_that_it_names() {
     create(&api, "runtimeclasses.node.k8s.io", "", class);
     assert_eq!(create(&api, "pods", "ns", named)["spec"]["overhead"], cost);
 }
+
+#[test]
+fn a_pod_has_the_priority_of_its_class_and_no_other() {
+    let api = api();
+    let with = |field: &str, value: Value| {
+        let mut pod = pod("a");
+        pod["spec"][field] = value;
+        api.create(&me(), "pods", "ns", pod, &WriteOptions { dry_run: true, ..WriteOptions::default() })
+            .map(|made| made.value()["spec"].clone())
+            .map_err(|status| status.message)
+    };
+    assert_eq!(with("priority", json!(0)).unwrap()["preemptionPolicy"], "PreemptLowerPriority");
+    assert_eq!(
+        with("priority", json!(5)).unwrap_err(),
+        "pods \"a\" is forbidden: the integer value of priority (5) must not be provided in pod spec; priority admission \
+         controller computed 0 from the given PriorityClass name"
+    );
+    assert_eq!(
+        with("priorityClassName", "none".into()).unwrap_err(),
+        "pods \"a\" is forbidden: no PriorityClass with name none was found"
+    );
+    let class = |name: &str, value: i64| json!({"metadata": {"name": name}, "value": value, "globalDefault": true, "preemptionPolicy": "Never"});
+    create(&api, "priorityclasses.scheduling.k8s.io", "", class("usual", 7));
+    let spec = with("hostNetwork", json!(false)).unwrap();
+    assert_eq!(
+        (&spec["priorityClassName"], &spec["priority"], &spec["preemptionPolicy"]),
+        (&json!("usual"), &json!(7), &json!("Never"))
+    );
+    let (resource, options) = ("priorityclasses.scheduling.k8s.io", WriteOptions::default());
+    let second = api.create(&me(), resource, "", class("other", 1), &options).unwrap_err();
+    assert_eq!(
+        second.message,
+        "priorityclasses.scheduling.k8s.io \"other\" is forbidden: PriorityClass usual is already marked as default. Only \
+         one default can exist"
+    );
+}

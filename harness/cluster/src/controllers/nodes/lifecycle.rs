@@ -53,7 +53,8 @@ impl Lifecycle {
     fn sync(&mut self, key: &Key, context: &Context) -> Result<(), Status> {
         let Some(stored) = self.deps.get(RESOURCE, key) else { return Ok(()) };
         match (self.alive)(&key.name) {
-            None => return Ok(()),
+            // What its owner says of its health is right.
+            None => return self.taint(key, &[UNSCHEDULABLE]),
             Some(false) if ready(stored.value()) != "Unknown" => {
                 let lease = self.deps.get(LEASES, &Key::new("kube-node-lease", &key.name));
                 let sign = lease.and_then(|lease| time(&lease.value()["spec"]["renewTime"]));
@@ -67,7 +68,7 @@ impl Lifecycle {
             }
             Some(_) => {}
         }
-        self.taint(key)
+        self.taint(key, &[NOT_READY, UNREACHABLE, UNSCHEDULABLE])
     }
 
     /// Tells of nodes that join and leave.
@@ -118,8 +119,8 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Gives a node the taints that its condition asks for, and takes the others away.
-    fn taint(&self, key: &Key) -> Result<(), Status> {
+    /// Gives a node those of these taints that its condition asks for, and takes the others away.
+    fn taint(&self, key: &Key, ours: &[&str]) -> Result<(), Status> {
         let Some(stored) = self.deps.get(RESOURCE, key) else { return Ok(()) };
         let wanted = match ready(stored.value()) {
             "True" => None,
@@ -134,9 +135,10 @@ impl Lifecycle {
         let mut wanted: Vec<(&str, &str)> =
             wanted.into_iter().flat_map(|key| effects.iter().map(move |effect| (key, *effect))).collect();
         wanted.extend(cordoned.then_some((UNSCHEDULABLE, "NoSchedule")));
+        wanted.retain(|(key, _)| ours.contains(key));
         let fits = |taint: &Value| {
-            let ours = [NOT_READY, UNREACHABLE, UNSCHEDULABLE].contains(&text(&taint["key"]));
-            !ours || wanted.contains(&(text(&taint["key"]), text(&taint["effect"])))
+            !ours.contains(&text(&taint["key"]))
+                || wanted.contains(&(text(&taint["key"]), text(&taint["effect"])))
         };
         self.deps
             .edit(RESOURCE, key, |node| {

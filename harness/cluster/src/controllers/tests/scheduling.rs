@@ -216,8 +216,12 @@ async fn less_important_pods_make_room() {
         [(OLD, "Preempted by shop/vip on node ", false), (NEW, "Preempted by pod ", true)]
     {
         let world = world(dialect).await;
-        for (name, value) in [("high", 100), ("low", -5)] {
-            let class = json!({"metadata": {"name": name}, "value": value});
+        for (name, value, policy) in [
+            ("high", 100, "PreemptLowerPriority"),
+            ("shy", 100, "Never"),
+            ("low", -5, "PreemptLowerPriority"),
+        ] {
+            let class = json!({"metadata": {"name": name}, "value": value, "preemptionPolicy": policy});
             let (user, options) = (World::user(), crate::api::WriteOptions::default());
             world.api.create(&user, "priorityclasses.scheduling.k8s.io", "", class, &options).unwrap();
         }
@@ -236,9 +240,7 @@ async fn less_important_pods_make_room() {
         world.create("pods", pod("same", &with("1", "low")));
         world.settle().await;
         assert!(refusal(&world, "same").contains("Insufficient cpu"));
-        let mut shy = with("1", "high");
-        shy["preemptionPolicy"] = "Never".into();
-        world.create("pods", pod("shy", &shy));
+        world.create("pods", pod("shy", &with("1", "shy")));
         world.settle().await;
         assert_eq!(world.list("pods").len(), 4, "it makes nobody go");
         world.delete("pods", "shy", "Background");
