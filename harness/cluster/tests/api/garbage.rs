@@ -37,15 +37,17 @@ use requests::{Made, Maker};
 /// How many requests there are unless somebody wants more: enough for each method on each route, twice.
 const FEW: usize = 8_000;
 
-/// How many requests one server gets. Chance has it make objects, and now and then a set of two thousand million pods,
-/// which would fill the memory in the end, as it would fill a real server's database.
+/// How many requests one server gets. Chance has it make objects, and now and then a set of two thousand million pods.
 const OF_ONE_SERVER: usize = 10_000;
+
+/// How many bytes of memory the objects of one server may take. Some servers get full.
+const QUOTA: u64 = 64 << 20;
 
 /// How many wrong answers are enough to stop.
 const ENOUGH: usize = 20;
 
 /// Real servers answer so too, with 500.
-const INTERNAL: [&str; 6] = [
+const INTERNAL: [&str; 7] = [
     "resourceVersion should not be set on objects to be created",
     // Who is impersonated in a way that makes no sense.
     "Internal Server Error",
@@ -56,6 +58,8 @@ const INTERNAL: [&str; 6] = [
     "failed to create manager for existing fields",
     // What a watch can't begin at.
     "strconv.ParseUint",
+    // The store is full.
+    "etcdserver: mvcc: database space exceeded",
 ];
 
 fn number(variable: &str) -> Option<usize> {
@@ -113,7 +117,7 @@ struct Run {
 impl Run {
     /// Makes the requests of these numbers to a new server.
     async fn ask_a_server(&mut self, numbers: Range<usize>) {
-        let world = World::with_nodes(&["node-1"]).await;
+        let world = World::of_quota(&["node-1"], QUOTA).await;
         let admin = world.admin();
         let made = admin.ask(Method::PUT, &format!("/clusters/{}", routes::VIRTUAL), &[], "").await;
         assert_eq!(made.code, 201, "{:?}", made.body);
@@ -128,6 +132,7 @@ impl Run {
             self.ask(n, made, &admin, &mut sender, &format!("{method} {} ", route.named)).await;
         }
         still_works(&world).await;
+        world.end().await;
         self.no_panic("afterwards");
     }
 
