@@ -104,7 +104,7 @@ mod tests {
     fn the_estimate_is_near_what_is_allocated() {
         let long = json!({"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"text": "x".repeat(500_000)}});
         let wide: Value = (0..2_000).map(|n| (format!("key-{n:04}"), json!("value"))).collect::<serde_json::Map<_, _>>().into();
-        let deep = (0..100).fold(json!(1), |inner, _| json!({"a": [inner]}));
+        let deep = (0..50).fold(json!(1), |inner, _| json!({"a": [inner]}));
         for (what, value, managed) in [
             ("a pod", pod(), owners()),
             ("a long text", long, ManagedFields::default()),
