@@ -69,8 +69,15 @@ const LEAST_QUOTA: u64 = 8 << 20;
 
 /// So many bytes, as Kubernetes writes quantities: `512Mi`, `2G`, `1073741824`.
 pub(crate) fn quota(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 7] =
-        [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1000), ("M", 1_000_000), ("G", 1_000_000_000), ("", 1)];
+    const UNITS: [(&str, u64); 7] = [
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("k", 1000),
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("", 1),
+    ];
     let parsed = UNITS.iter().find_map(|(unit, bytes)| {
         let number = text.strip_suffix(unit)?.parse::<u64>().ok()?;
         number.checked_mul(*bytes)
@@ -117,12 +124,18 @@ mod tests {
 
     #[test]
     fn quotas_are_written_as_quantities() {
-        for (text, bytes) in
-            [("512Mi", 512 << 20), ("2Gi", 2 << 30), ("16000Ki", 16_000 << 10), ("2G", 2_000_000_000), ("16777216", 16 << 20)]
-        {
+        for (text, bytes) in [
+            ("512Mi", 512 << 20),
+            ("2Gi", 2 << 30),
+            ("16000Ki", 16_000 << 10),
+            ("2G", 2_000_000_000),
+            ("16777216", 16 << 20),
+        ] {
             assert_eq!(quota(text), Ok(bytes), "{text}");
         }
-        for text in ["", "0", "7Mi", "1000", "-1Gi", "1.5Gi", "Gi", "20000000000Gi", "99999999999999999999", "1 Gi"] {
+        for text in
+            ["", "0", "7Mi", "1000", "-1Gi", "1.5Gi", "Gi", "20000000000Gi", "99999999999999999999", "1 Gi"]
+        {
             assert!(quota(text).is_err_and(|error| error.contains(text)), "{text}");
         }
     }

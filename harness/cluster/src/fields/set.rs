@@ -53,7 +53,8 @@ impl FieldSet {
     pub(crate) fn weight(&self) -> usize {
         // An element is an allocation of its own, with two counters; in the JSON it has quotes, a colon, braces and a comma.
         let each = |element: &Element, node: &Node| 2 * element.len() + 40 + node.below.weight();
-        size_of_val(self.0.as_slice()) + self.0.iter().map(|(element, node)| each(element, node)).sum::<usize>()
+        size_of_val(self.0.as_slice())
+            + self.0.iter().map(|(element, node)| each(element, node)).sum::<usize>()
     }
 
     pub(super) fn get(&self, element: &str) -> Option<&Node> {

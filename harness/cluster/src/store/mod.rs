@@ -31,8 +31,8 @@ pub use object::{Body, Key, Stored};
 pub use seed::Seed;
 pub use shift::shift_times;
 use space::Full;
-pub(crate) use space::{Account, Need};
 pub use space::Space;
+pub(crate) use space::{Account, Need};
 pub use whole::Whole;
 use window::Window;
 

@@ -132,7 +132,11 @@ impl Account {
         if !self.full {
             self.full = true;
             let (used, limit) = (self.used, self.limit);
-            tracing::warn!(used, limit, "the store is full: what is new is refused until something is deleted");
+            tracing::warn!(
+                used,
+                limit,
+                "the store is full: what is new is refused until something is deleted"
+            );
         }
         Err(Full)
     }

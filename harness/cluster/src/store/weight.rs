@@ -29,9 +29,7 @@ fn below(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => block(text.len()),
-        Value::Array(items) => {
-            block(size_of_val(items.as_slice())) + items.iter().map(below).sum::<usize>()
-        }
+        Value::Array(items) => block(size_of_val(items.as_slice())) + items.iter().map(below).sum::<usize>(),
         Value::Object(fields) => {
             let nodes = match fields.len() {
                 0 => 0,
@@ -71,8 +69,10 @@ mod tests {
     /// A pod as kubelets leave it.
     fn pod() -> Value {
         let state = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"registry.example/shop/web:1.2.3\""}});
-        let condition = |of: &str| json!({"type": of, "status": "False", "reason": "ContainersNotReady",
-            "message": "containers with unready status: [web]", "lastProbeTime": null, "lastTransitionTime": "2026-01-02T03:04:05Z"});
+        let condition = |of: &str| {
+            json!({"type": of, "status": "False", "reason": "ContainersNotReady",
+            "message": "containers with unready status: [web]", "lastProbeTime": null, "lastTransitionTime": "2026-01-02T03:04:05Z"})
+        };
         json!({"apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": "web-5d4f8c7b9-x2x4z", "namespace": "shop", "uid": "c2a1f1b4-6c5e-4a3e-9d0e-0a4f2d1b7c11",
                 "labels": {"app": "web", "pod-template-hash": "5d4f8c7b9"}, "generateName": "web-5d4f8c7b9-",
@@ -88,13 +88,21 @@ mod tests {
 
     /// The owners of all its fields.
     fn owners() -> ManagedFields {
-        let entry = |manager: &str, fields: Value| json!({"manager": manager, "operation": "Update", "apiVersion": "v1",
-            "time": "2026-01-02T03:04:05Z", "fieldsType": "FieldsV1", "fieldsV1": fields});
+        let entry = |manager: &str, fields: Value| {
+            json!({"manager": manager, "operation": "Update", "apiVersion": "v1",
+            "time": "2026-01-02T03:04:05Z", "fieldsType": "FieldsV1", "fieldsV1": fields})
+        };
         let entries = json!([
-            entry("kube-controller-manager", json!({"f:metadata": {"f:generateName": {}, "f:labels": {".": {}, "f:app": {}}},
-                "f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:image": {}, "f:name": {}, "f:resources": {}}}}})),
-            entry("kubelet", json!({"f:status": {"f:conditions": {"k:{\"type\":\"Ready\"}": {".": {}, "f:status": {}}},
-                "f:phase": {}}})),
+            entry(
+                "kube-controller-manager",
+                json!({"f:metadata": {"f:generateName": {}, "f:labels": {".": {}, "f:app": {}}},
+                "f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:image": {}, "f:name": {}, "f:resources": {}}}}})
+            ),
+            entry(
+                "kubelet",
+                json!({"f:status": {"f:conditions": {"k:{\"type\":\"Ready\"}": {".": {}, "f:status": {}}},
+                "f:phase": {}}})
+            ),
         ]);
         let Claim::Entries(owners) = ManagedFields::claimed(&entries) else { panic!("not read") };
         owners
@@ -102,8 +110,12 @@ mod tests {
 
     #[test]
     fn the_estimate_is_near_what_is_allocated() {
-        let long = json!({"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"text": "x".repeat(500_000)}});
-        let wide: Value = (0..2_000).map(|n| (format!("key-{n:04}"), json!("value"))).collect::<serde_json::Map<_, _>>().into();
+        let long =
+            json!({"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"text": "x".repeat(500_000)}});
+        let wide: Value = (0..2_000)
+            .map(|n| (format!("key-{n:04}"), json!("value")))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
         let deep = (0..50).fold(json!(1), |inner, _| json!({"a": [inner]}));
         for (what, value, managed) in [
             ("a pod", pod(), owners()),

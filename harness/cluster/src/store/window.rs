@@ -42,7 +42,11 @@ impl Window {
     }
 
     /// All versions are about to be replaced without an event: those for which `is_present` holds become ones of the past.
-    pub(super) fn supersede(&mut self, is_present: impl Fn(&Event, &Arc<Stored>) -> bool, account: &mut Account) {
+    pub(super) fn supersede(
+        &mut self,
+        is_present: impl Fn(&Event, &Arc<Stored>) -> bool,
+        account: &mut Account,
+    ) {
         for (event, freed) in &mut self.events {
             if is_present(event, &event.object) {
                 *freed += event.object.weight();

@@ -46,6 +46,9 @@ const QUOTA: u64 = 64 << 20;
 /// What a store says that is full.
 const FULL: &str = "etcdserver: mvcc: database space exceeded";
 
+/// How long controllers may take to get to what is new.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+
 /// How many wrong answers are enough to stop.
 const ENOUGH: usize = 20;
 
@@ -85,7 +88,8 @@ fn note_panics() -> Arc<Mutex<Vec<String>>> {
     noted
 }
 
-#[tokio::test]
+// Of several threads, so that a controller that never comes to rest is noticed instead of stopping this test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_is_answered() {
     let count = number("PULLDRILL_GARBAGE").unwrap_or(FEW);
     let seed = number("PULLDRILL_GARBAGE_SEED").unwrap_or(1) as u64;
@@ -245,7 +249,17 @@ async fn still_works(world: &World) {
         answer = admin.post("/api/v1/namespaces", &made).await;
     }
     assert_eq!(answer.code, 201, "{}: {:?}", answer.message(), world.cluster.space());
-    while world.cluster.api().get("serviceaccounts", &Key::new("afterwards", "default")).is_err() {
-        tokio::task::yield_now().await;
+    let account = Key::new("afterwards", "default");
+    let made = async {
+        while world.cluster.api().get("serviceaccounts", &account).is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    if pulldrill_clock::real::timeout(PATIENCE, made).await.is_none() {
+        let store = world.cluster.store();
+        let latest = store.events_since(store.oldest().max(store.revision() - 20)).unwrap_or_default();
+        let latest: Vec<_> =
+            latest.iter().map(|e| format!("{:?} {} {}", e.change, e.resource, e.key)).collect();
+        panic!("the controllers don't come to rest: {latest:#?}");
     }
 }

@@ -34,7 +34,8 @@ async fn scale(admin: &Client, replicas: i64) {
 async fn until(world: &World, what: &str, reached: impl Fn(&World) -> bool) {
     let mut follow = world.cluster.store().follow();
     while !reached(world) {
-        let changed = pulldrill_clock::real::timeout(std::time::Duration::from_secs(60), follow.changed()).await;
+        let changed =
+            pulldrill_clock::real::timeout(std::time::Duration::from_secs(60), follow.changed()).await;
         changed.unwrap_or_else(|| panic!("not {what}: {:?}", world.cluster.space())).unwrap();
     }
 }
@@ -87,9 +88,8 @@ async fn a_million_replicas_fill_the_store_and_scaling_down_empties_it() {
     }
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": FULL, "code": 500});
     assert_eq!(refused, Some((500, status)));
-    let dry = admin
-        .post("/api/v1/namespaces/default/configmaps?dryRun=All", &config_map("dry", &json!({})))
-        .await;
+    let dry =
+        admin.post("/api/v1/namespaces/default/configmaps?dryRun=All", &config_map("dry", &json!({}))).await;
     assert_eq!(dry.code, 201, "what is not stored needs no room");
     assert_eq!(admin.ask(Method::PUT, "/clusters/one-more", &[], "").await.code, 500);
     assert_eq!(admin.get("/api/v1/namespaces/default/pods").await.code, 200);

@@ -38,9 +38,13 @@ fn what_is_new_is_refused_first_and_what_ends_never() {
     assert!(made > 20);
     let full = space.used();
     assert!(full <= space.limit() && full + 2 * SMALL > space.limit());
-    assert_eq!(create(&store, "0", 0), Err(StoreError::Exists { resource: "configmaps".into(), key: key("0") }));
+    assert_eq!(
+        create(&store, "0", 0),
+        Err(StoreError::Exists { resource: "configmaps".into(), key: key("0") })
+    );
 
-    let grow = |need, name: &str, size| store.update_for(need, "configmaps", &key(name), None, object(name, size));
+    let grow =
+        |need, name: &str, size| store.update_for(need, "configmaps", &key(name), None, object(name, size));
     let (reserve, some) = (usize::try_from(space.limit() / RESERVE).unwrap(), 1000);
     // A kubelet's status has half of the reserve, a change of what is wanted the rest. The text counts twice: it is in the JSON.
     assert_eq!(grow(Need::Status, "0", some + reserve / 2).unwrap_err(), StoreError::Full);
@@ -64,8 +68,11 @@ fn what_is_new_is_refused_first_and_what_ends_never() {
 #[test]
 fn one_of_many_gets_a_part_and_what_it_had_comes_back() {
     let space = Space::of(400 * SMALL);
-    let (own, one, two) =
-        (Store::within(10, space.account()), Store::within(10, space.share()), Store::within(10, space.share()));
+    let (own, one, two) = (
+        Store::within(10, space.account()),
+        Store::within(10, space.share()),
+        Store::within(10, space.share()),
+    );
     let part = fill(&one);
     assert_eq!(fill(&two), part);
     let rest = fill(&own);
