@@ -64,6 +64,31 @@ pub(crate) fn token(text: &str) -> Result<String, String> {
     }
 }
 
+/// The least memory that objects can do with: what a cluster begins with takes about half of a mebibyte.
+const LEAST_QUOTA: u64 = 8 << 20;
+
+/// So many bytes, as Kubernetes writes quantities: `512Mi`, `2G`, `1073741824`.
+pub(crate) fn quota(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 7] = [
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("k", 1000),
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("", 1),
+    ];
+    let parsed = UNITS.iter().find_map(|(unit, bytes)| {
+        let number = text.strip_suffix(unit)?.parse::<u64>().ok()?;
+        number.checked_mul(*bytes)
+    });
+    match parsed {
+        Some(bytes) if bytes >= LEAST_QUOTA => Ok(bytes),
+        Some(_) => Err(format!("a cluster needs 8Mi at least, {text} is less")),
+        None => Err(format!("{text:?} is no number of bytes; write for example 512Mi, 2Gi or 1073741824")),
+    }
+}
+
 /// The name of a kind cluster, which becomes part of host and container names.
 pub(crate) fn cluster_name(text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -96,6 +121,24 @@ pub(crate) fn dialect() -> PossibleValuesParser {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quotas_are_written_as_quantities() {
+        for (text, bytes) in [
+            ("512Mi", 512 << 20),
+            ("2Gi", 2 << 30),
+            ("16000Ki", 16_000 << 10),
+            ("2G", 2_000_000_000),
+            ("16777216", 16 << 20),
+        ] {
+            assert_eq!(quota(text), Ok(bytes), "{text}");
+        }
+        for text in
+            ["", "0", "7Mi", "1000", "-1Gi", "1.5Gi", "Gi", "20000000000Gi", "99999999999999999999", "1 Gi"]
+        {
+            assert!(quota(text).is_err_and(|error| error.contains(text)), "{text}");
+        }
+    }
 
     #[test]
     fn spans_are_written_as_people_write_them() {

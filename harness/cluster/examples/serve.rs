@@ -7,7 +7,7 @@
 use std::{io::Read, net::TcpListener, path::PathBuf};
 
 use pulldrill_clock::Clock;
-use pulldrill_cluster::{Cluster, ClusterOptions, Principal, dialect::Dialect};
+use pulldrill_cluster::{Cluster, ClusterOptions, DEFAULT_QUOTA, Principal, dialect::Dialect};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -16,12 +16,14 @@ type Failure = Box<dyn std::error::Error>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let dir = PathBuf::from(arguments.next().ok_or("usage: serve DIR [DIALECT]")?);
+    let dir = PathBuf::from(arguments.next().ok_or("usage: serve DIR [DIALECT [NODES [QUOTA]]]")?);
     let dialect = arguments.next().unwrap_or_else(|| "k8s-1.36-containerd-2.1".into());
     let nodes: usize = arguments.next().map_or(Ok(2), |nodes| nodes.parse())?;
+    let quota = arguments.next().map_or(Ok(DEFAULT_QUOTA), |bytes| bytes.parse())?;
     let stop = CancellationToken::new();
     let cluster = Cluster::start(ClusterOptions {
         nodes: (1..=nodes).map(|n| format!("node-{n}")).collect(),
+        quota,
         ..ClusterOptions::new(
             TcpListener::bind("127.0.0.1:0")?,
             Clock::live(),

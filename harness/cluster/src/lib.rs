@@ -42,5 +42,5 @@ pub mod streams;
 
 pub use kubelet::{NodeError, NodeOptions};
 
-pub use cluster::{Cluster, ClusterError, ClusterOptions, Parts, Principal};
+pub use cluster::{Cluster, ClusterError, ClusterOptions, DEFAULT_QUOTA, Parts, Principal};
 pub use release::Release;

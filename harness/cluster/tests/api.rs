@@ -31,6 +31,8 @@ mod programs;
 mod refusals;
 #[path = "api/reviews.rs"]
 mod reviews;
+#[path = "api/space.rs"]
+mod space;
 #[path = "api/streams.rs"]
 mod streams;
 #[path = "api/virtual_clusters.rs"]

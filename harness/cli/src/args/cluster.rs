@@ -48,6 +48,10 @@ pub(crate) struct ClusterServe {
     /// kubeconfigs and tokens good
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// How much memory the objects may take, those of virtual clusters included: 512Mi, 2Gi. What is beyond it is refused
+    /// with 500 and what etcd says when its quota is used up; the process takes about twice as much
+    #[arg(long, value_name = "SIZE", default_value = "1Gi", value_parser = parse::quota)]
+    pub(crate) quota: u64,
     /// Wording and timing of which kubelet and runtime
     #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect, value_parser = parse::dialect())]
     pub(crate) dialect: String,

@@ -47,6 +47,7 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
     let options = ClusterOptions {
         seed: args.seed,
         nodes: (1..=nodes).map(|number| format!("node-{number}")).collect(),
+        quota: args.quota,
         data,
         ..ClusterOptions::new(listener, Clock::live(), dialect, stop.clone())
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Api, Status, User, WriteOptions, json::text};
+use super::{Api, Status, User, WriteOptions, json::text, update};
 use crate::{
     managed::{self, ApplyError, ManagedFields, Operation, Write},
     patch::PatchError,
@@ -71,7 +71,8 @@ impl Api {
                     other => return other.map(|made| (true, made)),
                 }
             }
-            let changed = self.write(who, &resource, key, options, |current| {
+            let need = update::need(apply.subresource);
+            let changed = self.write(who, &resource, key, options, need, |current| {
                 let live = current.value();
                 let owners = current.managed().clone();
                 let applied =

@@ -200,6 +200,7 @@ pub(super) fn refused(resource: &Resource, error: StoreError) -> Status {
         StoreError::NotFound { key, .. } => Status::not_found(resource, &key.name),
         StoreError::Conflict { key, .. } => Status::modified(resource, &key.name),
         StoreError::Compacted(_) => Status::expired(error.to_string()),
+        StoreError::Full => Status::full(),
         StoreError::Disk(_) => Status::internal(error.to_string()),
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     resources::Resource,
-    store::{Key, StoreError, Stored},
+    store::{Key, Need, StoreError, Stored},
 };
 
 /// Namespaces that stay.
@@ -48,7 +48,8 @@ impl Api {
             } else if object == *current.value() {
                 return Ok(current);
             } else {
-                self.store().update(&resource.store, key, Some(current.revision()), current.with(object))
+                let marked = current.with(object);
+                self.store().update_for(Need::End, &resource.store, key, Some(current.revision()), marked)
             };
             match written {
                 Err(StoreError::Conflict { .. }) => {}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::invalid::FieldError;
-use crate::resources::Resource;
+use crate::{resources::Resource, store::StoreError};
 
 /// A failure as a Kubernetes client sees it: a `Status` object with an HTTP code.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -144,6 +144,13 @@ impl Status {
     #[must_use]
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(410, "Expired", message)
+    }
+
+    /// 500 because the store is full. It has neither reason nor details, for the API server only hands on what etcd says
+    /// (seen of 1.20 on an etcd 3.3 with `--quota-backend-bytes`).
+    #[must_use]
+    pub fn full() -> Self {
+        Self::new(500, "", StoreError::Full.to_string())
     }
 
     /// 500.

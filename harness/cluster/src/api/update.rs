@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     resources::Resource,
-    store::{Body, Key, StoreError, Stored},
+    store::{Body, Key, Need, StoreError, Stored},
 };
 
 /// Metadata that belongs to the server.
@@ -79,7 +79,7 @@ impl Api {
     ) -> Result<Arc<Stored>, Status> {
         let resource = self.resource(resource)?;
         let writer = self.writer(who, &resource, subresource, options);
-        self.write(who, &resource, key, options, |current| {
+        self.write(who, &resource, key, options, need(subresource), |current| {
             let mut wanted = change(current)?;
             let claim = managing::claim(&mut wanted);
             let object = self.prepare(&resource, subresource, current.value(), wanted)?;
@@ -96,6 +96,7 @@ impl Api {
         resource: &Resource,
         key: &Key,
         options: &WriteOptions,
+        need: Need,
         make: impl Fn(&Stored) -> Result<Body, Status>,
     ) -> Result<Arc<Stored>, Status> {
         loop {
@@ -109,13 +110,13 @@ impl Api {
             if options.dry_run {
                 return Ok(Arc::new(Stored::unstored(object)));
             }
-            let written = if is_over(&object.value) {
-                self.store()
-                    .update(&resource.store, key, Some(current.revision()), object)
-                    .and_then(|last| self.store().delete(&resource.store, key, Some(last.revision())))
-            } else {
-                self.store().update(&resource.store, key, Some(current.revision()), object)
-            };
+            let over = is_over(&object.value);
+            let need = if over { Need::End } else { need };
+            let mut written =
+                self.store().update_for(need, &resource.store, key, Some(current.revision()), object);
+            if let (true, Ok(last)) = (over, &written) {
+                written = self.store().delete(&resource.store, key, Some(last.revision()));
+            }
             match written {
                 Err(StoreError::Conflict { .. }) => {}
                 other => return other.map_err(|e| refused(resource, e)),
@@ -189,6 +190,11 @@ impl Api {
         }
         Ok(object)
     }
+}
+
+/// What a change needs room for.
+pub(super) fn need(subresource: Option<&str>) -> Need {
+    if subresource == Some("status") { Need::Status } else { Need::Change }
 }
 
 fn check_identity(resource: &Resource, name: &str, old: &Value, new: &Value) -> Result<(), Status> {

@@ -20,7 +20,7 @@ use crate::{
     kubelet::{Fleet, NodeError, NodeOptions, Pullers},
     network::Network,
     puller::{Reference, ReferenceError},
-    store::{self, Disk, DiskError, Store},
+    store::{self, Disk, DiskError, Space, Store},
 };
 use first::server_identity;
 use plane::{ControlPlane, Plan, Site};
@@ -28,6 +28,9 @@ use virtual_clusters::VirtualClusters;
 
 /// How many events the store keeps for watches.
 const WINDOW: usize = 20_000;
+
+/// How many bytes of memory the objects may take together unless somebody says another number.
+pub const DEFAULT_QUOTA: u64 = 1 << 30;
 
 /// What a cluster is made of.
 pub struct ClusterOptions {
@@ -47,6 +50,8 @@ pub struct ClusterOptions {
     pub registry_authorities: Vec<String>,
     /// How many pods there may be: a lab whose visitors are strangers has a limit.
     pub most_pods: Option<usize>,
+    /// How many bytes of memory the objects of all its clusters may take; see [`DEFAULT_QUOTA`].
+    pub quota: u64,
     /// Where the objects, and the keys that make credentials, outlive the process; else they don't.
     pub data: Option<Disk>,
     /// Stops everything.
@@ -161,6 +166,7 @@ impl ClusterOptions {
             network: Network::default(),
             registry_authorities: Vec::new(),
             most_pods: None,
+            quota: DEFAULT_QUOTA,
             data: None,
             stop,
         }
@@ -202,6 +208,7 @@ impl Cluster {
             network,
             registry_authorities,
             most_pods,
+            quota,
             data,
             stop,
         } = options;
@@ -213,9 +220,14 @@ impl Cluster {
             Some(disk) => Some(Past::of(disk).await?),
             None => None,
         };
+        let space = Space::of(quota);
+        let account = space.account();
         let (authority, signer, store) = match past {
-            Some(past) => (past.authority, Some(past.signer), Store::of_past(past.objects, WINDOW)),
-            None => (Authority::new("kubernetes")?, None, Store::new(WINDOW)),
+            Some(past) => {
+                let store = Store::of_past_within(past.objects, WINDOW, account);
+                (past.authority, Some(past.signer), store)
+            }
+            None => (Authority::new("kubernetes")?, None, Store::within(WINDOW, account)),
         };
         let clients = Clients::of(&authority)?;
         let tls = server_identity(&authority, address.ip())?.server_config(Some(&clients))?;
@@ -235,6 +247,7 @@ impl Cluster {
             node_options,
             registry_authorities,
             most_pods,
+            space,
             authority,
             clients,
             address,
@@ -309,6 +322,12 @@ impl Cluster {
     #[must_use]
     pub fn store(&self) -> &Arc<Store> {
         self.api.store()
+    }
+
+    /// The room that the objects of all its clusters share, and how much of it is used.
+    #[must_use]
+    pub fn space(&self) -> &Space {
+        &self.site.space
     }
 
     /// The rules of reading and writing them.

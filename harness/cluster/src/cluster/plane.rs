@@ -18,7 +18,7 @@ use crate::{
     network::Network,
     release::Release,
     runtime::Runtime,
-    store::{Disk, Store},
+    store::{Disk, Space, Store},
 };
 
 /// What all control planes of a process have in common.
@@ -32,6 +32,8 @@ pub(super) struct Site {
     pub(super) node_options: NodeOptions,
     pub(super) registry_authorities: Vec<String>,
     pub(super) most_pods: Option<usize>,
+    /// The room for objects.
+    pub(super) space: Space,
     pub(super) authority: Authority,
     pub(super) clients: Clients,
     /// `host:port` of the API server.

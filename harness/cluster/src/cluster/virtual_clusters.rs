@@ -76,17 +76,23 @@ impl VirtualClusters {
         }
     }
 
+    /// What all of them begin with.
+    async fn seed(&self) -> Result<&Seed, ClusterError> {
+        self.seed.get_or_try_init(async || self.first_state()).await
+    }
+
     async fn start(&self, name: &str) -> Result<Arc<Virtual>, ClusterError> {
-        let seed = self.seed.get_or_try_init(async || self.first_state()).await?;
+        let seed = self.seed().await?;
+        let account = self.site.space.share();
         let mut token = secret::token();
         let mut signer = None;
         let store = match &self.site.disk {
-            None => Store::of_seed(seed, WINDOW),
+            None => Store::of_seed(seed, WINDOW, account),
             Some(disk) => {
                 signer = Some(kept_signer(disk, name).await?);
                 let kept = disk.keep(&format!("token/{name}"), token.into_bytes()).await?;
                 token = String::from_utf8_lossy(&kept).into_owned();
-                Store::of_past(disk.past(name).await?.or_seed(seed), WINDOW)
+                Store::of_past_within(disk.past(name).await?.or_seed(seed), WINDOW, account)
             }
         };
         let stop = self.stop.child_token();
@@ -137,7 +143,13 @@ impl http::VirtualClusters for VirtualClusters {
             let present = self.running.read().get(&name).cloned();
             let (one, new) = match present {
                 Some(present) => (present, false),
-                None => (self.start(&name).await.map_err(failed)?, true),
+                None => {
+                    let seed = self.seed().await.map_err(failed)?;
+                    if !self.site.space.has(seed.weight()) {
+                        return Err(Status::full());
+                    }
+                    (self.start(&name).await.map_err(failed)?, true)
+                }
             };
             one.plane.api.store().durable().await.map_err(|error| Status::internal(error.to_string()))?;
             Ok((self.kubeconfig(&name, &one), new))

@@ -40,13 +40,13 @@ impl Timers {
         context.again_at(key.clone(), at);
     }
 
-    /// Looks again after a failure: first after 5 ms, then twice as long each time, up to 1,000 s.
+    /// Looks again after a failure: first after 5 ms, then twice as long each time, up to 1,000 s. A look that is
+    /// pending and comes no later is enough: failures for other reasons to look must not pile up.
     pub(crate) fn failed(&mut self, key: &Key, context: &Context) {
         let failures = self.failures.entry(key.clone()).or_default();
         let millis = 5_i64.saturating_mul(1 << (*failures).min(40)).min(1_000_000);
-        *failures += 1;
-        let at = context.clock.now() + SignedDuration::from_millis(millis);
-        context.again_at(key.clone(), at);
+        *failures = failures.saturating_add(1);
+        self.after(key, SignedDuration::from_millis(millis), context);
     }
 
     /// Forgets earlier failures of `key`.

@@ -49,6 +49,14 @@ impl FieldSet {
         self.0.is_empty()
     }
 
+    /// How much memory the set takes, with its JSON: an estimate, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        // An element is an allocation of its own, with two counters; in the JSON it has quotes, a colon, braces and a comma.
+        let each = |element: &Element, node: &Node| 2 * element.len() + 40 + node.below.weight();
+        size_of_val(self.0.as_slice())
+            + self.0.iter().map(|(element, node)| each(element, node)).sum::<usize>()
+    }
+
     pub(super) fn get(&self, element: &str) -> Option<&Node> {
         self.find(element).ok().map(|at| &self.0[at].1)
     }

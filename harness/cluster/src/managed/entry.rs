@@ -77,6 +77,12 @@ impl ManagedFields {
         self.0.is_empty()
     }
 
+    /// How much memory they take, with their JSON: an estimate, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        // Beside the set: the entry itself, and in the JSON the names of its fields.
+        self.entries().map(|entry| size_of::<Entry>() + 256 + entry.fields.weight()).sum()
+    }
+
     /// The entries.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.0.iter().map(|entry| &**entry)

@@ -10,10 +10,13 @@ mod events;
 mod object;
 mod seed;
 mod shift;
+mod space;
+mod weight;
 mod whole;
+mod window;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -27,7 +30,11 @@ pub use events::{Change, Event};
 pub use object::{Body, Key, Stored};
 pub use seed::Seed;
 pub use shift::shift_times;
+use space::Full;
+pub use space::Space;
+pub(crate) use space::{Account, Need};
 pub use whole::Whole;
+use window::Window;
 
 /// The objects of one resource, in the order in which lists show them (namespace, then name).
 type Objects = BTreeMap<Key, Arc<Stored>>;
@@ -66,6 +73,9 @@ pub enum StoreError {
     /// The revision is older than the event window.
     #[error("revision {0} is too old")]
     Compacted(u64),
+    /// There is no room for what is written. The words are etcd's, for clients know them.
+    #[error("etcdserver: mvcc: database space exceeded")]
+    Full,
     /// What was written may not outlive the process.
     #[error("the write has not reached the disk: {0}")]
     Disk(String),
@@ -91,8 +101,8 @@ struct Inner {
     resources: BTreeMap<Arc<str>, Objects>,
     /// The revision of each resource's latest write.
     changed: BTreeMap<Arc<str>, u64>,
-    window: VecDeque<Arc<Event>>,
-    window_size: usize,
+    window: Window,
+    account: Account,
     /// Events up to and including this revision are no longer in the window.
     compacted: u64,
     /// Who has seen nothing later than before this revision has to list, whatever the resource.
@@ -110,16 +120,22 @@ struct Aged {
 }
 
 impl Store {
-    /// An empty store that keeps `window_size` events for watches.
+    /// An empty store that keeps `window_size` events for watches, and as many objects as there is memory.
     #[must_use]
     pub fn new(window_size: usize) -> Self {
+        Self::within(window_size, Space::unlimited().account())
+    }
+
+    /// An empty store that takes no more than its account allows.
+    #[must_use]
+    pub(crate) fn within(window_size: usize, account: Account) -> Self {
         Self {
             inner: RwLock::new(Inner {
                 revision: 1,
                 resources: BTreeMap::new(),
                 changed: BTreeMap::new(),
-                window: VecDeque::new(),
-                window_size: window_size.max(1),
+                window: Window::new(window_size),
+                account,
                 compacted: 1,
                 floor: 0,
                 aged: None,
@@ -135,7 +151,13 @@ impl Store {
     /// who followed the former life has to list again.
     #[must_use]
     pub fn of_past(past: Past, window_size: usize) -> Self {
-        let store = Self { record: Some(past.record), ..Self::new(window_size) };
+        Self::of_past_within(past, window_size, Space::unlimited().account())
+    }
+
+    /// [`Store::of_past`] that takes no more than its account allows. What is there already stays.
+    #[must_use]
+    pub(crate) fn of_past_within(past: Past, window_size: usize, account: Account) -> Self {
+        let store = Self { record: Some(past.record), ..Self::within(window_size, account) };
         store.begin(past.resources, past.revision);
         store
     }
@@ -233,7 +255,7 @@ impl Store {
         if revision < inner.compacted {
             return Err(StoreError::Compacted(revision));
         }
-        for event in inner.window.iter().rev().take_while(|e| e.revision > revision) {
+        for event in inner.window.after(revision).rev() {
             if &*event.resource == resource {
                 event.undo(&mut objects);
             }
@@ -257,8 +279,7 @@ impl Store {
         if revision < inner.compacted {
             return Err(StoreError::Compacted(revision));
         }
-        let from = inner.window.partition_point(|e| e.revision <= revision);
-        Ok(inner.window.range(from..).cloned().collect())
+        Ok(inner.window.after(revision).cloned().collect())
     }
 
     /// What happened to some resources after `revision`, oldest first, and up to which revision that is all.
@@ -274,22 +295,21 @@ impl Store {
         if revision < inner.compacted {
             return Err(StoreError::Compacted(revision));
         }
-        let from = inner.window.partition_point(|e| e.revision <= revision);
-        let events = inner.window.range(from..).filter(|e| resources.contains(&&*e.resource));
+        let events = inner.window.after(revision).filter(|e| resources.contains(&&*e.resource));
         Ok((events.cloned().collect(), inner.revision))
     }
 
     /// Stores a new object; its `metadata.resourceVersion` is set.
     ///
     /// # Errors
-    /// [`StoreError::Exists`].
+    /// [`StoreError::Exists`], [`StoreError::Full`].
     pub fn create(
         &self,
         resource: &str,
         key: Key,
         object: impl Into<Body>,
     ) -> Result<Arc<Stored>, StoreError> {
-        self.write(resource, key, |current| match current {
+        self.write(resource, key, Need::New, |current| match current {
             Some(_) => Err(Refusal::Exists),
             None => Ok(Some(object.into())),
         })
@@ -298,7 +318,7 @@ impl Store {
     /// Replaces an object; with `expected`, only if it is still at that revision.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Conflict`].
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`], [`StoreError::Full`].
     pub fn update(
         &self,
         resource: &str,
@@ -306,7 +326,22 @@ impl Store {
         expected: Option<u64>,
         object: impl Into<Body>,
     ) -> Result<Arc<Stored>, StoreError> {
-        self.write(resource, key.clone(), |current| {
+        self.update_for(Need::Change, resource, key, expected, object)
+    }
+
+    /// [`Store::update`] for what it is needed for.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`], [`StoreError::Full`].
+    pub(crate) fn update_for(
+        &self,
+        need: Need,
+        resource: &str,
+        key: &Key,
+        expected: Option<u64>,
+        object: impl Into<Body>,
+    ) -> Result<Arc<Stored>, StoreError> {
+        self.write(resource, key.clone(), need, |current| {
             check(current, expected)?;
             Ok(Some(object.into()))
         })
@@ -322,7 +357,7 @@ impl Store {
         key: &Key,
         expected: Option<u64>,
     ) -> Result<Arc<Stored>, StoreError> {
-        self.write(resource, key.clone(), |current| {
+        self.write(resource, key.clone(), Need::End, |current| {
             check(current, expected)?;
             Ok(None)
         })
@@ -331,8 +366,14 @@ impl Store {
     /// Makes every object older by `by` and ends every watch, as a restored backup would: shown times move,
     /// revisions rise, and whoever follows has to list again (or see [`Store::missed_by_aging`]).
     pub fn shift_times(&self, by: SignedDuration) {
-        let mut inner = self.inner.write();
+        let mut guard = self.inner.write();
+        let inner = &mut *guard;
         let mut revision = inner.revision;
+        let present = |event: &Event, object: &Arc<Stored>| {
+            let current = inner.resources.get(&event.resource).and_then(|objects| objects.get(&event.key));
+            current.is_some_and(|current| Arc::ptr_eq(current, object))
+        };
+        inner.window.supersede(present, &mut inner.account);
         inner.aged = Some(Aged { at: revision, from: inner.compacted });
         for (resource, objects) in &mut inner.resources {
             for (key, object) in objects {
@@ -340,14 +381,18 @@ impl Store {
                 let mut body = object.with(object.value().clone());
                 shift_times(&mut body.value, by);
                 body.managed.shift_times(by);
-                *object = Arc::new(Stored::new(body, revision));
+                let older = Arc::new(Stored::new(body, revision));
+                // The times are as long as they were: there is always room.
+                let counted = inner.account.replace(object.weight(), older.weight(), Need::End);
+                debug_assert_eq!(counted, Ok(()));
+                *object = older;
                 self.note(resource, key, Some(object), revision);
             }
         }
         inner.revision = revision + 1;
         inner.compacted = inner.revision;
         inner.floor = inner.revision;
-        drop(inner);
+        drop(guard);
         self.announce(None);
     }
 
@@ -357,8 +402,8 @@ impl Store {
     pub fn missed_by_aging(&self, revision: u64) -> Option<Vec<Arc<Event>>> {
         let inner = self.inner.read();
         let aged = inner.aged.as_ref().filter(|aged| (aged.from..=aged.at).contains(&revision))?;
-        let missed = |e: &&Arc<Event>| e.revision > revision && e.revision <= aged.at;
-        Some(inner.window.iter().filter(missed).cloned().collect())
+        let missed = |e: &&Arc<Event>| e.revision <= aged.at;
+        Some(inner.window.after(revision).filter(missed).cloned().collect())
     }
 
     /// The one path of all writes: decides under the lock, numbers the change, and tells everybody.
@@ -366,9 +411,11 @@ impl Store {
         &self,
         resource: &str,
         key: Key,
+        need: Need,
         decide: impl FnOnce(Option<&Arc<Stored>>) -> Result<Option<Body>, Refusal>,
     ) -> Result<Arc<Stored>, StoreError> {
-        let mut inner = self.inner.write();
+        let mut guard = self.inner.write();
+        let inner = &mut *guard;
         let resource: Arc<str> = match inner.resources.get_key_value(resource) {
             Some((name, _)) => name.clone(),
             None => Arc::from(resource),
@@ -377,13 +424,16 @@ impl Store {
         let objects = inner.resources.entry(resource.clone()).or_default();
         let previous = objects.get(&key).cloned();
         let decision = decide(previous.as_ref()).map_err(|r| r.explain(&resource, &key))?;
+        let before = previous.as_ref().map_or(0, |previous| previous.weight());
         let (change, object) = match decision {
             Some(body) => {
                 let object = Arc::new(Stored::new(body, revision));
+                inner.account.replace(before, object.weight(), need).map_err(|Full| StoreError::Full)?;
                 objects.insert(key.clone(), object.clone());
                 (if previous.is_some() { Change::Modified } else { Change::Added }, object)
             }
             None => {
+                inner.account.replace(before, 0, need).map_err(|Full| StoreError::Full)?;
                 objects.remove(&key);
                 let last = previous.as_ref().map(|p| p.with(p.value().clone())).unwrap_or_default();
                 (Change::Deleted, Arc::new(Stored::new(last, revision)))
@@ -394,16 +444,13 @@ impl Store {
         inner.changed.insert(resource.clone(), revision);
         let event =
             Event { revision, resource: resource.clone(), key, change, object: object.clone(), previous };
-        inner.window.push_back(Arc::new(event));
-        if inner.window.len() > inner.window_size
-            && let Some(oldest) = inner.window.pop_front()
-        {
-            inner.compacted = inner.compacted.max(oldest.revision);
+        if let Some(gone) = inner.window.push(event, &mut inner.account) {
+            inner.compacted = inner.compacted.max(gone);
             if let Some(aged) = &mut inner.aged {
-                aged.from = aged.from.max(oldest.revision);
+                aged.from = aged.from.max(gone);
             }
         }
-        drop(inner);
+        drop(guard);
         self.announce(Some(&resource));
         Ok(object)
     }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::OnceLock};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Whole, whole::FIRST};
+use super::{Whole, weight, whole::FIRST};
 use crate::managed::ManagedFields;
 
 /// Namespace (empty for cluster-scoped objects) and name.
@@ -63,6 +63,7 @@ pub struct Stored {
     value: Value,
     managed: ManagedFields,
     revision: u64,
+    weight: u64,
     encoded: OnceLock<Encoded>,
 }
 
@@ -84,14 +85,15 @@ impl Stored {
         {
             meta.insert("resourceVersion".into(), revision.to_string().into());
         }
-        Self { value, managed, revision, encoded: OnceLock::new() }
+        let weight = weight::of(&value, &managed);
+        Self { value, managed, revision, weight, encoded: OnceLock::new() }
     }
 
     /// An object that is not stored: the answer to a dry run.
     #[must_use]
     pub fn unstored(body: impl Into<Body>) -> Self {
         let Body { value, managed } = body.into();
-        Self { value, managed, revision: 0, encoded: OnceLock::new() }
+        Self { value, managed, revision: 0, weight: 0, encoded: OnceLock::new() }
     }
 
     /// The object, with `apiVersion` and `kind`, but without `metadata.managedFields`.
@@ -129,9 +131,17 @@ impl Stored {
         self.revision
     }
 
+    /// How much memory it takes, in bytes, by an estimate that depends on its content alone; nothing when it is not stored.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.weight
+    }
+
     fn encoded(&self) -> &Encoded {
         self.encoded.get_or_init(|| {
-            let all = serde_json::to_vec(&Whole(&self.value, &self.managed)).unwrap_or_default();
+            let mut all = serde_json::to_vec(&Whole(&self.value, &self.managed)).unwrap_or_default();
+            // It stays as long as the version does, and writing it has taken up to twice as much.
+            all.shrink_to_fit();
             let head = |name: &str| {
                 self.value.get(name).map_or(0, |value| {
                     // Both in quotes, a colon between and a comma after.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use pulldrill_clock::secret;
 
-use super::{Objects, Past, Store, Stored};
+use super::{Account, Objects, Past, Store, Stored};
 
 /// Objects whose uid nobody asks for: they can be the same in every cluster.
 const ALIKE: &str = ".rbac.authorization.k8s.io";
@@ -24,6 +24,12 @@ impl Seed {
         Self { revision: inner.revision, resources: inner.resources.clone() }
     }
 
+    /// How much a store takes that begins with it, in bytes.
+    #[must_use]
+    pub(crate) fn weight(&self) -> u64 {
+        weight(&self.resources)
+    }
+
     /// The objects for one more store: those that have an identity get one of their own.
     fn objects(&self) -> BTreeMap<Arc<str>, Objects> {
         let mut resources = self.resources.clone();
@@ -40,8 +46,8 @@ impl Seed {
 impl Store {
     /// A store in memory that begins with the objects of a seed.
     #[must_use]
-    pub fn of_seed(seed: &Seed, window_size: usize) -> Self {
-        let store = Self::new(window_size);
+    pub(crate) fn of_seed(seed: &Seed, window_size: usize, account: Account) -> Self {
+        let store = Self::within(window_size, account);
         store.begin(seed.objects(), seed.revision);
         store
     }
@@ -56,10 +62,15 @@ impl Store {
             let latest = objects.values().map(|object| object.revision()).max();
             inner.changed.insert(resource.clone(), latest.unwrap_or_default());
         }
+        inner.account.begin(weight(&resources));
         inner.resources = resources;
         drop(inner);
         self.announce(None);
     }
+}
+
+fn weight(resources: &BTreeMap<Arc<str>, Objects>) -> u64 {
+    resources.values().flat_map(BTreeMap::values).map(|object| object.weight()).sum()
 }
 
 impl Past {

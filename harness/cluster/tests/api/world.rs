@@ -66,8 +66,14 @@ impl World {
         Self::of(Clock::live(), Parts::All, NEWEST, nodes).await
     }
 
+    /// One with nodes whose objects may take so many bytes.
+    pub(crate) async fn of_quota(nodes: &[&str], quota: u64) -> Self {
+        let set = |options: &mut ClusterOptions| options.quota = quota;
+        Self::with(Clock::live(), Parts::All, NEWEST, nodes, set).await
+    }
+
     pub(crate) async fn of(clock: Clock, parts: Parts, dialect: &str, nodes: &[&str]) -> Self {
-        Self::with(clock, parts, dialect, nodes, None).await
+        Self::with(clock, parts, dialect, nodes, |_| ()).await
     }
 
     /// One whose data outlives it.
@@ -80,15 +86,21 @@ impl World {
             }
             tokio::task::yield_now().await;
         };
-        Self::with(clock, Parts::All, dialect, nodes, Some(disk)).await
+        Self::with(clock, Parts::All, dialect, nodes, |options| options.data = Some(disk)).await
     }
 
-    async fn with(clock: Clock, parts: Parts, dialect: &str, nodes: &[&str], data: Option<Disk>) -> Self {
+    /// One that differs in some options from others.
+    pub(crate) async fn with(
+        clock: Clock,
+        parts: Parts,
+        dialect: &str,
+        nodes: &[&str],
+        differ: impl FnOnce(&mut ClusterOptions),
+    ) -> Self {
         let stop = CancellationToken::new();
-        let options = ClusterOptions {
+        let mut options = ClusterOptions {
             nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             most_pods: Some(2000),
-            data,
             ..ClusterOptions::new(
                 TcpListener::bind("127.0.0.1:0").unwrap(),
                 clock.clone(),
@@ -96,10 +108,22 @@ impl World {
                 stop.clone(),
             )
         };
+        differ(&mut options);
         let cluster = Cluster::start_with(options, parts).await.unwrap();
         let world = Self { cluster, clock, _stop: stop.clone().drop_guard(), stop };
         world.clock.idle().await;
         world
+    }
+
+    /// Stops it, and waits until nothing of it is left.
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        self.cluster.ended().await;
+        let space = self.cluster.space().clone();
+        // Its timers own parts of the world, which own the clock.
+        self.clock.end();
+        drop(self);
+        assert_eq!((space.used(), space.past()), (0, 0), "somebody still holds objects");
     }
 
     pub(crate) fn address(&self) -> String {

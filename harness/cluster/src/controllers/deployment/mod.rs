@@ -135,10 +135,14 @@ impl Rollout<'_> {
         self.deployment["spec"]["replicas"].as_i64().unwrap_or(1)
     }
 
-    /// The place of the ReplicaSet of the present template.
+    /// The place of the ReplicaSet of the present template. Several can have it, since sets are adopted: it is always the
+    /// same one of them, whichever has the higher revision, for being chosen gives it a higher one.
     fn new_index(&self) -> Option<usize> {
         let wanted = revision::comparable(&self.deployment["spec"]["template"]);
-        self.sets.iter().position(|set| revision::comparable(&set["spec"]["template"]) == wanted)
+        let same = |set: &Value| revision::comparable(&set["spec"]["template"]) == wanted;
+        let found = self.sets.iter().enumerate().filter(|(_, set)| same(set));
+        let oldest = found.min_by_key(|(_, set)| (time(&set["metadata"]["creationTimestamp"]), name(set)));
+        oldest.map(|(index, _)| index)
     }
 
     /// The sum of a number over ReplicaSets.

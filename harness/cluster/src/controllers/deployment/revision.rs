@@ -35,6 +35,22 @@ pub(super) fn comparable(template: &Value) -> Value {
     pruned(&template)
 }
 
+/// How long a ReplicaSet's history of revisions may get, in characters, as in Kubernetes'
+/// `maxRevHistoryLengthInChars`.
+const LONGEST_HISTORY: usize = 2000;
+
+/// A history of revisions with one more; the earliest are left out when it gets too long.
+fn longer(history: &str, revision: &str) -> String {
+    let mut earlier = history;
+    while earlier.len() + 1 + revision.len() > LONGEST_HISTORY {
+        earlier = earlier.split_once(',').map_or("", |(_, rest)| rest);
+        if earlier.is_empty() {
+            break;
+        }
+    }
+    if earlier.is_empty() { revision.to_owned() } else { format!("{earlier},{revision}") }
+}
+
 impl Rollout<'_> {
     /// Brings revisions up to date and returns the place of the ReplicaSet of the present template; one is
     /// made if there is none and `create` says so.
@@ -166,10 +182,7 @@ impl Rollout<'_> {
         }
         annotate(set, REVISION, &revision.to_string());
         if !before.is_empty() {
-            let history = match annotation(set, REVISION_HISTORY) {
-                "" => before,
-                earlier => format!("{earlier},{before}"),
-            };
+            let history = longer(annotation(set, REVISION_HISTORY), &before);
             annotate(set, REVISION_HISTORY, &history);
         }
     }
@@ -202,5 +215,20 @@ impl Rollout<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_has_an_end() {
+        assert_eq!([longer("", "1"), longer("1", "3"), longer("1,3", "5")], ["1", "1,3", "1,3,5"]);
+        let long = (1000..2000).fold(String::new(), |history, n| longer(&history, &n.to_string()));
+        assert!(long.len() <= LONGEST_HISTORY && long.len() > LONGEST_HISTORY - 5);
+        assert!(long.starts_with("1600,1601,") && long.ends_with(",1998,1999"), "{long}");
+        let junk = "x".repeat(3000);
+        assert_eq!(longer(&junk, "7"), "7");
     }
 }

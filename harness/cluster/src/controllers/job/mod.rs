@@ -24,7 +24,7 @@ use super::{
 use crate::{
     api::Status,
     engine::{Context, Controller, Queue},
-    store::{Event, Key},
+    store::{Change, Event, Key},
 };
 
 const RESOURCE: &str = "jobs.batch";
@@ -131,6 +131,9 @@ impl Controller for Jobs {
 
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
         self.pods.observe(&self.deps, event, queue);
+        if &*event.resource == RESOURCE && event.change == Change::Deleted {
+            self.histories.remove(uid(event.object.value()));
+        }
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {

@@ -112,7 +112,10 @@ impl Controller for ReplicaSets {
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {
-        let Some(stored) = self.deps.get(self.of.resource, key) else { return };
+        let Some(stored) = self.deps.get(self.of.resource, key) else {
+            self.timers.succeeded(key);
+            return;
+        };
         let set = stored.value();
         let children = self.children.claim(&self.deps, set, pods::active);
         let active: Vec<Arc<Stored>> =

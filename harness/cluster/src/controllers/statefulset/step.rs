@@ -16,6 +16,9 @@ use crate::{
     },
 };
 
+/// No more pods than this are made in one go, also in parallel: they bring the set here again.
+const BURST: usize = 500;
+
 /// Whether the pass over the pods goes on.
 #[derive(PartialEq, Eq)]
 enum Pass {
@@ -33,8 +36,11 @@ impl View<'_> {
             self.pods.iter().filter_map(|pod| Some((identity::ordinal(self.set, pod)?, pod))).collect();
         let first = int(&self.set["spec"]["ordinals"]["start"]);
         let end = first + self.replicas();
+        let mut made = 0;
         for ordinal in first..end {
-            if self.settle(ordinal, slots.get(&ordinal).copied())? == Pass::Done {
+            let pod = slots.get(&ordinal).copied();
+            made += usize::from(pod.is_none());
+            if self.settle(ordinal, pod)? == Pass::Done || made >= BURST {
                 return Ok(0);
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::{NS, deployment};
+use super::world::{NS, deployment, template};
 use crate::store::Key;
 
 const V36: &str = "k8s-1.36-containerd-2.1";
@@ -271,4 +271,27 @@ async fn a_pod_whose_label_changes_is_released_and_replaced() {
     assert_eq!(pods.len(), 2);
     let released = world.api.store().get("pods", &Key::new(NS, &name)).unwrap();
     assert!(released.value()["metadata"]["ownerReferences"].is_null());
+}
+
+#[tokio::test]
+async fn of_two_sets_with_the_same_template_one_is_chosen_for_good() {
+    let world = World::start("k8s-1.36-containerd-2.1").await;
+    // Left behind by somebody: both are adopted, and both are of the same second.
+    for name in ["left-b", "left-a"] {
+        let mut set = deployment(name, 0, "app:1");
+        (set["kind"], set["spec"]["template"]) = ("ReplicaSet".into(), template("web", "app:1"));
+        set["metadata"]["labels"] = json!({"app": "web"});
+        set["spec"]["selector"] = json!({"matchLabels": {"app": "web"}});
+        world.create("replicasets.apps", set);
+    }
+    world.create("deployments.apps", deployment("web", 2, "app:1"));
+    // It comes to rest; once it did not.
+    world.settle().await;
+    world.pass(30).await;
+    let sets = world.list("replicasets.apps");
+    let desired: Vec<_> = sets.iter().map(|set| set["spec"]["replicas"].as_i64().unwrap()).collect();
+    assert_eq!(desired, [2, 0], "{sets:#?}");
+    let web = world.get("deployments.apps", "web").unwrap();
+    assert_eq!(web["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "1");
+    assert_eq!(web["status"]["readyReplicas"], 2);
 }

@@ -5,6 +5,7 @@ mod claims;
 mod daemonsets;
 mod deployments;
 mod ends;
+mod full;
 mod jobs;
 mod replication;
 mod runs;

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{Api, ApiOptions, DeleteOptions, User, WriteOptions},
+    api::{Api, ApiOptions, DeleteOptions, Status, User, WriteOptions},
     dialect::Dialect,
     engine::{Context, Controller, Engine, Queue},
     release::Release,
-    store::{Change, Event, Key, Store, Stored},
+    store::{Change, Event, Key, Space, Store, Stored},
 };
 
 /// A running cluster; it ends with this value.
@@ -34,8 +34,13 @@ impl Drop for World {
 
 impl World {
     pub(super) async fn start(dialect: &str) -> Self {
+        Self::within(dialect, Space::unlimited()).await
+    }
+
+    /// One with so much room for objects.
+    pub(super) async fn within(dialect: &str, space: Space) -> Self {
         let clock = Clock::held_at(Timestamp::from_second(1_795_380_000).unwrap());
-        let store = Arc::new(Store::new(100_000));
+        let store = Arc::new(Store::within(100_000, space.account()));
         let options = ApiOptions {
             admission: true,
             service_accounts: true,
@@ -202,7 +207,14 @@ impl FakeKubelet {
             pod["status"]["containerStatuses"] =
                 json!([{"name": "c", "ready": ready == "True", "restartCount": 0, "state": state}]);
         });
-        written.unwrap();
+        tolerate(written);
+    }
+}
+
+/// What the store has no room for is not seen.
+fn tolerate(written: Result<Arc<Stored>, Status>) {
+    if let Err(status) = written {
+        assert_eq!(status, Status::full());
     }
 }
 
@@ -230,7 +242,7 @@ impl FakeKubelet {
                     }
                 }
             });
-            stopped.unwrap();
+            tolerate(stopped);
         }
     }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{super::Store, *};
+use super::{
+    super::{Space, Store, StoreError},
+    *,
+};
 
 fn config_map(name: &str, data: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "ns"},
@@ -182,4 +185,39 @@ async fn what_a_killed_process_leaves_is_whole_with_room_in_its_log() {
     drop((disk, store, left_disk, left_store));
     let (_disk, store) = reopened(left.path()).await;
     assert_eq!(store.list("configmaps", None).0.len(), 51);
+}
+
+#[tokio::test]
+async fn a_restart_counts_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let space = Space::of(1 << 20);
+    let disk = Disk::open(folder.path()).unwrap();
+    let store = Store::of_past_within(disk.past("").await.unwrap(), 100, space.account());
+    let managed = json!([{"manager": "m", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
+        "time": "2026-01-02T03:04:05Z", "fieldsV1": {"f:data": {"f:x": {}, "k:{\"a\":1}": {".": {}}}}}]);
+    let Claim::Entries(owners) = ManagedFields::claimed(&managed) else { panic!("not read") };
+    for name in ["a", "b", "c"] {
+        let body = Body { value: config_map(name, &name.repeat(1000)), managed: owners.clone() };
+        store.create("configmaps", key(name), body).unwrap();
+    }
+    store.update("configmaps", &key("b"), None, config_map("b", "2")).unwrap();
+    store.delete("configmaps", &key("c"), None).unwrap();
+    store.durable().await.unwrap();
+    let used = space.used();
+    drop((disk, store));
+    assert_eq!(space.used(), 0);
+
+    // With less room than it takes: what is there stays, and nothing comes to it.
+    let space = Space::of(used - 1);
+    let disk = loop {
+        match Disk::open(folder.path()) {
+            Ok(disk) => break disk,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let store = Store::of_past_within(disk.past("").await.unwrap(), 100, space.account());
+    assert_eq!(space.used(), used);
+    assert_eq!(store.create("configmaps", key("d"), config_map("d", "")).unwrap_err(), StoreError::Full);
+    store.delete("configmaps", &key("a"), None).unwrap();
+    store.create("configmaps", key("d"), config_map("d", "")).unwrap();
 }
