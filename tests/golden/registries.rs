@@ -34,6 +34,12 @@ struct Host {
     images: &'static [(&'static str, &'static str)],
 }
 
+/// Whom every host knows: somebody who may have everything, and somebody who may have nothing that is not everybody's.
+const ACCOUNTS: [(&str, &str); 2] = [("labuser", "goodpass"), ("_json_key", "of nobody")];
+
+/// Who may have what is not everybody's; the second are those with a token of ECR.
+const OWNERS: [&str; 2] = ["labuser", "AWS"];
+
 /// Repositories that every host has, with nothing in them.
 const EMPTY: [&str; 2] = ["team/nosuch", "team/late"];
 
@@ -83,12 +89,7 @@ const HOSTS: &[Host] = &[
         public: true,
         images: &[("team/app", "4.0")],
     },
-    Host {
-        name: "harbor.lab.test",
-        personality: "harbor",
-        public: false,
-        images: &[("team/app", "1.0")],
-    },
+    Host { name: "harbor.lab.test", personality: "harbor", public: false, images: &[("team/app", "1.0")] },
     Host {
         name: "asia-south1-docker.pkg.dev",
         personality: "artifact-registry",
@@ -119,9 +120,12 @@ pub(crate) async fn start(
         ground.registry(RegistryOptions { clock, seed: 1, authority, clients, stop })
     };
     let (trusted, stranger) = (registry(authority), registry(Arc::new(Authority::new("somebody")?)));
+    let account =
+        |(name, password): (&str, &str)| Account { username: name.into(), password: password.into() };
+    let owners = OWNERS.map(str::to_owned).to_vec();
     for (number, host) in (20u8..).zip(HOSTS) {
         let Host { name, personality, public, images } = *host;
-        let pull = if public { Access::Anonymous } else { Access::Authenticated };
+        let pull = if public { Access::Anonymous } else { Access::Users(owners.clone()) };
         let registry = if name == SELF_SIGNED { &stranger } else { &trusted };
         let repositories: BTreeSet<&str> = images.iter().map(|(name, _)| *name).chain(EMPTY).collect();
         let repository = |name: &str| RepositorySpec {
@@ -132,7 +136,7 @@ pub(crate) async fn start(
         let spec = HostSpec {
             name: name.into(),
             personality: personality.into(),
-            accounts: vec![Account { username: "labuser".into(), password: "goodpass".into() }],
+            accounts: ACCOUNTS.map(account).to_vec(),
             repositories: repositories.into_iter().map(repository).collect(),
             ..HostSpec::default()
         };

@@ -69,7 +69,9 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     let seen = nodes.clone();
     network.on_connect(move |local, node| drop(seen.0.lock().insert(local, node.to_owned())));
     let authority = Arc::new(Authority::new("recordings")?);
-    let registries = registries::start(&clock, &Ground::Embedded(&network), authority.clone(), nodes, stop.clone()).await?;
+    let registries =
+        registries::start(&clock, &Ground::Embedded(&network), authority.clone(), nodes, stop.clone())
+            .await?;
     registries.spoil(&script.faults)?;
     let life = SignedDuration::from_secs(script.ecr_token_seconds);
     let token = registries.ecr_token_until(&clock, start + life).await?;

@@ -136,6 +136,11 @@ async fn ecr_tokens_end_after_exactly_twelve_hours_of_lab_time() {
         format!("Basic realm=\"https://{ECR}/\",service=\"ecr.amazonaws.com\"")
     );
     assert_eq!(refused.header("content-type"), "text/plain; charset=utf-8");
+    for (user, status) in [("AWS", 400), ("somebody", 401)] {
+        let nonsense = basic(user, "no token");
+        let refused = world.ask(&call, "GET", "/v2/payments-api/manifests/v1", &nonsense).await;
+        assert_eq!(refused.status, status, "{}", refused.text());
+    }
     let token = world.registry.issue_token(ECR).unwrap();
     assert_eq!(token.expires_at, world.clock.now() + SignedDuration::from_hours(12));
     let good = basic(&token.username, &token.password);

@@ -42,8 +42,7 @@ fn hold_against_recordings(release: &Release, test: &str) -> Result<()> {
         let folder = tempfile::TempDir::new()?;
         let trust = (world.authority.pem(), trusted_names());
         let containerd = Containerd::start(release, &program, folder.path(), trust).await?;
-        let pull =
-            async |image: &str, login: Option<&_>| grpc::pull(&containerd.socket, image, login).await;
+        let pull = async |image: &str, login: Option<&_>| grpc::pull(&containerd.socket, image, login).await;
         world.hold_against(release.version, pull).await
     })
 }

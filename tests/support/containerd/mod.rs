@@ -21,16 +21,10 @@ pub(crate) struct Release {
 }
 
 /// Those that there are recordings of.
-pub(crate) const V1_7: Release = Release {
-    version: "1.7",
-    variable: "PULLDRILL_TEST_CONTAINERD_1_7",
-    config: include_str!("1.7.toml"),
-};
-pub(crate) const V2_1: Release = Release {
-    version: "2.1",
-    variable: "PULLDRILL_TEST_CONTAINERD_2_1",
-    config: include_str!("2.1.toml"),
-};
+pub(crate) const V1_7: Release =
+    Release { version: "1.7", variable: "PULLDRILL_TEST_CONTAINERD_1_7", config: include_str!("1.7.toml") };
+pub(crate) const V2_1: Release =
+    Release { version: "2.1", variable: "PULLDRILL_TEST_CONTAINERD_2_1", config: include_str!("2.1.toml") };
 
 impl Release {
     /// The program, if it is there.

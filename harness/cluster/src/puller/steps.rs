@@ -231,7 +231,7 @@ impl<'a> Pull<'a> {
             let response = self.open(descriptor, offset).await;
             let response = response.map_err(|e| self.worded(Text::FetchFailed, e))?;
             let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-            let (part, _) = self.session.read(response.into_body()).await;
+            let (part, broken) = self.session.read(response.into_body()).await;
             let skip = if partial { 0 } else { bytes.len().min(part.len()) };
             bytes.extend_from_slice(&part[skip..]);
             let now = bytes.len() as u64;
@@ -239,7 +239,9 @@ impl<'a> Pull<'a> {
                 return Ok(bytes);
             }
             fruitless = if now > offset { 0 } else { fruitless + 1 };
-            if !self.dialect.runtime.resumes_short_reads || fruitless >= RESUMES {
+            // What ends before its announced length is gone on with, what is announced too short is not.
+            let resumes = broken && self.dialect.runtime.resumes_short_reads;
+            if !resumes || fruitless >= RESUMES {
                 let (expected, got) = ((descriptor.size - offset).to_string(), (now - offset).to_string());
                 let text = self.dialect.text(Text::ShortRead, &[("expected", &expected), ("got", &got)]);
                 return Err(self.worded(Text::UnpackFailed, PullError::unknown(text)));
