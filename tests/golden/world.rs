@@ -56,7 +56,7 @@ impl Clients for Nodes {
 pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) -> Result<Recording> {
     pulldrill_tls::install_provider();
     let real = Recording::load(dir)?;
-    let script = Script::of(case)?;
+    let script = Script::of(dialect, case)?;
     let length = recorded_length(&real)?;
     // The end of the play is the present, so that kubectl's own clock computes the recorded ages.
     let start = real::now() - length - SignedDuration::from_secs(40);

@@ -222,7 +222,8 @@ impl<'a> Pull<'a> {
         Err(PullError::new(Code::FailedPrecondition, message))
     }
 
-    /// Downloads, going on where a body ended early if the runtime does that.
+    /// Downloads, going on where a body ended before its announced length. One that is announced too short is taken for
+    /// what it says that it is.
     async fn download(&mut self, descriptor: &Descriptor) -> Result<Vec<u8>, PullError> {
         let mut bytes = Vec::new();
         let mut fruitless = 0;
@@ -239,9 +240,7 @@ impl<'a> Pull<'a> {
                 return Ok(bytes);
             }
             fruitless = if now > offset { 0 } else { fruitless + 1 };
-            // What ends before its announced length is gone on with, what is announced too short is not.
-            let resumes = broken && self.dialect.runtime.resumes_short_reads;
-            if !resumes || fruitless >= RESUMES {
+            if !broken || fruitless >= RESUMES {
                 let (expected, got) = ((descriptor.size - offset).to_string(), (now - offset).to_string());
                 let text = self.dialect.text(Text::ShortRead, &[("expected", &expected), ("got", &got)]);
                 return Err(self.worded(Text::UnpackFailed, PullError::unknown(text)));
