@@ -16,14 +16,20 @@ const INSIDE: &str = "PULLDRILL_TEST_APART";
 /// Where the test's own DNS server is to listen: nobody else is asked.
 pub(crate) const RESOLVER: &str = "172.31.255.13";
 
-/// Makes the network; `$1` is the resolver, `$2` a folder, what comes after is run.
+/// Makes the network; `$1` is the resolver, `$2` a folder, what comes after is run. Nobody's sockets are in `/run`; where
+/// `resolv.conf` leads there, it is made anew.
 const SETUP: &str = r#"
 ip link set lo up
 ip address add "$1/32" dev lo
+resolver=$(readlink -f /etc/resolv.conf)
+mount -t tmpfs tmpfs /run
 echo "nameserver $1" >"$2/resolv.conf"
 echo "127.0.0.1 localhost" >"$2/hosts"
-mount --bind "$2/resolv.conf" /etc/resolv.conf
 mount --bind "$2/hosts" /etc/hosts
+case $resolver in
+  /run/*) mkdir -p "${resolver%/*}"; cp "$2/resolv.conf" "$resolver" ;;
+  *) mount --bind "$2/resolv.conf" "$resolver" ;;
+esac
 shift 2
 "#;
 
