@@ -9,12 +9,11 @@ use std::{
 use anyhow::{Result, bail};
 
 use crate::{
+    command::until,
+    containerd::{Containerd, Release, V1_7, V2_1},
     matrix::{Client, Engine},
     person::Person,
-    support::{
-        containerd::{Containerd, Release, V1_7, V2_1},
-        on_path, optional, skip, until,
-    },
+    programs::{on_path, optional, skip},
     world::{INSECURE, PLAIN, World},
 };
 
@@ -50,7 +49,7 @@ pub(crate) fn programs(client: &Client) -> Option<Vec<PathBuf>> {
 /// One that runs.
 pub(crate) enum Running {
     None,
-    Containerd(Containerd),
+    Containerd(#[expect(dead_code, reason = "it ends when it is dropped")] Containerd),
     Docker(Child),
 }
 

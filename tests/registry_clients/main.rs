@@ -5,12 +5,20 @@
 //!
 //! Takes root, for a network of its own where the registries have the names and ports of those that they play.
 
+#[path = "../support/apart.rs"]
+mod apart;
+#[path = "../support/command.rs"]
+#[allow(dead_code, reason = "not every test program needs all of it")]
+mod command;
+#[path = "../support/containerd/mod.rs"]
+#[allow(dead_code, reason = "not every test program needs all of it")]
+mod containerd;
 mod engine;
 mod matrix;
 mod page;
 mod person;
-#[path = "../support/mod.rs"]
-mod support;
+#[path = "../support/programs.rs"]
+mod programs;
 mod world;
 
 use std::sync::Arc;
@@ -18,7 +26,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use matrix::Matrix;
 use person::Person;
-use support::{apart, on_path, skip};
+use programs::{on_path, skip};
 use world::World;
 
 /// What programs on Debian write to outside of what they are told.

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::{
+    command::clean,
     matrix::{Client, Personality, TLS},
-    support::{clean, on_path},
+    programs::on_path,
     world::{INSECURE, OPEN, PLAIN, UNKNOWN, World, authority},
 };
 

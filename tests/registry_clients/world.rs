@@ -17,8 +17,8 @@ use pulldrill_tls::Authority;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    apart::RESOLVER,
     matrix::{Matrix, Personality},
-    support::apart::RESOLVER,
 };
 
 /// What everybody logs in with, but where the host issues passwords.

@@ -3,11 +3,7 @@
 //! A program that is not installed makes its test skip loudly; in CI (`CI=true`) that is a failure. No test
 //! reads the user's kubeconfig, caches or proxies.
 
-#[allow(dead_code, reason = "not every test program needs it")]
-pub(crate) mod apart;
 mod command;
-#[allow(dead_code, reason = "not every test program needs it")]
-pub(crate) mod containerd;
 mod programs;
 
 use std::{
@@ -21,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 #[allow(unused_imports, reason = "not every test program needs all of it")]
 pub(crate) use command::{clean, pulldrill, until};
 #[allow(unused_imports, reason = "not every test program needs all of it")]
-pub(crate) use programs::{client, kind, kubectls, node_image, on_path, optional, registry, skip};
+pub(crate) use programs::{client, kind, kubectls, node_image, on_path, registry, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;

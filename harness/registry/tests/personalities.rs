@@ -197,6 +197,9 @@ async fn harbor_and_artifact_registry_have_their_ways() {
         missing.text(),
         r#"{"errors":[{"code":"NOT_FOUND","message":"artifact team/app:1 not found"}]}"#
     );
+    let offline = format!("{lenient}&offline_token=true");
+    let kept = world.ask(&call, "GET", &offline, &basic("dev", "s3cret")).await;
+    assert!(kept.json()["refresh_token"].is_null(), "nobody could use it here");
     let other = format!("/service/token?service=other&{scope}");
     assert!(world.ask(&call, "GET", &other, "").await.text().contains("Unable to handle service: other"));
     assert_eq!(world.ask(&call, "POST", &lenient, "").await.status, 405);
