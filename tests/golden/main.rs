@@ -4,10 +4,19 @@
 //! embedded cluster with the same manifest, under the dialect of that name, and the two are compared: the
 //! status over time, the events, and what `kubectl describe` prints.
 
+#[path = "../support/apart.rs"]
+mod apart;
+#[path = "../support/command.rs"]
+#[allow(dead_code, reason = "not every test program needs all of it")]
+mod command;
 #[path = "../support/comparison/mod.rs"]
 mod comparison;
+#[path = "../support/containerd/mod.rs"]
+mod containerd;
+mod cri;
 mod describe;
 mod drills;
+mod ground;
 mod messages;
 mod mutations;
 #[path = "../support/programs.rs"]
@@ -30,8 +39,9 @@ use pulldrill_cluster::dialect::Dialect;
 fn recordings() -> Vec<(String, String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
     let mut found = Vec::new();
-    // `api` holds recordings of another kind: of API servers and clients, see tests/clients.
-    for dialect in folders(&root).into_iter().filter(|name| name != "api") {
+    // Two folders hold recordings of another kind: of API servers and clients (tests/clients), and of container
+    // runtimes alone (`cri`).
+    for dialect in folders(&root).into_iter().filter(|name| name != "api" && name != "cri") {
         for case in folders(&root.join(&dialect)) {
             found.push((dialect.clone(), case.clone(), root.join(&dialect).join(&case)));
         }

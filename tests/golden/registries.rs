@@ -2,25 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::Arc,
 };
 
 use anyhow::Result;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use pulldrill_clock::{Clock, SignedDuration, Timestamp};
-use pulldrill_cluster::network::{Action, EgressRule, Network};
 use pulldrill_registry::{
     Access, Account, Clients, FaultRule, HostSpec, ImageSpec, Registry, RegistryOptions, RepositorySpec,
     TokenInfo,
 };
 use pulldrill_tls::Authority;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
 use tokio_util::sync::CancellationToken;
+
+use crate::ground::{Ground, addresses};
 
 const ECR: &str = "123456789012.dkr.ecr.ap-south-1.amazonaws.com";
 const HUB: &str = "registry-1.docker.io";
@@ -36,6 +33,12 @@ struct Host {
     public: bool,
     images: &'static [(&'static str, &'static str)],
 }
+
+/// Whom every host knows: somebody who may have everything, and somebody who may have nothing that is not everybody's.
+const ACCOUNTS: [(&str, &str); 2] = [("labuser", "goodpass"), ("_json_key", "of nobody")];
+
+/// Who may have what is not everybody's; the second are those with a token of ECR.
+const OWNERS: [&str; 2] = ["labuser", "AWS"];
 
 /// Repositories that every host has, with nothing in them.
 const EMPTY: [&str; 2] = ["team/nosuch", "team/late"];
@@ -59,9 +62,20 @@ const HOSTS: &[Host] = &[
         public: false,
         images: &[("team/app", "1.0"), ("team/app", "2.0"), ("team/secure", "1.0")],
     },
-    Host { name: HUB, personality: "docker-hub", public: true, images: &[("limited/app", "5.0")] },
+    Host {
+        name: HUB,
+        personality: "docker-hub",
+        public: true,
+        images: &[
+            ("limited/app", "1.0"),
+            ("limited/app", "5.0"),
+            ("limited/headtoo", "1.0"),
+            ("toklimited/app", "1.0"),
+        ],
+    },
     Host { name: SELF_SIGNED, personality: "distribution", public: true, images: &[("team/app", "1.0")] },
     Host { name: "http500.lab.test", personality: "distribution", public: true, images: &[] },
+    Host { name: "http502.lab.test", personality: "distribution", public: true, images: &[] },
     Host { name: "http503.lab.test", personality: "distribution", public: true, images: &[] },
     Host {
         name: "corrupt.lab.test",
@@ -75,6 +89,13 @@ const HOSTS: &[Host] = &[
         public: true,
         images: &[("team/app", "4.0")],
     },
+    Host { name: "harbor.lab.test", personality: "harbor", public: false, images: &[("team/app", "1.0")] },
+    Host {
+        name: "asia-south1-docker.pkg.dev",
+        personality: "artifact-registry",
+        public: false,
+        images: &[("lab/team/app", "1.0")],
+    },
 ];
 
 /// The address behind which everybody's pulls are counted.
@@ -86,22 +107,25 @@ pub(crate) struct Registries {
     _stranger: Registry,
 }
 
-/// Starts them and makes them known on the network.
+/// Starts them and makes them known where they stand.
 pub(crate) async fn start(
     clock: &Clock,
-    network: &Network,
+    ground: &Ground<'_>,
     authority: Arc<Authority>,
     clients: Arc<dyn Clients>,
     stop: CancellationToken,
 ) -> Result<Registries> {
     let registry = |authority| {
         let (clock, clients, stop) = (clock.clone(), clients.clone(), stop.clone());
-        Registry::new(RegistryOptions { clock, seed: 1, authority, clients, stop })
+        ground.registry(RegistryOptions { clock, seed: 1, authority, clients, stop })
     };
     let (trusted, stranger) = (registry(authority), registry(Arc::new(Authority::new("somebody")?)));
+    let account =
+        |(name, password): (&str, &str)| Account { username: name.into(), password: password.into() };
+    let owners = OWNERS.map(str::to_owned).to_vec();
     for (number, host) in (20u8..).zip(HOSTS) {
         let Host { name, personality, public, images } = *host;
-        let pull = if public { Access::Anonymous } else { Access::Authenticated };
+        let pull = if public { Access::Anonymous } else { Access::Users(owners.clone()) };
         let registry = if name == SELF_SIGNED { &stranger } else { &trusted };
         let repositories: BTreeSet<&str> = images.iter().map(|(name, _)| *name).chain(EMPTY).collect();
         let repository = |name: &str| RepositorySpec {
@@ -109,30 +133,22 @@ pub(crate) async fn start(
             pull: pull.clone(),
             push: Access::Authenticated,
         };
-        let info = registry
-            .add_host(HostSpec {
-                name: name.into(),
-                personality: personality.into(),
-                accounts: vec![Account { username: "labuser".into(), password: "goodpass".into() }],
-                repositories: repositories.into_iter().map(repository).collect(),
-                ..HostSpec::default()
-            })
-            .await?;
+        let spec = HostSpec {
+            name: name.into(),
+            personality: personality.into(),
+            accounts: ACCOUNTS.map(account).to_vec(),
+            repositories: repositories.into_iter().map(repository).collect(),
+            ..HostSpec::default()
+        };
+        ground.host(registry, spec, number).await?;
         for (repository, tag) in images {
             push(registry, name, repository, tag)?;
         }
-        let address = IpAddr::from([172, 31, 255, number]);
-        network.add_host(name, address);
-        network.add_route(address, 443, info.address);
-        if let Some((token_host, at)) = info.token_host {
-            let address = IpAddr::from([172, 31, 254, number]);
-            network.add_host(&token_host, address);
-            network.add_route(address, 443, at);
+        if name == SELF_SIGNED {
+            ground.name("badname.lab.test", addresses(number).0)?;
         }
     }
-    let plain = IpAddr::from([172, 31, 255, 17]);
-    network.add_host("plain.lab.test", plain);
-    network.add_route(plain, 5000, speak_plainly(stop).await?);
+    ground.strange_places(&trusted, stop).await?;
     trusted.exhaust(HUB, IpAddr::from(NAT))?;
     let elsewhere = ImageSpec {
         build: "for others".into(),
@@ -140,37 +156,12 @@ pub(crate) async fn start(
         ..ImageSpec::default()
     };
     trusted.push_image("registry.lab.test", "team/app", Some("arm-only"), &elsewhere)?;
-    // Known by name, with nothing that answers, and with somebody who refuses.
-    network.add_host("timeout.lab.test", IpAddr::from([172, 31, 255, 15]));
-    let refused = IpAddr::from([172, 31, 255, 16]);
-    network.add_host("refused.lab.test", refused);
-    let refuse = EgressRule {
-        id: "refuse".into(),
-        action: Action::Reject,
-        destination: "172.31.255.16".parse()?,
-        port: None,
-        comment: String::new(),
-    };
-    network.add_egress("node-1", refuse);
     Ok(Registries { trusted, _stranger: stranger })
 }
 
-/// A server that answers everybody in plain HTTP, and tells those who speak TLS so.
-async fn speak_plainly(stop: CancellationToken) -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(stop.run_until_cancelled_owned(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut hello = [0; 1];
-            let _heard = stream.read(&mut hello).await;
-            let _told = stream
-                .write_all(
-                    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n",
-                )
-                .await;
-        }
-    }));
-    Ok(address)
+/// The names of the hosts that nodes trust.
+pub(crate) fn trusted_names() -> impl Iterator<Item = &'static str> {
+    HOSTS.iter().map(|host| host.name).filter(|name| *name != SELF_SIGNED)
 }
 
 fn push(registry: &Registry, host: &str, repository: &str, tag: &str) -> Result<()> {
@@ -189,6 +180,14 @@ impl Registries {
     pub(crate) fn spoil(&self, faults: &BTreeMap<String, Vec<FaultRule>>) -> Result<()> {
         for (host, rules) in faults {
             self.trusted.set_faults(host, rules.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Lets them behave again.
+    pub(crate) fn mend<'a>(&self, hosts: impl Iterator<Item = &'a String>) -> Result<()> {
+        for host in hosts {
+            self.trusted.set_faults(host, Vec::new())?;
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     comparison::{EventChange, Recording},
     describe::describe,
+    ground::Ground,
     registries,
     script::{Hand, Script, manifests},
 };
@@ -55,7 +56,7 @@ impl Clients for Nodes {
 pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) -> Result<Recording> {
     pulldrill_tls::install_provider();
     let real = Recording::load(dir)?;
-    let script = Script::of(case)?;
+    let script = Script::of(dialect, case)?;
     let length = recorded_length(&real)?;
     // The end of the play is the present, so that kubectl's own clock computes the recorded ages.
     let start = real::now() - length - SignedDuration::from_secs(40);
@@ -68,7 +69,9 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     let seen = nodes.clone();
     network.on_connect(move |local, node| drop(seen.0.lock().insert(local, node.to_owned())));
     let authority = Arc::new(Authority::new("recordings")?);
-    let registries = registries::start(&clock, &network, authority.clone(), nodes, stop.clone()).await?;
+    let registries =
+        registries::start(&clock, &Ground::Embedded(&network), authority.clone(), nodes, stop.clone())
+            .await?;
     registries.spoil(&script.faults)?;
     let life = SignedDuration::from_secs(script.ecr_token_seconds);
     let token = registries.ecr_token_until(&clock, start + life).await?;

@@ -148,7 +148,20 @@ static ALL: &[FaultKind] = &[
         &[number("bytes-per-second", (1, u64::MAX >> 1), "65536", "how much")],
         "bodies come slowly",
     ),
-    fault("truncated", Stage::Answer, &[RESCUE], "bodies end after their first half, as if that were all"),
+    fault(
+        "truncated",
+        Stage::Answer,
+        &[
+            Parameter {
+                name: "promised",
+                shape: Shape::Flag,
+                default: "false",
+                summary: "Content-Length still says how much there is, and the connection ends before that",
+            },
+            RESCUE,
+        ],
+        "bodies end after their first half, as if that were all",
+    ),
     fault("corrupt", Stage::Answer, &[RESCUE], "the last byte of bodies is another one"),
     fault("empty", Stage::Answer, &[RESCUE], "bodies are empty"),
     fault(

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     UnauthenticatedBase,
     /// Credentials that nobody has.
     BadCredentials,
+    /// A password that should be a token of the host's API, and is none.
+    NoToken,
     /// A token that was good once.
     Expired,
     /// Good credentials of somebody who may not do this.
@@ -73,6 +75,7 @@ impl Kind {
         match self {
             Self::RevisionGone => Self::RevisionUnknown,
             Self::BlobGone => Self::BlobUnknown,
+            Self::NoToken => Self::BadCredentials,
             Self::DigestMismatch | Self::DigestMissing | Self::DigestUnparsed | Self::DigestUnreadable => {
                 Self::DigestInvalid
             }

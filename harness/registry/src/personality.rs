@@ -229,6 +229,7 @@ const ECR: &[Words] = &[
     words(Kind::Unauthenticated, 401, "", NOT_AUTHORIZED).challenge(ECR_CHALLENGE),
     words(Kind::UnauthenticatedBase, 401, "", NOT_AUTHORIZED).challenge(ECR_CHALLENGE),
     words(Kind::BadCredentials, 401, "", NOT_AUTHORIZED).challenge(ECR_CHALLENGE),
+    words(Kind::NoToken, 400, "DENIED", "Your Authorization Token is invalid."),
     words(
         Kind::Expired,
         403,

@@ -254,6 +254,23 @@ async fn going_on_does_not_rescue_unless_it_is_said() {
 }
 
 #[tokio::test]
+async fn what_comes_before_a_connection_ends_is_not_lost_with_it() {
+    let scene = Scene::new().await;
+    let whole = scene.get(&scene.layer).await.unwrap().2.len();
+    for (rule, comes) in [
+        (FaultRule::new("truncated").with("promised", &true), whole / 2),
+        (FaultRule::new("wrong-length"), whole),
+        (FaultRule::new("reset-midway").with("after-bytes", &10), 10),
+        (FaultRule::new("reset-midway"), 0),
+    ] {
+        scene.set(vec![rule]);
+        let request = Request::builder().method("GET").uri(&scene.layer);
+        let seen = scene.world.try_send(&local(&scene.host), request).await;
+        assert_eq!(seen.map(|reply| reply.status).unwrap_err(), comes);
+    }
+}
+
+#[tokio::test]
 async fn head_and_get_disagree_and_lists_lack_platforms() {
     let scene = Scene::new().await;
     let named = async |method: &str| {
@@ -310,6 +327,22 @@ async fn tokens_die_early_and_late_answers_come_late() {
     scene.set(vec![FaultRule::new("status").on(on)]);
     assert_eq!(scene.get("/service/token?service=harbor-registry").await.unwrap().0, 503);
     assert_eq!(status(&fresh).await, 200);
+}
+
+#[tokio::test]
+async fn only_who_asks_for_this_machine_sees_its_name_in_a_certificate() {
+    let scene = Scene::new().await;
+    let handshake = async |name: &'static str| {
+        let socket = TcpStream::connect(scene.host.address).await.unwrap();
+        let config = pulldrill_tls::client_config(&[scene.world.authority.pem()]).unwrap();
+        let name = ServerName::try_from(name).unwrap();
+        tokio_rustls::TlsConnector::from(config).connect(name, socket).await.map(drop)
+    };
+    for name in ["r.example", "localhost", "127.0.0.1", "::1"] {
+        handshake(name).await.unwrap();
+    }
+    let wrong = format!("{:?}", handshake("q.example").await.unwrap_err());
+    assert!(wrong.contains("r.example") && !wrong.contains("localhost"), "{wrong}");
 }
 
 #[tokio::test]

@@ -136,6 +136,11 @@ async fn ecr_tokens_end_after_exactly_twelve_hours_of_lab_time() {
         format!("Basic realm=\"https://{ECR}/\",service=\"ecr.amazonaws.com\"")
     );
     assert_eq!(refused.header("content-type"), "text/plain; charset=utf-8");
+    for (user, status) in [("AWS", 400), ("somebody", 401)] {
+        let nonsense = basic(user, "no token");
+        let refused = world.ask(&call, "GET", "/v2/payments-api/manifests/v1", &nonsense).await;
+        assert_eq!(refused.status, status, "{}", refused.text());
+    }
     let token = world.registry.issue_token(ECR).unwrap();
     assert_eq!(token.expires_at, world.clock.now() + SignedDuration::from_hours(12));
     let good = basic(&token.username, &token.password);
@@ -192,6 +197,9 @@ async fn harbor_and_artifact_registry_have_their_ways() {
         missing.text(),
         r#"{"errors":[{"code":"NOT_FOUND","message":"artifact team/app:1 not found"}]}"#
     );
+    let offline = format!("{lenient}&offline_token=true");
+    let kept = world.ask(&call, "GET", &offline, &basic("dev", "s3cret")).await;
+    assert!(kept.json()["refresh_token"].is_null(), "nobody could use it here");
     let other = format!("/service/token?service=other&{scope}");
     assert!(world.ask(&call, "GET", &other, "").await.text().contains("Unable to handle service: other"));
     assert_eq!(world.ask(&call, "POST", &lenient, "").await.status, 405);

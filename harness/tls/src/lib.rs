@@ -5,6 +5,7 @@
 //! 2024 to 2060, unless it is *meant* to be bad ([`Years`]).
 
 mod clients;
+mod servers;
 mod signer;
 
 use std::{net::IpAddr, sync::Arc};
@@ -15,7 +16,9 @@ use rcgen::{
 };
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
+    crypto::ring::sign::any_supported_type,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use thiserror::Error;
 
@@ -183,16 +186,30 @@ impl Identity {
     /// # Errors
     /// [`TlsError::Config`].
     pub fn server_config(&self, clients: Option<&Clients>) -> Result<Arc<ServerConfig>, TlsError> {
-        let fail = |message: String| TlsError::Config { name: self.name.clone(), message };
         let builder = ServerConfig::builder();
         let builder = match clients {
             None => builder.with_no_client_auth(),
             Some(clients) => builder.with_client_cert_verifier(clients.verifier()),
         };
+        Ok(Arc::new(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(self.key()?)))))
+    }
+
+    /// A TLS server with this certificate that shows another one to those who ask for a name.
+    ///
+    /// # Errors
+    /// [`TlsError::Config`].
+    pub fn server_config_with(&self, name: &str, its: &Self) -> Result<Arc<ServerConfig>, TlsError> {
+        let (name, its, others) = (name.to_owned(), Arc::new(its.key()?), Arc::new(self.key()?));
+        let resolver = Arc::new(servers::ByName { name, its, others });
+        Ok(Arc::new(ServerConfig::builder().with_no_client_auth().with_cert_resolver(resolver)))
+    }
+
+    fn key(&self) -> Result<CertifiedKey, TlsError> {
+        let fail = |message: String| TlsError::Config { name: self.name.clone(), message };
         let chain = certificates(&self.certificate).map_err(fail)?;
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|e| fail(e.to_string()))?;
-        let config = builder.with_single_cert(chain, key).map_err(|e| fail(e.to_string()))?;
-        Ok(Arc::new(config))
+        let key = any_supported_type(&key).map_err(|e| fail(e.to_string()))?;
+        Ok(CertifiedKey::new(chain, key))
     }
 }
 
@@ -201,15 +218,14 @@ impl Identity {
 /// # Errors
 /// [`TlsError::Config`] for something that is no certificate.
 pub fn client_config(authorities: &[&str]) -> Result<Arc<ClientConfig>, TlsError> {
-    let config = ClientConfig::builder().with_root_certificates(roots(authorities)?).with_no_client_auth();
-    Ok(Arc::new(config))
+    let fail = |message| TlsError::Config { name: "a client".into(), message };
+    servers::client(roots(authorities)?).map_err(fail)
 }
 
 /// The configuration of a client that trusts no authority: every certificate is a stranger's.
 #[must_use]
 pub fn distrusting_client_config() -> Arc<ClientConfig> {
-    let config = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-    Arc::new(config)
+    servers::distrusting_client()
 }
 
 fn roots(authorities: &[&str]) -> Result<RootCertStore, TlsError> {

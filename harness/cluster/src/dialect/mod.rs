@@ -176,8 +176,6 @@ pub struct RuntimeDialect {
     pub user_agent: String,
     /// Whether 500, 503 and 504 are tried once more.
     pub repeats_server_errors: bool,
-    /// Whether the rest of a body that ended early is asked for.
-    pub resumes_short_reads: bool,
     /// Whether content by digest is asked for with `Accept-Encoding`.
     pub accepts_compressed: bool,
 }

@@ -222,7 +222,8 @@ impl<'a> Pull<'a> {
         Err(PullError::new(Code::FailedPrecondition, message))
     }
 
-    /// Downloads, going on where a body ended early if the runtime does that.
+    /// Downloads, going on where a body ended before its announced length. One that is announced too short is taken for
+    /// what it says that it is.
     async fn download(&mut self, descriptor: &Descriptor) -> Result<Vec<u8>, PullError> {
         let mut bytes = Vec::new();
         let mut fruitless = 0;
@@ -231,7 +232,7 @@ impl<'a> Pull<'a> {
             let response = self.open(descriptor, offset).await;
             let response = response.map_err(|e| self.worded(Text::FetchFailed, e))?;
             let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-            let (part, _) = self.session.read(response.into_body()).await;
+            let (part, broken) = self.session.read(response.into_body()).await;
             let skip = if partial { 0 } else { bytes.len().min(part.len()) };
             bytes.extend_from_slice(&part[skip..]);
             let now = bytes.len() as u64;
@@ -239,7 +240,7 @@ impl<'a> Pull<'a> {
                 return Ok(bytes);
             }
             fruitless = if now > offset { 0 } else { fruitless + 1 };
-            if !self.dialect.runtime.resumes_short_reads || fruitless >= RESUMES {
+            if !broken || fruitless >= RESUMES {
                 let (expected, got) = ((descriptor.size - offset).to_string(), (now - offset).to_string());
                 let text = self.dialect.text(Text::ShortRead, &[("expected", &expected), ("got", &got)]);
                 return Err(self.worded(Text::UnpackFailed, PullError::unknown(text)));

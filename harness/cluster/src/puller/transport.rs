@@ -46,7 +46,8 @@ fn certificate_error(error: &CertificateError, host: &str) -> String {
 }
 
 fn wrong_name(presented: &[String], host: &str) -> String {
-    let names: Vec<&str> = presented.iter().map(|name| plain_name(name)).collect();
+    // Addresses in a certificate are not shown to those who came by a name.
+    let names: Vec<&str> = presented.iter().filter_map(|name| host_name(name)).collect();
     if host.parse::<std::net::IpAddr>().is_ok() {
         format!("cannot validate certificate for {host} because it doesn't contain any IP SANs")
     } else if names.is_empty() {
@@ -57,8 +58,8 @@ fn wrong_name(presented: &[String], host: &str) -> String {
 }
 
 /// The name inside a description such as `DnsName("a.example")`.
-fn plain_name(described: &str) -> &str {
-    described.split('"').nth(1).unwrap_or(described)
+fn host_name(described: &str) -> Option<&str> {
+    described.strip_prefix("DnsName(")?.split('"').nth(1)
 }
 
 fn rfc3339(time: UnixTime) -> String {

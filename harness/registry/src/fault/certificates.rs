@@ -11,6 +11,10 @@ use super::Strike;
 /// Who signs the certificates of `unknown-authority`.
 const STRANGER: &str = "somebody else's authority";
 
+/// What this machine calls itself: those who ask for it are shown a certificate for that, so that nobody else sees the
+/// name in theirs.
+const THIS_MACHINE: &str = "localhost";
+
 /// What a listener shows in handshakes.
 pub(crate) struct Certificates {
     authority: Arc<Authority>,
@@ -46,7 +50,8 @@ impl Certificates {
             "future-certificate" => Some(own(&self.authority, Years::FUTURE)),
             "wrong-name" => {
                 let names = [strike.text("name").to_owned()];
-                Some(acceptor(&self.authority, Years::default(), &names, &[]))
+                let identity = self.authority.server_of(Years::default(), &names, &[]);
+                Some(identity.and_then(|identity| identity.server_config(None)).map(TlsAcceptor::from))
             }
             _ => None,
         };
@@ -69,5 +74,6 @@ fn acceptor(
     addresses: &[IpAddr],
 ) -> Result<TlsAcceptor, TlsError> {
     let identity = authority.server_of(years, names, addresses)?;
-    Ok(TlsAcceptor::from(identity.server_config(None)?))
+    let ours = authority.server_of(years, &[THIS_MACHINE.to_owned()], addresses)?;
+    Ok(TlsAcceptor::from(identity.server_config_with(THIS_MACHINE, &ours)?))
 }

@@ -23,6 +23,10 @@ pub(crate) type Delivered = UnsyncBoxBody<Bytes, io::Error>;
 /// In how many steps a second a slow body comes.
 const STEPS: u64 = 10;
 
+/// How long a connection goes on that is about to be cut: what came before the cut is on its way by then, and is not lost
+/// with the connection.
+const LAST_BYTES: Duration = Duration::from_millis(20);
+
 /// Which digest a lying HEAD names.
 const OTHER: &[u8] = b"what HEAD says";
 
@@ -83,6 +87,7 @@ async fn one(
     let length = answer.body().size_hint().exact().unwrap_or_default();
     let mut spoilt = Spoilt::of(Delivered::default(), length);
     match strike.name {
+        "truncated" if strike.flag("promised") => spoilt.broken = Some((length / 2, Cut::default())),
         "truncated" => spoilt.end = length / 2,
         "empty" => spoilt.end = 0,
         "corrupt" => spoilt.flip = length.checked_sub(1),
@@ -144,6 +149,8 @@ struct Spoilt {
     flip: Option<u64>,
     /// After how many bytes it breaks off, and what cuts the connection then.
     broken: Option<(u64, Cut)>,
+    /// What came before that is on its way.
+    sent: bool,
     /// Bytes a second.
     pace: Option<u64>,
     rest: Bytes,
@@ -160,6 +167,7 @@ impl Spoilt {
             end,
             flip: None,
             broken: None,
+            sent: false,
             pace: None,
             rest: Bytes::new(),
             paid: false,
@@ -195,6 +203,10 @@ impl Body for Spoilt {
                 this.waiting = None;
             }
             if let Some((_, cut)) = this.broken.as_ref().filter(|(after, _)| this.at >= *after) {
+                if !std::mem::replace(&mut this.sent, true) {
+                    this.waiting = Some(Box::pin(real::sleep(LAST_BYTES)));
+                    continue;
+                }
                 cut.say();
                 return Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())));
             }
@@ -262,6 +274,7 @@ mod tests {
     async fn bodies_are_spoilt_as_the_table_says() {
         let body = async |rule: FaultRule| under(rule, GET).await.1.map(|bytes| bytes.to_vec());
         assert_eq!(body(FaultRule::new("truncated")).await.unwrap(), b"01234");
+        assert!(body(FaultRule::new("truncated").with("promised", &true)).await.is_err());
         assert_eq!(body(FaultRule::new("empty")).await.unwrap(), b"");
         assert_eq!(body(FaultRule::new("corrupt")).await.unwrap(), b"012345678\xc6");
         assert_eq!(

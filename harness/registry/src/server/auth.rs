@@ -81,7 +81,7 @@ fn by_password(exchange: &Exchange<'_>, user: String, password: &str, revoked: b
     }
     if host.personality.scheme == Scheme::IssuedPassword && user == ISSUED_USER {
         return match host.tokens.lock().get(password) {
-            None => Err(Kind::BadCredentials),
+            None => Err(Kind::NoToken),
             Some(token) if revoked || token.expires_at <= exchange.now => Err(Kind::Expired),
             Some(_) => Ok(Who::User(user)),
         };

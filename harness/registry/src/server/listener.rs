@@ -66,7 +66,7 @@ impl Listener {
         at: Option<SocketAddr>,
     ) -> Result<Self, RegistryError> {
         let mut all: Vec<String> = Vec::new();
-        for name in names.chain(["localhost"]) {
+        for name in names {
             let bare = name.split_once(':').map_or(name, |(bare, _)| bare);
             if !all.iter().any(|known| known == bare) {
                 all.push(bare.to_owned());

@@ -151,7 +151,9 @@ fn token(exchange: &Exchange<'_>, wish: &Wish, grants: Vec<Grant>) -> super::Ans
         "token": text, "access_token": text, "expires_in": host.limits.token_seconds,
         "issued_at": issued_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     });
-    if wish.wants_refresh && user.is_some() {
+    // The others have none, and take no POST with which one could be used: engines that are given one only stumble over it.
+    let has_refresh = matches!(host.personality.scheme, Scheme::Bearer { door: Door::Hub, .. });
+    if has_refresh && wish.wants_refresh && user.is_some() {
         body["refresh_token"] = host.grant(user, Vec::new(), true, life).into();
     }
     with_status(200, body.to_string(), JSON)

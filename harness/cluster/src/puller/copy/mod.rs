@@ -89,7 +89,7 @@ impl<'a> Pull<'a> {
         let config = Descriptor::of(&manifest["config"]);
         let in_config =
             |error: PullError| error.reworded(|words| format!("parsing image configuration: {words}"));
-        let configuration = self.blob(&config).await.map_err(in_config)?;
+        let (configuration, _) = self.blob(&config).await.map_err(in_config)?;
         if sha256(&configuration) != config.digest {
             let got = sha256(&configuration);
             let text = format!("Download config.json digest {got} does not match expected {}", config.digest);
@@ -156,16 +156,15 @@ impl<'a> Pull<'a> {
             self.staged.insert(layer.digest.clone(), blob);
             return Ok(());
         }
-        let bytes = self.blob(layer).await;
-        let bytes = bytes
-            .map_err(|error| error.reworded(|words| format!("reading blob {}: {words}", layer.digest)))?;
+        let blob = self.blob(layer).await;
+        let (bytes, broken) =
+            blob.map_err(|error| error.reworded(|words| format!("reading blob {}: {words}", layer.digest)))?;
         let got = sha256(&bytes);
-        let short = (bytes.len() as u64) < layer.size;
         if got == layer.digest {
             self.stage(&layer.digest, Kind::Layer, &bytes);
             return Ok(());
         }
-        let cause = match short {
+        let cause = match broken {
             true => "unexpected EOF".to_owned(),
             false => format!("Digest did not match, expected {}, got {got}", layer.digest),
         };
@@ -176,8 +175,8 @@ impl<'a> Pull<'a> {
         )))
     }
 
-    /// The bytes of a blob, as far as they come.
-    async fn blob(&mut self, blob: &Descriptor) -> Result<Vec<u8>, PullError> {
+    /// The bytes of a blob, as far as they come, and whether they ended before their announced length.
+    async fn blob(&mut self, blob: &Descriptor) -> Result<(Vec<u8>, bool), PullError> {
         let mut bytes = Vec::new();
         let mut fruitless = 0;
         loop {
@@ -192,13 +191,12 @@ impl<'a> Pull<'a> {
                 return Err(PullError::unknown(format!("fetching blob: {}", refusal.text())));
             }
             let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-            let (part, _) = self.session.read(response.into_body()).await;
+            let (part, broken) = self.session.read(response.into_body()).await;
             let skip = if partial { 0 } else { offset.min(part.len()) };
             bytes.extend_from_slice(&part[skip..]);
             fruitless = if bytes.len() > offset { 0 } else { fruitless + 1 };
-            let again = self.session.client.dialect.runtime.resumes_short_reads && fruitless < RESUMES;
-            if bytes.len() as u64 >= blob.size || !again {
-                return Ok(bytes);
+            if !broken || bytes.len() as u64 >= blob.size || fruitless >= RESUMES {
+                return Ok((bytes, broken));
             }
         }
     }
