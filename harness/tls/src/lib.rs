@@ -213,11 +213,14 @@ impl Identity {
     }
 }
 
-/// A TLS client that trusts exactly the given authorities (PEM).
+/// A TLS client that trusts exactly the given authorities (PEM); without any, every certificate is a stranger's.
 ///
 /// # Errors
 /// [`TlsError::Config`] for something that is no certificate.
 pub fn client_config(authorities: &[&str]) -> Result<Arc<ClientConfig>, TlsError> {
+    if authorities.is_empty() {
+        return Ok(distrusting_client_config());
+    }
     let fail = |message| TlsError::Config { name: "a client".into(), message };
     servers::client(roots(authorities)?).map_err(fail)
 }
@@ -271,6 +274,7 @@ mod tests {
         let other = Authority::new("lab").unwrap().client("trainee", &[]).unwrap();
         assert!(!clients.vouch_for(&chain(&other)) && !clients.vouch_for(&[]));
         client_config(&[authority.pem()]).unwrap();
+        client_config(&[]).unwrap();
         let again = Authority::from_pem("lab", &authority.to_pem()).unwrap();
         assert_eq!(again.pem(), authority.pem());
         assert!(clients.vouch_for(&chain(&again.client("later", &[]).unwrap())));
