@@ -220,16 +220,14 @@ impl World {
             let reached = lab.drill_of(&variant.scenario)?;
             ensure!(reached == (variant.drill.clone(), variant.namespace.clone()), "{reached:?}");
         }
-        for variant in &variants {
-            // Waiting for a deleted pod takes a minute each time; of a drill about a firewall, a rule says more.
+        self.side_by_side(&variants, |variant| {
+            // Of a drill about a firewall, a rule says more than a pod.
             let wanted: &[&str] = match variant.scenario.as_str() {
                 "blocked-registry" => &["allow-another-port"],
                 _ => &["delete-pod", "other-workload"],
             };
-            for cheat in wanted {
-                self.script(&lab, script(&variant.cheats, cheat)?)?;
-            }
-        }
+            wanted.iter().try_for_each(|cheat| self.script(&lab, variant, script(&variant.cheats, cheat)?))
+        })?;
         let watch = pulldrill_clock::real::stopwatch();
         until(CHEAT * 2, "the time in which a cheat could count", async || {
             for variant in &variants {
@@ -238,11 +236,14 @@ impl World {
             Ok((watch.elapsed() > CHEAT).then_some(()))
         })
         .await?;
-        for (variant, remedy) in
-            variants.iter().zip(["set-image", "secret-on-service-account", "allow-registry"])
-        {
-            self.script(&lab, script(&variant.remedies, remedy)?)?;
-        }
+        self.side_by_side(&variants, |variant| {
+            let remedy = match variant.scenario.as_str() {
+                "wrong-tag" => "set-image",
+                "missing-pull-secret" => "secret-on-service-account",
+                _ => "allow-registry",
+            };
+            self.script(&lab, variant, script(&variant.remedies, remedy)?)
+        })?;
         until(REPAIR, "all drills to be solved", async || {
             let mut solved = true;
             for variant in &variants {
@@ -339,9 +340,20 @@ impl World {
         guest_nodes::are_again(&nodes).await
     }
 
+    /// Does something to all drills at the same time: much of it is waiting for pods to go.
+    fn side_by_side(&self, variants: &[Variant], act: impl Fn(&Variant) -> Result<()> + Sync) -> Result<()> {
+        std::thread::scope(|scope| {
+            let act = &act;
+            let all: Vec<_> = variants.iter().map(|variant| scope.spawn(move || act(variant))).collect();
+            all.into_iter()
+                .try_for_each(|one| one.join().map_err(|_| anyhow::anyhow!("a script panicked"))?)
+        })
+    }
+
     /// Runs a script of a scenario as its trainee.
-    fn script(&self, lab: &Lab, script: &Script) -> Result<()> {
-        let programs = self.dir.path().join("bin");
+    fn script(&self, lab: &Lab, variant: &Variant, script: &Script) -> Result<()> {
+        let home = self.dir.path().join(&variant.drill);
+        let programs = home.join("bin");
         std::fs::create_dir_all(&programs)?;
         for (name, program) in
             [("kubectl", self.kubectl.as_path()), ("pulldrill", Path::new(env!("CARGO_BIN_EXE_pulldrill")))]
@@ -351,14 +363,14 @@ impl World {
                 std::os::unix::fs::symlink(program, link)?;
             }
         }
-        let file = self.dir.path().join("script.sh");
+        let file = home.join("script.sh");
         std::fs::write(&file, &script.text)?;
         let path = std::env::var("PATH")?;
         run(Command::new("/bin/sh")
             .arg(&file)
-            .current_dir(self.dir.path())
+            .current_dir(&home)
             .env("PATH", format!("{}:{path}", programs.display()))
-            .env("HOME", self.dir.path())
+            .env("HOME", &home)
             .env("KUBECONFIG", lab.dir().join("kubeconfig"))
             .env("PULLDRILL_DIR", lab.dir()))
         .with_context(|| script.name.clone())
