@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
+use tokio::{runtime::Handle, task::block_in_place};
 
 use crate::support::{Lab, kubectls, on_path, skip, until};
 
@@ -78,6 +79,12 @@ impl Browser {
         connection.read(&mut [0]).map(drop)
     }
 
+    /// Whether the driver ends within a while.
+    fn ended(&mut self) -> bool {
+        let ended = until(SHUTDOWN, "the driver's end", async || Ok(self.driver.try_wait()?));
+        block_in_place(|| Handle::current().block_on(ended)).is_ok()
+    }
+
     /// What a person would read on the page.
     async fn text(&self) -> Result<String> {
         let text = self.client.execute("return document.querySelector('main').innerText", vec![]).await?;
@@ -97,10 +104,10 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // A killed driver leaves its browsers running; one that is told to shut down ends them first.
-        if self.shut_down().is_err() {
+        if self.shut_down().is_err() || !self.ended() {
             drop(self.driver.kill());
+            drop(self.driver.wait());
         }
-        drop(self.driver.wait());
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     kinds::{FaultKind, Stage},
-    scope::{SCHEDULE, SCOPE, field, known_at},
+    scope::{Known, SCHEDULE, SCOPE, field, known_at},
     shape::{Parameter, Shape},
 };
 
@@ -33,11 +33,12 @@ fn definitions() -> Map<String, Value> {
 
 /// What the scope at a stage is called among the definitions.
 fn scope_name(stage: Stage) -> String {
-    match stage {
-        Stage::Port => "onPort".into(),
-        Stage::Connection | Stage::Handshake => "onConnection".into(),
-        Stage::Request | Stage::Refusal | Stage::Answer => "onRequest".into(),
-    }
+    let name = match Known::at(stage) {
+        Known::Nothing => "onPort",
+        Known::Client => "onConnection",
+        Known::Request => "onRequest",
+    };
+    name.into()
 }
 
 fn reference(name: &str) -> Value {

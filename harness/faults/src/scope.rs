@@ -37,13 +37,35 @@ const fn say(name: &'static str, shape: Shape, summary: &'static str) -> Paramet
     Parameter { name, shape, default: "", summary }
 }
 
+/// How much is known of what a fault may strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing: the port itself is at fault.
+    Nothing,
+    /// Who comes, and not yet what for.
+    Client,
+    /// The request.
+    Request,
+}
+
+impl Known {
+    /// What is known at a stage.
+    pub(crate) fn at(stage: Stage) -> Self {
+        match stage {
+            Stage::Port => Self::Nothing,
+            Stage::Connection | Stage::Handshake => Self::Client,
+            Stage::Request | Stage::Refusal | Stage::Answer => Self::Request,
+        }
+    }
+}
+
 /// What of [`SCOPE`] is known at a stage: before a request has come, only who has.
 #[must_use]
 pub fn known_at(stage: Stage, name: &str) -> bool {
-    match stage {
-        Stage::Port => false,
-        Stage::Connection | Stage::Handshake => matches!(name, "client" | "node"),
-        Stage::Request | Stage::Refusal | Stage::Answer => true,
+    match Known::at(stage) {
+        Known::Nothing => false,
+        Known::Client => matches!(name, "client" | "node"),
+        Known::Request => true,
     }
 }
 

@@ -3,6 +3,16 @@
 
 use thiserror::Error;
 
+/// Why something failed that was asked of several hosts: which one, and what it said.
+#[derive(Debug, Error)]
+#[error("{host}: {source}")]
+pub struct HostError {
+    /// The host.
+    pub host: String,
+    /// What went wrong there.
+    pub source: RegistryError,
+}
+
 /// Why the registry could not do what its owner asked.
 #[derive(Debug, Error)]
 pub enum RegistryError {
@@ -155,4 +165,7 @@ pub enum RegistryError {
     /// What a registry that runs elsewhere said.
     #[error("{0}")]
     Remote(String),
+    /// What a registry that runs elsewhere said of something that it does not have.
+    #[error("{0}")]
+    RemoteNotFound(String),
 }

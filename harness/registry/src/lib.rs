@@ -52,7 +52,7 @@ pub use admin::{AdminClient, AdminClientOptions};
 pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
 pub use dns::Dns;
-pub use error::RegistryError;
+pub use error::{HostError, RegistryError};
 pub use fault::{Fault, HostFault};
 pub use garbage::Garbage;
 pub use image::{Content, ImageRef, ImageSpec};

@@ -155,6 +155,7 @@ async fn an_owner_can_do_everything(world: &World, control: &dyn Control) {
     control.remove_fault("r.example", struck.id).await.unwrap();
     let gone = control.remove_fault("r.example", struck.id).await.unwrap_err();
     assert!(gone.to_string().starts_with(&format!("r.example has no fault {};", struck.id)), "{gone}");
+    assert!(matches!(gone, RegistryError::NoFault { .. } | RegistryError::RemoteNotFound(_)), "{gone:?}");
     assert_eq!(control.faults("r.example").await.unwrap(), [added]);
     let page = world.ask(&local(&info), "GET", "/v2/app/manifests/1.0", "").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");

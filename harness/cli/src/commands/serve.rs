@@ -9,7 +9,7 @@ use std::{
 
 use pulldrill_clock::{Clock, SignedDuration, real, secret};
 use pulldrill_registry::{
-    AddressBook, Dns, Interface, Registry, RegistryError, RegistryOptions, Site,
+    AddressBook, Dns, HostError, Interface, Registry, RegistryError, RegistryOptions, Site,
     admin::{AdminServer, serve},
     site,
 };
@@ -136,6 +136,12 @@ fn token(given: Option<String>) -> Result<String, Failure> {
 
 impl From<RegistryError> for Failure {
     fn from(error: RegistryError) -> Self {
+        Self::infrastructure(error.to_string())
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
         Self::infrastructure(error.to_string())
     }
 }

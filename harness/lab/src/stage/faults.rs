@@ -1,12 +1,9 @@
 //! Faults of the registries while the lab runs: the scenarios' steps and the instructor switch them on and off.
 
-use pulldrill_registry::{Fault, FaultRule, HostFault, RegistryError};
+use pulldrill_registry::{Fault, FaultRule, HostError, HostFault, RegistryError};
 
 use super::{Host, Stage, failed};
 use crate::{LabError, request::FaultRequest, view::FaultView};
-
-/// Whom an error concerns that is not one registry's.
-const REGISTRIES: &str = "the registries";
 
 impl Stage {
     /// Adds a fault to a registry.
@@ -21,7 +18,7 @@ impl Stage {
 
     /// The faults of the registry that is named, or of all.
     pub(crate) async fn fault_views(&self, host: Option<&str>) -> Result<Vec<FaultView>, LabError> {
-        let faults = self.registry.faults_of(&self.endpoints(host)?).await.map_err(failed(REGISTRIES))?;
+        let faults = self.registry.faults_of(&self.endpoints(host)?).await.map_err(named(failed))?;
         Ok(self.views(faults))
     }
 
@@ -29,7 +26,7 @@ impl Stage {
     pub(crate) async fn switch_on(&self, request: &FaultRequest) -> Result<Vec<FaultView>, LabError> {
         request.rule.kind().map_err(|error| LabError::Invalid(error.to_string()))?;
         let hosts = self.endpoints(request.host.as_deref())?;
-        Ok(self.views(self.registry.add_fault_to(&hosts, &request.rule).await.map_err(refused(REGISTRIES))?))
+        Ok(self.views(self.registry.add_fault_to(&hosts, &request.rule).await.map_err(named(refused))?))
     }
 
     /// Ends the fault with this number, or all of the registry that is named, or all; those that were ended.
@@ -39,7 +36,7 @@ impl Stage {
         id: Option<u64>,
     ) -> Result<Vec<FaultView>, LabError> {
         let hosts = self.endpoints(host)?;
-        let ended = self.registry.end_faults_of(&hosts, id).await.map_err(failed(REGISTRIES))?;
+        let ended = self.registry.end_faults_of(&hosts, id).await.map_err(named(failed))?;
         match (id, ended.is_empty()) {
             (Some(id), true) => Err(LabError::UnknownFault { id }),
             _ => Ok(self.views(ended)),
@@ -66,9 +63,17 @@ impl Stage {
 }
 
 /// What a registry does not want is the asker's to mend, in the words of the table, wherever the registry runs.
-fn refused(host: &str) -> impl Fn(RegistryError) -> LabError {
+fn refused(host: &str) -> impl Fn(RegistryError) -> LabError + use<> {
+    let failed = failed(host);
     move |error| match error {
-        RegistryError::Fault(_) | RegistryError::Remote(_) => LabError::Invalid(error.to_string()),
-        other => failed(host)(other),
+        RegistryError::Fault(_) | RegistryError::Remote(_) | RegistryError::RemoteNotFound(_) => {
+            LabError::Invalid(error.to_string())
+        }
+        other => failed(other),
     }
+}
+
+/// What is said of one registry's error, with the host that it came from.
+fn named<F: Fn(RegistryError) -> LabError>(say: impl Fn(&str) -> F) -> impl Fn(HostError) -> LabError {
+    move |HostError { host, source }| say(&host)(source)
 }

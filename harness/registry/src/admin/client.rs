@@ -330,7 +330,10 @@ impl Http {
         if !status.is_success()
             && let Ok(RefusalBody { error }) = serde_json::from_slice(&body)
         {
-            return Err(RegistryError::Remote(error));
+            return Err(match status {
+                StatusCode::NOT_FOUND => RegistryError::RemoteNotFound(error),
+                _ => RegistryError::Remote(error),
+            });
         }
         let Some(last) = last.filter(|_| status.is_success()) else {
             let what = format!("status {status} of something that is no registry's admin API");

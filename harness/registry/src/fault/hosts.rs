@@ -3,7 +3,7 @@
 use pulldrill_faults::FaultRule;
 
 use super::Fault;
-use crate::{Control, RegistryError};
+use crate::{Control, HostError, RegistryError};
 
 /// A fault, and the host that has it.
 pub type HostFault = (String, Fault);
@@ -12,11 +12,12 @@ impl dyn Control + '_ {
     /// The faults of these hosts, by their numbers.
     ///
     /// # Errors
-    /// [`RegistryError::NoHost`], and whatever the way to the registry may do.
-    pub async fn faults_of(&self, hosts: &[String]) -> Result<Vec<HostFault>, RegistryError> {
+    /// As [`Control::faults`], with the host that failed.
+    pub async fn faults_of(&self, hosts: &[String]) -> Result<Vec<HostFault>, HostError> {
         let mut all = Vec::new();
         for host in hosts {
-            all.extend(self.faults(host).await?.into_iter().map(|fault| (host.clone(), fault)));
+            let faults = self.faults(host).await.map_err(of(host))?;
+            all.extend(faults.into_iter().map(|fault| (host.clone(), fault)));
         }
         all.sort_by_key(|(_, fault)| fault.id);
         Ok(all)
@@ -30,10 +31,10 @@ impl dyn Control + '_ {
         &self,
         hosts: &[String],
         rule: &FaultRule,
-    ) -> Result<Vec<HostFault>, RegistryError> {
+    ) -> Result<Vec<HostFault>, HostError> {
         let mut added = Vec::new();
         for host in hosts {
-            added.push((host.clone(), self.add_fault(host, rule.clone()).await?));
+            added.push((host.clone(), self.add_fault(host, rule.clone()).await.map_err(of(host))?));
         }
         Ok(added)
     }
@@ -46,16 +47,20 @@ impl dyn Control + '_ {
         &self,
         hosts: &[String],
         id: Option<u64>,
-    ) -> Result<Vec<HostFault>, RegistryError> {
+    ) -> Result<Vec<HostFault>, HostError> {
         let mut ended = self.faults_of(hosts).await?;
         ended.retain(|(_, fault)| id.is_none_or(|id| fault.id == id));
         for (host, fault) in &ended {
             match self.remove_fault(host, fault.id).await {
-                // Somebody was quicker; from afar that is a refusal like any other.
-                Ok(()) | Err(RegistryError::NoFault { .. } | RegistryError::Remote(_)) => {}
-                Err(error) => return Err(error),
+                // Somebody was quicker.
+                Ok(()) | Err(RegistryError::NoFault { .. } | RegistryError::RemoteNotFound(_)) => {}
+                Err(error) => return Err(of(host)(error)),
             }
         }
         Ok(ended)
     }
+}
+
+fn of(host: &str) -> impl Fn(RegistryError) -> HostError {
+    move |source| HostError { host: host.to_owned(), source }
 }
