@@ -5,6 +5,7 @@ mod support;
 
 mod boot;
 mod browser;
+mod cluster_alone;
 mod durable;
 mod hostile;
 mod kubectl;

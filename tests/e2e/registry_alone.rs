@@ -16,7 +16,7 @@ use crate::support::{clean, on_path, pulldrill, skip, until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A running `registry serve`.
+/// A running `registry serve` or `cluster serve`.
 pub(crate) struct Served {
     process: Child,
     lab: PathBuf,
@@ -34,11 +34,16 @@ impl Drop for Served {
 impl Served {
     /// Serves from the folder `root/lab` and waits until everything is ready.
     pub(crate) async fn start(root: &Path, args: &[&str]) -> Result<Self> {
+        Self::start_as(root, &["registry", "serve"], args).await
+    }
+
+    /// The same with another command.
+    pub(crate) async fn start_as(root: &Path, command: &[&str], args: &[&str]) -> Result<Self> {
         let lab = root.join("lab");
         drop(std::fs::remove_file(lab.join("lab.json")));
         let log = root.join("serve.log");
         let mut process = pulldrill(root)
-            .args(["registry", "serve"])
+            .args(command)
             .args(args)
             .env_remove("PULLDRILL_ADMIN_TOKEN")
             .env_remove("PULLDRILL_REGISTRY_PASSWORD")

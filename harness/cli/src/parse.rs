@@ -67,8 +67,25 @@ pub(crate) fn token(text: &str) -> Result<String, String> {
 /// The least memory that objects can do with: what a cluster begins with takes about half of a mebibyte.
 const LEAST_QUOTA: u64 = 8 << 20;
 
-/// So many bytes, as Kubernetes writes quantities: `512Mi`, `2G`, `1073741824`.
+/// So many bytes for objects.
 pub(crate) fn quota(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        bytes if bytes >= LEAST_QUOTA => Ok(bytes),
+        _ => Err(format!("a cluster needs 8Mi at least, {text} is less")),
+    }
+}
+
+/// The name of a registry and its place: `registry.example.com=127.0.0.1:5000`.
+pub(crate) fn place(text: &str) -> Result<(String, SocketAddr), String> {
+    let wrong =
+        || format!("{text:?} is not HOST=ADDRESS:PORT; write it like registry.example.com=127.0.0.1:5000");
+    let (name, place) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(wrong)?;
+    let place = place.parse().map_err(|_| wrong())?;
+    Ok((name.to_owned(), place))
+}
+
+/// So many bytes, as Kubernetes writes quantities: `512Mi`, `2G`, `1073741824`.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 7] = [
         ("Ki", 1 << 10),
         ("Mi", 1 << 20),
@@ -82,11 +99,8 @@ pub(crate) fn quota(text: &str) -> Result<u64, String> {
         let number = text.strip_suffix(unit)?.parse::<u64>().ok()?;
         number.checked_mul(*bytes)
     });
-    match parsed {
-        Some(bytes) if bytes >= LEAST_QUOTA => Ok(bytes),
-        Some(_) => Err(format!("a cluster needs 8Mi at least, {text} is less")),
-        None => Err(format!("{text:?} is no number of bytes; write for example 512Mi, 2Gi or 1073741824")),
-    }
+    let wrong = || format!("{text:?} is no number of bytes; write for example 512Mi, 2Gi or 1073741824");
+    parsed.ok_or_else(wrong)
 }
 
 /// The name of a kind cluster, which becomes part of host and container names.

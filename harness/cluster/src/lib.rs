@@ -40,7 +40,7 @@ pub mod schema;
 pub mod store;
 pub mod streams;
 
-pub use kubelet::{NodeError, NodeOptions};
+pub use kubelet::{NodeError, NodeOptions, PullRate};
 
 pub use cluster::{Cluster, ClusterError, ClusterOptions, DEFAULT_QUOTA, Parts, Principal};
 pub use release::Release;

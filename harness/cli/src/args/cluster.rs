@@ -26,6 +26,71 @@ pub(crate) enum Cluster {
     },
     /// List the virtual clusters
     List,
+    /// Add, remove, stop and start the machines of a cluster that is served
+    #[command(subcommand)]
+    Node(Machine),
+}
+
+/// Commands about the machines of a cluster alone.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Machine {
+    /// List the machines, and which of them are on
+    List(OfCluster),
+    /// Add a machine; it registers itself as a node
+    Add(OneMachine),
+    /// Take a machine away with its node and all that it has stored
+    Remove(OneMachine),
+    /// Switch a machine off, as if its power had failed: its node becomes NotReady after a while
+    Stop(OneMachine),
+    /// Switch a machine on again
+    Start(OneMachine),
+}
+
+/// A machine of a cluster.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OneMachine {
+    /// Its name, which is its node's
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) of: OfCluster,
+}
+
+/// Which of the clusters that are served.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OfCluster {
+    /// A virtual cluster [default: the one that serves them]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+}
+
+/// Options of `cluster serve` that are about its nodes, and about those of its virtual clusters.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Nodes")]
+pub(crate) struct ClusterNodes {
+    /// Let the nodes pull from the registries that `pulldrill registry serve --dir DIR` serves, by their names [repeat it for more]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) registries: Vec<PathBuf>,
+    /// Let the nodes pull from the registry at this place, over HTTPS, by this name [repeat it for more]
+    #[arg(long, value_name = "HOST=ADDRESS:PORT", value_parser = parse::place)]
+    pub(crate) registry: Vec<(String, SocketAddr)>,
+    /// An authority of registries' certificates, PEM, that the nodes trust [repeat it for more]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registry_ca: Vec<PathBuf>,
+    /// An image that every node has from the beginning, as after `kind load docker-image` [repeat it for more]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) image: Vec<String>,
+    /// How much room a node has for images; when it is used up, unused ones are removed as a kubelet does it
+    #[arg(long, value_name = "SIZE", value_parser = parse::bytes)]
+    pub(crate) image_disk: Option<u64>,
+    /// Pull one image at a time, as kubelets do unless they are told otherwise
+    #[arg(long)]
+    pub(crate) serialize_image_pulls: bool,
+    /// How many pulls a second a node begins; kubelets' own limit is 5 [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) registry_qps: Option<u16>,
+    /// How many pulls a node may begin at once after a rest [default: 10]
+    #[arg(long, value_name = "N", requires = "registry_qps", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) registry_burst: Option<u16>,
 }
 
 /// Options of `cluster serve`.
@@ -52,6 +117,9 @@ pub(crate) struct ClusterServe {
     /// with 500 and what etcd says when its quota is used up; the process takes about twice as much
     #[arg(long, value_name = "SIZE", default_value = "1Gi", value_parser = parse::quota)]
     pub(crate) quota: u64,
+    /// What its nodes reach and have
+    #[command(flatten)]
+    pub(crate) reach: ClusterNodes,
     /// Wording and timing of which kubelet and runtime
     #[arg(long, value_name = "NAME", default_value_t = pulldrill_lab::LabOptions::default().dialect, value_parser = parse::dialect())]
     pub(crate) dialect: String,

@@ -36,6 +36,9 @@ pub(super) struct Alone {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Served {
     registries: BTreeMap<String, String>,
+    /// The separate hosts that issue tokens.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    token_hosts: BTreeMap<String, String>,
     admin: String,
     username: String,
 }
@@ -86,14 +89,19 @@ impl Alone {
         admin: SocketAddr,
         token: &str,
     ) -> Result<Served, Failure> {
-        let mut registries = BTreeMap::new();
+        let (mut registries, mut token_hosts) = (BTreeMap::new(), BTreeMap::new());
         let mut aws = None;
         for spec in &self.specs {
             let accounts = vec![self.account.clone()];
             let info = registry.add_host(HostSpec { accounts, ..spec.clone() }).await?;
-            if let Some((name, address)) = info.token_host.filter(|_| spec.personality == ECR) {
-                let region = name.split('.').nth(2).unwrap_or("us-east-1").to_owned();
-                aws = aws.or(Some((format!("https://{address}"), region)));
+            if let Some((name, address)) = info.token_host {
+                let url = format!("https://{address}");
+                if spec.personality == ECR {
+                    let region = name.split('.').nth(2).unwrap_or("us-east-1").to_owned();
+                    aws = aws.or(Some((url, region)));
+                } else {
+                    token_hosts.insert(name, url);
+                }
             }
             registries.insert(info.name, info.url);
         }
@@ -107,8 +115,12 @@ impl Alone {
         folder.write_public("ca.pem", registry.authority_pem())?;
         folder.write_public("certs/ca.crt", registry.authority_pem())?;
         folder.write_public("env.sh", &script(folder.path(), aws.as_ref()))?;
-        let served =
-            Served { registries, admin: format!("http://{admin}"), username: self.account.username.clone() };
+        let served = Served {
+            registries,
+            token_hosts,
+            admin: format!("http://{admin}"),
+            username: self.account.username.clone(),
+        };
         folder.write_info(&served)?;
         Ok(served)
     }

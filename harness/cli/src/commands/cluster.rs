@@ -1,5 +1,5 @@
 //! `cluster serve`: the embedded cluster alone, for trying clients and for judging the cluster itself. There are no
-//! registries and no drills, and its nodes reach nothing.
+//! drills, and its nodes reach the registries that they are told.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -9,7 +9,7 @@ use pulldrill_lab::Folder;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ground, up::stop_on_signals};
+use super::{Ground, reachable, up::stop_on_signals};
 use crate::{
     args::ClusterServe,
     exit::{Exit, Failure, Outcome},
@@ -31,6 +31,8 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
         let known = Dialect::names().join(", ");
         Failure::usage(format!("there is no dialect {:?}; the dialects are: {known}", args.dialect))
     })?;
+    let (network, registry_authorities) = reachable::network(&args.reach)?;
+    let kind = reachable::nodes(&args.reach)?;
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
     let address = args.listen.unwrap_or(ANY_PORT);
@@ -49,11 +51,13 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
         nodes: (1..=nodes).map(|number| format!("node-{number}")).collect(),
         quota: args.quota,
         data,
+        network,
+        registry_authorities,
         ..ClusterOptions::new(listener, Clock::live(), dialect, stop.clone())
     };
     let parts = if args.bare { Parts::Bare } else { Parts::All };
     let failed = |error: pulldrill_cluster::ClusterError| Failure::infrastructure(error.to_string());
-    let cluster = Cluster::start_with(options, parts).await.map_err(failed)?;
+    let cluster = Cluster::start_as(options, parts, kind).await.map_err(failed)?;
     if let Some(token) = &args.admin_token {
         cluster.accept_admin_token(token);
     }

@@ -10,10 +10,12 @@ mod down;
 mod drills;
 mod faults;
 mod kubectl;
+mod machines;
 mod place;
 mod progress;
 mod pulls;
 mod reach;
+mod reachable;
 mod record;
 mod selftest;
 mod serve;
@@ -101,6 +103,7 @@ async fn dispatch(args: Args, out: &Output) -> Outcome {
             virtual_clusters::create(&ground, &name, kubeconfig.as_deref()).await
         }
         Command::Cluster(Cluster::Delete { name }) => virtual_clusters::delete(&ground, &name).await,
+        Command::Cluster(Cluster::Node(machine)) => machines::machines(&ground, &machine).await,
         Command::Cluster(Cluster::List) => virtual_clusters::list(&ground).await,
         Command::Image(image) => tools::image(&ground, &image).await,
         Command::Ecr(ecr) => tools::ecr(&ground, &ecr).await,

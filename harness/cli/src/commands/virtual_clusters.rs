@@ -49,7 +49,7 @@ pub(super) async fn list(ground: &Ground<'_>) -> Outcome {
 }
 
 /// Sends a request as the admin of the folder's cluster.
-async fn ask(ground: &Ground<'_>, method: &str, path: &str) -> Result<String, Failure> {
+pub(super) async fn ask(ground: &Ground<'_>, method: &str, path: &str) -> Result<String, Failure> {
     let dir = ground.folder.path().display();
     if ground.folder.owner() == Owner::Nobody {
         return Err(Failure::usage(format!("no cluster is served in {dir}"))

@@ -2,6 +2,7 @@
 
 mod first;
 mod kubeconfig;
+mod machines;
 mod plane;
 mod virtual_clusters;
 
@@ -16,13 +17,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::{Access, Api, User, http},
     dialect::Dialect,
-    engine::Door,
-    kubelet::{Fleet, NodeError, NodeOptions, Pullers},
+    kubelet::{NodeError, NodeOptions, Pullers},
     network::Network,
     puller::{Reference, ReferenceError},
     store::{self, Disk, DiskError, Space, Store},
 };
 use first::server_identity;
+use machines::Machines;
 use plane::{ControlPlane, Plan, Site};
 use virtual_clusters::VirtualClusters;
 
@@ -122,8 +123,7 @@ pub struct Cluster {
     access: Arc<Access>,
     network: Network,
     pullers: Pullers,
-    fleet: Option<Arc<Fleet>>,
-    door: Door,
+    machines: Machines,
     virtual_clusters: Arc<VirtualClusters>,
     tasks: TaskTracker,
 }
@@ -246,6 +246,7 @@ impl Cluster {
             nodes,
             node_options,
             registry_authorities,
+            network: network.clone(),
             most_pods,
             space,
             authority,
@@ -255,10 +256,10 @@ impl Cluster {
             disk: data,
         });
         let virtual_clusters = Arc::new(VirtualClusters::new(site.clone(), stop.clone()));
-        let plan = Plan { name: "", store, begins: true, network: network.clone(), signer, stop };
+        let plan = Plan { name: "", store, begins: true, signer, stop };
         let plane = ControlPlane::start(&site, plan)?;
         virtual_clusters.resume().await?;
-        let ControlPlane { api, access, pullers, fleet, door, tasks, mut server } = plane;
+        let ControlPlane { api, access, pullers, machines, tasks, mut server } = plane;
         server.virtual_clusters = Some(virtual_clusters.clone());
         tasks.spawn(http::serve(listener, tls, server));
         let url = format!("https://{}", site.address);
@@ -271,8 +272,7 @@ impl Cluster {
             access,
             network,
             pullers,
-            fleet,
-            door,
+            machines,
             virtual_clusters,
             tasks,
         })
@@ -375,17 +375,12 @@ impl Cluster {
         Ok(())
     }
 
-    fn fleet(&self, name: &str) -> Result<&Fleet, NodeError> {
-        self.fleet.as_deref().ok_or_else(|| NodeError::Bare(name.to_owned()))
-    }
-
     /// Adds a node, empty of images.
     ///
     /// # Errors
     /// [`NodeError`] for a name that is taken, or that no node can have.
     pub fn add_node(&self, name: &str) -> Result<(), NodeError> {
-        self.door.join(self.fleet(name)?.add(name, true)?);
-        Ok(())
+        self.machines.add(name)
     }
 
     /// Takes a node away, with its machine: pods on it are removed a while later.
@@ -393,7 +388,7 @@ impl Cluster {
     /// # Errors
     /// [`NodeError`] when there is none.
     pub fn remove_node(&self, name: &str) -> Result<(), NodeError> {
-        self.fleet(name)?.remove(name)
+        self.machines.remove(name)
     }
 
     /// Switches a node's machine off. The cluster notices after a while.
@@ -401,7 +396,7 @@ impl Cluster {
     /// # Errors
     /// [`NodeError`] when there is none, or it is off.
     pub fn stop_node(&self, name: &str) -> Result<(), NodeError> {
-        self.fleet(name)?.stop(name)
+        self.machines.stop(name)
     }
 
     /// Switches a node's machine on again.
@@ -409,8 +404,7 @@ impl Cluster {
     /// # Errors
     /// [`NodeError`] when there is none, or it is on.
     pub fn start_node(&self, name: &str) -> Result<(), NodeError> {
-        self.door.join(self.fleet(name)?.start(name)?);
-        Ok(())
+        self.machines.start(name)
     }
 
     /// What the nodes can reach.

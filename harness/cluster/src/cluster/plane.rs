@@ -8,12 +8,12 @@ use pulldrill_tls::{Authority, Clients, Signer};
 use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{ClusterError, Parts, first::first_objects};
+use super::{ClusterError, Parts, first::first_objects, machines::Machines};
 use crate::{
     api::{Access, Api, ApiOptions, LogLine, LogSource, http},
     controllers,
     dialect::Dialect,
-    engine::{Door, Engine},
+    engine::Engine,
     kubelet::{Fleet, KubeletOptions, Logs, NodeOptions, Pullers},
     network::Network,
     release::Release,
@@ -31,6 +31,8 @@ pub(super) struct Site {
     /// What kind of nodes they are.
     pub(super) node_options: NodeOptions,
     pub(super) registry_authorities: Vec<String>,
+    /// What they reach.
+    pub(super) network: Network,
     pub(super) most_pods: Option<usize>,
     /// The room for objects.
     pub(super) space: Space,
@@ -56,7 +58,6 @@ pub(super) struct Plan<'a> {
     pub(super) store: Store,
     /// Whether the store may lack first objects.
     pub(super) begins: bool,
-    pub(super) network: Network,
     /// The key of its tokens; a new one when there is none.
     pub(super) signer: Option<Signer>,
     pub(super) stop: CancellationToken,
@@ -67,9 +68,7 @@ pub(super) struct ControlPlane {
     pub(super) api: Arc<Api>,
     pub(super) access: Arc<Access>,
     pub(super) pullers: Pullers,
-    /// Its machines, unless it is bare.
-    pub(super) fleet: Option<Arc<Fleet>>,
-    pub(super) door: Door,
+    pub(super) machines: Machines,
     pub(super) tasks: TaskTracker,
     /// Its side of the API server.
     pub(super) server: http::Server,
@@ -98,7 +97,7 @@ impl LogSource for ShownLogs {
 impl ControlPlane {
     /// Starts everything but the server's listener.
     pub(super) fn start(site: &Site, plan: Plan<'_>) -> Result<Self, ClusterError> {
-        let Plan { name, store, begins, network, signer, stop } = plan;
+        let Plan { name, store, begins, signer, stop } = plan;
         let store = Arc::new(store);
         let Site { clock, dialect, parts: chosen, .. } = site;
         // Names that were drawn in a former life are not drawn again.
@@ -136,7 +135,7 @@ impl ControlPlane {
             clock: clock.clone(),
             seed,
             dialect: dialect.clone(),
-            network,
+            network: site.network.clone(),
             authorities: site.registry_authorities.clone(),
             nodes: site.node_options.clone(),
             logs: written.clone(),
@@ -158,7 +157,7 @@ impl ControlPlane {
             }
         }
         let engine = Engine::new(store, clock, parts, stop.clone());
-        let door = engine.door();
+        let machines = Machines { fleet, door: engine.door() };
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
         tasks.close();
@@ -173,10 +172,11 @@ impl ControlPlane {
             logs: Arc::new(ShownLogs { written, clock: clock.clone() }),
             containers: runtime,
             sessions: TaskTracker::new(),
+            machines: Arc::new(machines.clone()),
             virtual_clusters: None,
             stop,
         };
-        Ok(Self { api, access, pullers, fleet, door, tasks, server })
+        Ok(Self { api, access, pullers, machines, tasks, server })
     }
 }
 

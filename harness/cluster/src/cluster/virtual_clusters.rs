@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     api::{Api, ApiOptions, Status, User, http},
-    network::Network,
     store::{Seed, Store},
 };
 
@@ -96,7 +95,7 @@ impl VirtualClusters {
             }
         };
         let stop = self.stop.child_token();
-        let plan = Plan { name, store, begins: false, network: Network::default(), signer, stop };
+        let plan = Plan { name, store, begins: false, signer, stop };
         let plane = ControlPlane::start(&self.site, plan)?;
         plane.access.accept(&token, User::named(ADMIN, &["system:masters"]));
         let started = Arc::new(Virtual { plane, token });

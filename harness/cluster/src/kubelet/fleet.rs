@@ -154,6 +154,7 @@ impl Fleet {
             self.tls.clone(),
             options.seed,
         ));
+        options.nodes.images.iter().for_each(|(image, config)| puller.load(image, config));
         options.pullers.lock().push(puller.clone());
         let node = Node::new(name, machines.made);
         machines.made += 1;
@@ -208,6 +209,13 @@ impl Fleet {
         self.halt(&machine);
         machine.node.unregister(&self.options.api);
         Ok(())
+    }
+
+    /// The machines in the order of their names, and whether they are on.
+    #[must_use]
+    pub fn machines(&self) -> Vec<(String, bool)> {
+        let machines = self.machines.lock();
+        machines.by_name.iter().map(|(name, machine)| (name.clone(), machine.power.is_on())).collect()
     }
 
     /// Whether a machine is on. Of nodes that are none of these nothing is known.

@@ -47,7 +47,7 @@ use crate::{
     dialect::Dialect,
     engine::{Context, Controller, Outcome, Queue},
     network::Network,
-    puller::{Image, Puller},
+    puller::{Image, Puller, Reference},
     recorder::Recorder,
     runtime::Runtime,
     store::{Event, Key, Stored},
@@ -106,6 +106,8 @@ pub struct NodeOptions {
     pub image_disk: Option<u64>,
     /// Who knows the credentials of registries on a node.
     pub credential_providers: Vec<Provider>,
+    /// What every node has from the beginning, as if it had been loaded there: names, and OCI image configurations.
+    pub images: Vec<(Reference, Value)>,
 }
 
 impl Default for NodeOptions {
@@ -115,6 +117,7 @@ impl Default for NodeOptions {
             pull_rate: None,
             image_disk: None,
             credential_providers: Vec::new(),
+            images: Vec::new(),
         }
     }
 }

@@ -4,9 +4,9 @@ use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
-    Reply, Server, body, deprecations, discovery, gzip, legacy, list, options::Query, patch, pretty, read,
-    reply, request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient, subresources,
-    virtual_clusters, virtual_clusters::Entered, watch, write,
+    Reply, Server, body, deprecations, discovery, gzip, legacy, list, machines, options::Query, patch,
+    pretty, read, reply, request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient,
+    subresources, virtual_clusters, virtual_clusters::Entered, watch, write,
 };
 use crate::api::{Attributes, Certified, Status, User};
 
@@ -127,6 +127,9 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     let target = match route::find(server.api.resources(), &asked.path) {
         Some(target) => target?,
         None => {
+            if let Some(answered) = machines::answer(server, asked) {
+                return answered;
+            }
             return match discovery::answer(server, asked) {
                 Some(reply) => Ok(reply),
                 None => roots::answer(server, asked),

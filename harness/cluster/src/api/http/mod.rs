@@ -16,6 +16,7 @@ mod legacy;
 mod list;
 mod list_body;
 mod log;
+mod machines;
 mod negotiate;
 mod oidc;
 mod options;
@@ -44,6 +45,7 @@ use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use connection::serve;
+pub use machines::{MachineChange, Machines};
 use reply::Reply;
 pub use virtual_clusters::VirtualClusters;
 
@@ -69,6 +71,8 @@ pub struct Server {
     pub containers: Arc<dyn Containers>,
     /// The connections that streams have taken over.
     pub sessions: TaskTracker,
+    /// What its nodes are.
+    pub machines: Arc<dyn Machines>,
     /// The clusters below `/clusters`.
     pub virtual_clusters: Option<Arc<dyn VirtualClusters>>,
     /// Ends connections and watches.
