@@ -4,8 +4,33 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 
 use crate::plan::{Deviations, KUBECTLS, SERVERS, commands};
+
+/// What the tests in `others` do.
+const OTHERS: &str = "
+## Other clients
+
+Each runs a scenario of its own on both dialects and checks what it sees:
+
+- **helm**: `install`, `upgrade --wait`, `rollback`, `history`, `list`, an upgrade to an image that is not there, `uninstall`
+- **kube-rs**: watcher, reflector, controller, events recorder, exec, port-forward
+- **Python** (`kubernetes`): objects of all kinds of bodies, patches, watch, logs, exec and port-forward by its stream part
+- **Node** (`@kubernetes/client-node`): objects, patches, informer, logs, exec and port-forward
+";
+
+/// A difference that no command shows.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Beyond {
+    what: String,
+    why: String,
+}
+
+fn beyond() -> Result<Vec<Beyond>> {
+    Ok(serde_saphyr::from_str(include_str!("beyond.yaml"))?)
+}
 
 fn render() -> Result<String> {
     let deviations = Deviations::load()?;
@@ -14,15 +39,11 @@ fn render() -> Result<String> {
          Each of these commands was run with real kubectls on real Kubernetes servers and recorded. A test runs them\n\
          again on `pulldrill cluster serve` with the dialect of that server: *same* means that output and exit code\n\
          are equal, but for generated names, ages, addresses and the like. A number is a known deviation, explained\n\
-         below the table; any other is a failing test. kubectl 1.30 and 1.37 are held against their neighbours in the same\n\
-         way. The page is made by that test.\n\n",
+         below the table; any other is a failing test. kubectl 1.30 and 1.37 were not recorded: they are\n\
+         held against what their neighbours 1.32 and 1.36 printed. The page is made by that test.\n\n",
     );
-    let columns: Vec<_> = SERVERS
-        .iter()
-        .flat_map(|server| {
-            KUBECTLS.iter().filter(|kubectl| kubectl.is_recorded()).map(move |kubectl| (server, kubectl))
-        })
-        .collect();
+    let columns: Vec<_> =
+        SERVERS.iter().flat_map(|server| KUBECTLS.iter().map(move |kubectl| (server, kubectl))).collect();
     let head = columns.iter().map(|(server, kubectl)| format!("{} on {}", kubectl.version, server.version));
     let head = head.collect::<Vec<_>>().join(" | ");
     page.push_str(&format!("| kubectl, on server | {head} |\n| --- |{}\n", " --- |".repeat(columns.len())));
@@ -45,6 +66,11 @@ fn render() -> Result<String> {
     for (index, number) in used.iter().zip(1..) {
         page.push_str(&format!("{number}. {}\n", deviations.entries[*index].why));
     }
+    page.push_str("\n## Beyond these commands\n\n");
+    for Beyond { what, why } in beyond()? {
+        page.push_str(&format!("- {what} {why}\n"));
+    }
+    page.push_str(OTHERS);
     Ok(page)
 }
 

@@ -20,11 +20,6 @@ impl Kubectl {
     const fn recorded(version: &'static str) -> Self {
         Self { version, recorded: version }
     }
-
-    /// Whether its own outputs were recorded.
-    pub(crate) fn is_recorded(&self) -> bool {
-        self.version == self.recorded
-    }
 }
 
 /// The kubectls of the matrix; those that were recorded took turns on the servers in this order.
