@@ -21,7 +21,7 @@ use crate::{
     host::{self, Host},
     images::check_names,
     names::{Names, is_registry_host},
-    server::{self, Role},
+    server::{self, Role, shared_port::Doors},
     site::Site,
     spec::Access,
     store::Store,
@@ -59,8 +59,10 @@ pub(crate) struct Shared {
     fault_numbers: Numbers,
     pub(crate) site: Site,
     authority: Arc<Authority>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    /// The way in to each of them, for the port that they share.
+    pub(crate) doors: Doors,
     pub(crate) hosts: RwLock<BTreeMap<String, Arc<Host>>>,
 }
 
@@ -87,6 +89,7 @@ impl Registry {
             authority,
             stop,
             tasks: TaskTracker::new(),
+            doors: Doors::default(),
             hosts: RwLock::default(),
         }))
     }
@@ -160,6 +163,15 @@ impl Registry {
             .await?;
         }
         self.host_info(&name)
+    }
+
+    /// Serves all hosts at one address, those that come later as well: whose a connection is, the name says that the
+    /// client asks for (SNI, or else `Host`). Each keeps its own port beside. Where that is.
+    ///
+    /// # Errors
+    /// [`RegistryError::Listen`].
+    pub async fn serve_all_at(&self, address: SocketAddr) -> Result<SocketAddr, RegistryError> {
+        server::shared_port::serve(&self.0, address).await
     }
 
     /// Gives a host its own addresses, where there are any to give.
@@ -252,6 +264,7 @@ impl Registry {
     pub async fn remove_host(&self, name: &str) {
         let host = self.0.hosts.write().remove(name);
         if let Some(host) = host {
+            self.0.doors.remove(&host);
             host.stop.cancel();
             host.listening.close();
             host.listening.wait().await;

@@ -130,6 +130,9 @@ pub(crate) struct RegistryServe {
     /// Where the first of them listens, the next ones at the ports that follow [default: free ports of 127.0.0.1]
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse::api_listen, requires = "personality")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Serve all of them at this address as well, told apart by the name that clients ask for (SNI, or else Host)
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse::api_listen, requires = "personality")]
+    pub(crate) all_at: Option<SocketAddr>,
     /// The folder that keeps what is pushed, as OCI image layouts [default: memory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,

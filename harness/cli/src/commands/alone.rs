@@ -27,6 +27,7 @@ const KEPT_PASSWORD: &str = "password";
 pub(super) struct Alone {
     folder: Folder,
     specs: Vec<HostSpec>,
+    all_at: Option<SocketAddr>,
     account: Account,
     pub(super) authority: Arc<Authority>,
 }
@@ -39,6 +40,9 @@ pub(super) struct Served {
     /// The separate hosts that issue tokens.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     token_hosts: BTreeMap<String, String>,
+    /// Where all of them are, by their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_at: Option<SocketAddr>,
     admin: String,
     username: String,
 }
@@ -48,6 +52,9 @@ impl Served {
         let mut text = String::new();
         for (name, url) in &self.registries {
             writeln!(text, "registry: {name} at {url}").unwrap_or_default();
+        }
+        if let Some(address) = self.all_at {
+            writeln!(text, "all of them, by their names, at {address}").unwrap_or_default();
         }
         let (admin, user, folder) = (&self.admin, &self.username, folder.display());
         writeln!(text, "admin API at {admin}, its token in {folder}/instructor-token").unwrap_or_default();
@@ -79,7 +86,7 @@ impl Alone {
                 (None, None) => keep(data, KEPT_PASSWORD, secret::token())?,
             };
         let account = Account { username: args.username.clone(), password };
-        Ok(Self { folder, specs, account, authority: Arc::new(authority) })
+        Ok(Self { folder, specs, all_at: args.all_at, account, authority: Arc::new(authority) })
     }
 
     /// Serves them and writes what leads there, `lab.json` last.
@@ -105,6 +112,10 @@ impl Alone {
             }
             registries.insert(info.name, info.url);
         }
+        let all_at = match self.all_at {
+            Some(address) => Some(registry.serve_all_at(address).await?),
+            None => None,
+        };
         let login = self.account.basic();
         let places = registries.iter().flat_map(|(name, url)| [name, url.trim_start_matches("https://")]);
         let logins: BTreeMap<&str, _> = places.map(|place| (place, json!({ "auth": login }))).collect();
@@ -118,6 +129,7 @@ impl Alone {
         let served = Served {
             registries,
             token_hosts,
+            all_at,
             admin: format!("http://{admin}"),
             username: self.account.username.clone(),
         };

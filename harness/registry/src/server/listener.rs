@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::Response;
+use http::{Response, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pulldrill_clock::real;
@@ -31,11 +31,13 @@ use crate::{
 };
 
 /// How long a TLS handshake, or the head of a request, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause when a connection can't be taken, most likely for want of file descriptors.
+pub(super) const OUT_OF_FILES: Duration = Duration::from_millis(50);
 /// How often it is tried to open a port again that was closed by a fault.
 const AGAIN: Duration = Duration::from_millis(100);
 /// Connections of one socket at a time.
-const CONNECTIONS: usize = 2_048;
+pub(super) const CONNECTIONS: usize = 2_048;
 
 /// Where a host listens that has been given no address.
 const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -111,13 +113,16 @@ impl Listener {
 
     /// Accepts connections until the host stops.
     pub(crate) fn serve(self, shared: &Arc<Shared>, host: &Arc<Host>, role: Role, tasks: &TaskTracker) {
-        let door = |plain| Door {
-            shared: shared.clone(),
-            host: host.clone(),
-            role,
-            plain,
-            certificates: self.certificates.clone(),
+        let behind = Behind { host: host.clone(), role, certificates: self.certificates };
+        let door = |plain| Door { shared: shared.clone(), behind: behind.clone(), plain, any: false };
+        let names = match role {
+            Role::Registry => {
+                let also = host.personality.also.iter().map(|name| (*name).to_owned());
+                std::iter::once(host.name.clone()).chain(also).collect()
+            }
+            Role::Tokens => host.token_name.iter().cloned().collect::<Vec<_>>(),
         };
+        shared.doors.add(names, &behind);
         let sockets = self.sockets.into_iter().map(|socket| (socket, door(false)));
         for (socket, door) in sockets.chain(self.plain.map(|socket| (socket, door(true)))) {
             tasks.spawn(host.listening.track_future(door.accept(socket, tasks.clone())));
@@ -129,21 +134,37 @@ impl Listener {
 #[derive(Clone)]
 struct Door {
     shared: Arc<Shared>,
-    host: Arc<Host>,
-    role: Role,
+    behind: Behind,
     /// Without TLS.
     plain: bool,
+    /// Whether each request may be for another host, since the connection came without a name.
+    any: bool,
+}
+
+/// What a connection is for.
+#[derive(Clone)]
+pub(crate) struct Behind {
+    pub(super) host: Arc<Host>,
+    role: Role,
     certificates: Arc<Certificates>,
+}
+
+impl Behind {
+    /// Serves a connection that came another way than by a port of the host's own; with `any`, each request may be for
+    /// another host.
+    pub(super) async fn serve(self, shared: Arc<Shared>, stream: TcpStream, client: Client, any: bool) {
+        Door { shared, behind: self, plain: false, any }.until_the_end(stream, client).await;
+    }
 }
 
 impl Door {
     async fn accept(self, socket: TcpListener, tasks: TaskTracker) {
         let Ok(address) = socket.local_addr() else { return };
         let room = Arc::new(Semaphore::new(CONNECTIONS));
-        let mut faults = self.host.faults.follow();
+        let mut faults = self.behind.host.faults.follow();
         let mut open = Some(socket);
         loop {
-            if self.host.faults.refuses() {
+            if self.behind.host.faults.refuses() {
                 open = None;
             } else if open.is_none() {
                 open = TcpListener::bind(address).await.ok();
@@ -151,18 +172,17 @@ impl Door {
             let Some(socket) = &open else {
                 // Closed; or somebody else has the port just now.
                 tokio::select! {
-                    () = self.host.stop.cancelled() => return,
+                    () = self.behind.host.stop.cancelled() => return,
                     _ = real::timeout(AGAIN, faults.changed()) => continue,
                 }
             };
             let accepted = tokio::select! {
-                () = self.host.stop.cancelled() => return,
+                () = self.behind.host.stop.cancelled() => return,
                 _ = faults.changed() => continue,
                 accepted = socket.accept() => accepted,
             };
             let Ok((stream, peer)) = accepted else {
-                // Out of file descriptors, most likely: wait for some to come back.
-                real::sleep(Duration::from_millis(50)).await;
+                real::sleep(OUT_OF_FILES).await;
                 continue;
             };
             // Asked once, and at once, whatever becomes of the connection: when it has ended, its port may be
@@ -171,13 +191,18 @@ impl Door {
             let Ok(permit) = room.clone().try_acquire_owned() else { continue };
             let door = self.clone();
             tasks.spawn(async move {
-                let stop = door.host.stop.clone();
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = door.connection(stream, client) => {}
-                }
+                door.until_the_end(stream, client).await;
                 drop(permit);
             });
+        }
+    }
+
+    /// Serves a connection until it ends or the host does.
+    async fn until_the_end(self, stream: TcpStream, client: Client) {
+        let stop = self.behind.host.stop.clone();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.connection(stream, client) => {}
         }
     }
 
@@ -186,7 +211,7 @@ impl Door {
         let line = Line::new(stream);
         let subject =
             Subject { client: Some(client.address), node: client.node.as_deref(), ..Subject::default() };
-        let faults = &self.host.faults;
+        let faults = &self.behind.host.faults;
         if faults.refuses() {
             // The port is about to be closed.
             return line.cut().say();
@@ -196,15 +221,15 @@ impl Door {
             Some(_) => return silence(line).await,
             None => {}
         }
-        let mut acceptor = (!self.plain).then(|| self.certificates.good());
+        let mut acceptor = (!self.plain).then(|| self.behind.certificates.good());
         for strike in faults.strike(Stage::Handshake, &subject) {
-            match (strike.name, self.certificates.bad(&strike)) {
+            match (strike.name, self.behind.certificates.bad(&strike)) {
                 ("handshake-stall", _) => return silence(line).await,
                 ("plain-http", _) => acceptor = None,
-                ("unexpected-tls", _) => acceptor = Some(self.certificates.good()),
+                ("unexpected-tls", _) => acceptor = Some(self.behind.certificates.good()),
                 (_, Some(Ok(bad))) if !self.plain => acceptor = Some(bad),
                 (_, Some(Err(error))) => {
-                    tracing::warn!(host = self.host.name, %error, "no bad certificate");
+                    tracing::warn!(host = self.behind.host.name, %error, "no bad certificate");
                     return;
                 }
                 _ => {}
@@ -214,23 +239,25 @@ impl Door {
         let Some(acceptor) = acceptor else { return self.exchanges(line, client, cut).await };
         match real::timeout(PATIENCE, acceptor.accept(line)).await {
             Some(Ok(stream)) => self.exchanges(stream, client, cut).await,
-            _ => tracing::debug!(host = self.host.name, "no TLS handshake"),
+            _ => tracing::debug!(host = self.behind.host.name, "no TLS handshake"),
         }
+    }
+
+    /// Whose a request is.
+    fn whose(&self, request: &http::Request<Incoming>) -> Behind {
+        let host = request.headers().get(header::HOST).filter(|_| self.any);
+        let named = host.and_then(|host| self.shared.doors.find(host.to_str().ok()?));
+        named.unwrap_or_else(|| self.behind.clone())
     }
 
     async fn exchanges(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send, client: Client, cut: Cut) {
         let service = service_fn(move |request: http::Request<Incoming>| {
-            let (door, client, cut) = (self.clone(), client.clone(), cut.clone());
+            let (behind, client, cut) = (self.whose(&request), client.clone(), cut.clone());
+            let (shared, plain) = (self.shared.clone(), self.plain);
             async move {
-                let answer: Response<_> = exchange::exchange(
-                    &door.shared,
-                    &door.host,
-                    (door.role, door.plain),
-                    client,
-                    request,
-                    &cut,
-                )
-                .await;
+                let answer: Response<_> =
+                    exchange::exchange(&shared, &behind.host, (behind.role, plain), client, request, &cut)
+                        .await;
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });

@@ -12,6 +12,7 @@ mod lists;
 mod manifests;
 mod refusals;
 mod route;
+pub(crate) mod shared_port;
 mod sigv4;
 mod sts;
 mod token_service;
