@@ -119,6 +119,8 @@ pub struct PodDialect {
     pub resources: bool,
     /// Whether running containers have a `user`.
     pub user: bool,
+    /// Whether init containers have `started`, which was once only asked about containers with probes.
+    pub init_started: bool,
     /// Whether a pod that is deleted gets a last status, in which it is over.
     pub terminal_status: bool,
 }

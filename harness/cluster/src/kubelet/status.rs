@@ -108,10 +108,13 @@ impl View<'_> {
         if let Some(container) = current {
             out["containerID"] = json!(container.id);
         }
-        if list == "ephemeralContainers"
-            && let Some(fields) = out.as_object_mut()
-        {
+        let is_told = match list {
             // No probe ever tells.
+            "ephemeralContainers" => false,
+            "initContainers" => self.dialect.pods.init_started,
+            _ => true,
+        };
+        if let Some(fields) = out.as_object_mut().filter(|_| !is_told) {
             fields.remove("started");
         }
         self.decorate(&mut out, spec, running.is_some());
