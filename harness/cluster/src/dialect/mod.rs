@@ -115,9 +115,9 @@ pub struct PodDialect {
     pub host_ips: bool,
     /// Whether container statuses have `volumeMounts`.
     pub volume_mounts: bool,
-    /// Whether pods and running containers have `resources`.
+    /// Whether pods and containers that run or ran have `resources`.
     pub resources: bool,
-    /// Whether running containers have a `user`.
+    /// Whether containers that run or ran have a `user`.
     pub user: bool,
     /// Whether init containers have `started`, which was once only asked about containers with probes.
     pub init_started: bool,
