@@ -18,7 +18,7 @@ use pulldrill_lab::{ClockMode, Lab, LabOptions, view::Audience};
 use serde_json::Value;
 
 use crate::{
-    comparison::{EventChange, Normaliser, Recording, compare, status_column},
+    comparison::{Normaliser, Recording, Version, compare, status_column},
     describe::describe,
     programs, recordings,
 };
@@ -78,7 +78,7 @@ async fn play(dialect: &str, scenario: &str, kubectl: &Path) -> Result<Recording
     let mut recording = Recording::default();
     for object in versions(&events, &from_events).await? {
         if object["metadata"]["namespace"] == *namespace {
-            recording.events.push(EventChange { at: shown_at(&object)?, object });
+            recording.events.push(Version { at: shown_at(&object)?, object });
         }
     }
     let in_namespace = |pod: &Value| pod["metadata"]["namespace"] == *namespace;
@@ -137,7 +137,7 @@ fn neutral(recording: &Recording, length: f64) -> Result<Recording> {
         recording.events.iter().find(|e| e.object["reason"] == "Failed").context("nothing failed")?;
     let uid = failed.object["involvedObject"]["uid"].clone();
     let mine = |object: &Value| object["involvedObject"]["uid"] == uid;
-    let mut events: Vec<EventChange> = recording.events.iter().filter(|e| mine(&e.object)).cloned().collect();
+    let mut events: Vec<Version> = recording.events.iter().filter(|e| mine(&e.object)).cloned().collect();
     let first = events.first().context("no events")?.at;
     events.retain(|event| event.at - first <= length);
     let spec = recording.pods.iter().find(|p| p["metadata"]["uid"] == uid).context("the failing pod")?;
@@ -150,7 +150,8 @@ fn neutral(recording: &Recording, length: f64) -> Result<Recording> {
     for object in recording.pods.iter().filter(|p| p["metadata"]["uid"] == uid) {
         pods.push(serde_json::from_str(&replace(&object.to_string()))?);
     }
-    Ok(Recording { events, pods, describe: failing_block(&replace(&recording.describe)) })
+    let describe = failing_block(&replace(&recording.describe));
+    Ok(Recording { events, pods, describe, ..Recording::default() })
 }
 
 /// A drill has failed for longer than its recording; kubectl 1.36 leaves out the events when it describes

@@ -26,27 +26,35 @@ mod script;
 mod world;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
-use comparison::{Normaliser, Recording, compare};
+use comparison::{Normaliser, Recording, compare_whole};
 use futures::{StreamExt, TryStreamExt};
 use pulldrill_cluster::dialect::Dialect;
 
+/// The sets of recordings, each named as the dialect that it proves, and the kubectl that described them.
+const SETS: [(&str, &str); 3] = [
+    ("k8s-1.20-containerd-1.7", "1_20"),
+    ("k8s-1.36-containerd-2.1", "1_36"),
+    ("k8s-1.36-containerd-2.1-transfer", "1_36"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings")
+}
+
 /// Every recording: dialect, case, folder.
 fn recordings() -> Vec<(String, String, PathBuf)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recordings");
     let mut found = Vec::new();
-    // Two folders hold recordings of another kind: of API servers and clients (tests/clients), and of container
-    // runtimes alone (`cri`).
-    for dialect in folders(&root).into_iter().filter(|name| name != "api" && name != "cri") {
-        for case in folders(&root.join(&dialect)) {
-            found.push((dialect.clone(), case.clone(), root.join(&dialect).join(&case)));
+    for (dialect, _) in SETS {
+        for case in folders(&root().join(dialect)) {
+            found.push((dialect.to_owned(), case.clone(), root().join(dialect).join(&case)));
         }
     }
-    assert!(!found.is_empty(), "no recordings under {}", root.display());
+    assert!(!found.is_empty(), "no recordings under {}", root().display());
     found
 }
 
@@ -54,6 +62,7 @@ fn folders(path: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(path)
         .into_iter()
         .flatten()
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir()))
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     names.sort();
@@ -63,14 +72,15 @@ fn folders(path: &Path) -> Vec<String> {
 /// How many cases are played at a time: most of a case's time goes to `kubectl describe`.
 const AT_A_TIME: usize = 4;
 
-/// Plays every recorded case of one dialect and compares.
-async fn hold_against_recordings(dialect: &str, kubectl: &str) -> Result<()> {
+/// Plays every recorded case of a set and compares. With `GOLDEN_CASE` in the environment, the cases whose names contain it.
+async fn hold_against_recordings((dialect, kubectl): (&str, &str)) -> Result<()> {
     let Some(kubectl) = programs::kubectl(kubectl) else { return Ok(()) };
+    let only = std::env::var("GOLDEN_CASE").unwrap_or_default();
     let (rules, kubectl) = (&Normaliser::new()?, &kubectl);
-    let cases = recordings().into_iter().filter(|(of, ..)| of == dialect);
+    let cases = recordings().into_iter().filter(|(of, case, _)| of == dialect && case.contains(&only));
     let found = futures::stream::iter(cases).map(|(_, case, dir)| async move {
         let ours = world::play(dialect, &case, &dir, kubectl).await.with_context(|| case.clone())?;
-        let found = compare(rules, dialect, &Recording::load(&dir)?, &ours);
+        let found = compare_whole(rules, dialect, &Recording::load(&dir)?, &ours);
         anyhow::Ok(found.into_iter().map(|difference| format!("{dialect}/{case}: {difference}")).collect())
     });
     let report: Vec<Vec<String>> = found.buffered(AT_A_TIME).try_collect().await?;
@@ -80,18 +90,36 @@ async fn hold_against_recordings(dialect: &str, kubectl: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn kubernetes_1_20_with_containerd_1_7() -> Result<()> {
+    hold_against_recordings(SETS[0]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kubernetes_1_36_with_containerd_2_1() -> Result<()> {
-    hold_against_recordings("k8s-1.36-containerd-2.1", "1_36").await
+    hold_against_recordings(SETS[1]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kubernetes_1_36_with_containerd_2_1_and_its_transfer_service() -> Result<()> {
-    hold_against_recordings("k8s-1.36-containerd-2.1-transfer", "1_36").await
+    hold_against_recordings(SETS[2]).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn kubernetes_1_20_with_containerd_1_7() -> Result<()> {
-    hold_against_recordings("k8s-1.20-containerd-1.7", "1_20").await
+/// Every set and every case that was recorded is here, and nothing else is.
+#[test]
+fn no_recording_is_left_out() -> Result<()> {
+    let list = root().join("cases.yaml");
+    let listed = std::fs::read_to_string(&list).with_context(|| list.display().to_string())?;
+    let mut listed: BTreeMap<String, Vec<String>> = serde_saphyr::from_str(&listed)?;
+    listed.values_mut().for_each(|cases| cases.sort());
+    let mut played: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (dialect, case, _) in recordings() {
+        played.entry(dialect).or_default().push(case);
+    }
+    assert_eq!(listed, played);
+    // Other recordings are of API servers and clients (tests/clients), and of container runtimes alone (`cri`).
+    let sets = folders(&root()).into_iter().filter(|name| name != "api" && name != "cri");
+    assert_eq!(listed.into_keys().collect::<Vec<_>>(), sets.collect::<Vec<_>>());
+    Ok(())
 }
 
 /// A recording proves a dialect only if there is one, and only what is proven says so.

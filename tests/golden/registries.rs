@@ -41,14 +41,21 @@ const ACCOUNTS: [(&str, &str); 2] = [("labuser", "goodpass"), ("_json_key", "of 
 const OWNERS: [&str; 2] = ["labuser", "AWS"];
 
 /// Repositories that every host has, with nothing in them.
-const EMPTY: [&str; 2] = ["team/nosuch", "team/late"];
+const EMPTY: [&str; 4] = ["team/nosuch", "team/late", "team/late2", "backoff/app"];
 
 const HOSTS: &[Host] = &[
     Host {
         name: "registry.lab.test",
         personality: "distribution",
         public: true,
-        images: &[("team/app", "1.0"), ("team/app", "2.0"), ("team/app", "10.0"), ("team/app", "11.0")],
+        images: &[
+            ("team/app", "1.0"),
+            ("team/app", "2.0"),
+            ("team/app", "8.0"),
+            ("team/app", "10.0"),
+            ("team/app", "11.0"),
+            ("team/app", "12.0"),
+        ],
     },
     Host {
         name: "private.lab.test",
@@ -95,6 +102,12 @@ const HOSTS: &[Host] = &[
         personality: "artifact-registry",
         public: false,
         images: &[("lab/team/app", "1.0")],
+    },
+    Host {
+        name: "slow.lab.test",
+        personality: "distribution",
+        public: true,
+        images: &[("team/app", "6.0"), ("team/app", "9.0")],
     },
 ];
 

@@ -11,7 +11,7 @@ use pulldrill_registry::FaultRule;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::registries::Registries;
+use crate::{registries::Registries, world::BESIDE};
 
 /// How long an ECR token is good, in seconds.
 const ECR_LIFE: i64 = 12 * 3600;
@@ -26,6 +26,8 @@ pub(crate) struct Script {
     pub(crate) ecr_token_seconds: i64,
     /// Kinds that the API server does not take.
     refused: Vec<String>,
+    /// By registry host: how many bytes a second come from there.
+    pub(crate) paces: BTreeMap<String, u64>,
     /// Images that the node has before.
     pub(crate) present: Vec<String>,
     /// What is done later, in order.
@@ -38,6 +40,7 @@ impl Default for Script {
             faults: BTreeMap::new(),
             ecr_token_seconds: ECR_LIFE,
             refused: Vec::new(),
+            paces: BTreeMap::new(),
             present: Vec::new(),
             later: Vec::new(),
         }
@@ -84,6 +87,8 @@ enum Action {
     },
     /// Puts a token that is good into a secret.
     FreshEcrToken(String),
+    /// Applies the manifest of another case, in a namespace of its own.
+    Beside(String),
 }
 
 impl Script {
@@ -106,6 +111,8 @@ pub(crate) struct Hand<'a> {
     pub(crate) api: &'a Api,
     pub(crate) registries: &'a Registries,
     pub(crate) namespace: &'a str,
+    /// The folder of the recording.
+    pub(crate) dir: &'a Path,
 }
 
 impl Hand<'_> {
@@ -138,6 +145,11 @@ impl Hand<'_> {
             Action::FreshEcrToken(secret) => {
                 let data = self.registries.ecr_secret(&self.registries.ecr_token()?);
                 self.modify("secrets", secret, |object| object["data"] = data.clone())
+            }
+            Action::Beside(case) => {
+                let beside = Hand { namespace: BESIDE, ..*self };
+                let objects = manifests(&self.dir.with_file_name(case).join("case.yaml"))?;
+                objects.into_iter().try_for_each(|object| beside.create(object))
             }
         }
     }
@@ -192,7 +204,8 @@ fn merge(into: &mut Value, patch: &Value) {
 
 /// The objects in a manifest.
 pub(crate) fn manifests(path: &Path) -> Result<Vec<Value>> {
-    Ok(serde_saphyr::from_multiple(&std::fs::read_to_string(path)?)?)
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(path)?)?;
+    Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
 }
 
 fn resource_of(object: &Value) -> Result<&'static str> {

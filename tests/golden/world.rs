@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use parking_lot::Mutex;
 use pulldrill_clock::{Clock, SignedDuration, Timestamp, mailbox::mailbox, real};
 use pulldrill_cluster::{
-    Cluster, ClusterOptions, Principal,
+    Cluster, ClusterOptions, NodeOptions, Parts, Principal,
     api::{User, WriteOptions},
     dialect::Dialect,
     network::Network,
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    comparison::{EventChange, Recording},
+    comparison::{Recording, Version, WORKLOADS},
     describe::describe,
     ground::Ground,
     registries,
@@ -35,6 +35,9 @@ use crate::{
 
 /// The namespace of the pods that bring images to the node beforehand.
 const BEFORE: &str = "before";
+
+/// The namespace of what was recorded in the same cluster at the same time.
+pub(crate) const BESIDE: &str = "beside";
 
 /// A pod that does nothing but have its image pulled.
 fn pod_of(number: usize, image: &str) -> Value {
@@ -65,6 +68,9 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     let _ended = stop.clone().drop_guard();
 
     let network = Network::new();
+    for (host, bytes_per_second) in &script.paces {
+        network.set_pace(host, *bytes_per_second);
+    }
     let nodes = Arc::new(Nodes::default());
     let seen = nodes.clone();
     network.on_connect(move |local, node| drop(seen.0.lock().insert(local, node.to_owned())));
@@ -77,7 +83,7 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     let token = registries.ecr_token_until(&clock, start + life).await?;
     clock.advance_to(start).await;
 
-    let cluster = Cluster::start(ClusterOptions {
+    let options = ClusterOptions {
         seed: 11,
         nodes: vec!["node-1".into()],
         network,
@@ -88,28 +94,30 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
             Dialect::named(dialect).context("no such dialect")?,
             stop,
         )
-    })
-    .await?;
-    let recorded = record(&clock, cluster.store());
+    };
+    // As the recorded kubelets did.
+    let one_by_one = NodeOptions { parallel_pulls: 1, ..NodeOptions::default() };
+    let cluster = Cluster::start_as(options, Parts::All, one_by_one).await?;
 
     let api = cluster.api();
     let namespace = real.events.first().and_then(|e| e.object["involvedObject"]["namespace"].as_str());
     let namespace = namespace.context("no namespace")?;
-    for name in [namespace, BEFORE] {
+    let recorded = record(&clock, cluster.store(), namespace.to_owned());
+    for name in [namespace, BEFORE, BESIDE] {
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         api.create(&User::controller("recordings"), "namespaces", "", object, &WriteOptions::default())
             .map_err(|status| anyhow!("{status}"))?;
     }
     // Time for the namespaces' service accounts.
     clock.advance_to(start + SignedDuration::from_secs(5)).await;
-    let before = Hand { api, registries: &registries, namespace: BEFORE };
+    let before = Hand { api, registries: &registries, namespace: BEFORE, dir };
     for (number, image) in script.present.iter().enumerate() {
         before.apply(&script, pod_of(number, image))?;
     }
     clock.advance_to(start + SignedDuration::from_secs(35)).await;
     let began = clock.now();
     *recorded.lock() = Recording::default();
-    let hand = Hand { api, registries: &registries, namespace };
+    let hand = Hand { api, registries: &registries, namespace, dir };
     for mut object in manifests(&dir.join("case.yaml"))? {
         if !object["metadata"]["namespace"].is_null() {
             // The recorder applied into one namespace, so kubectl refused this one.
@@ -138,8 +146,8 @@ pub(crate) async fn play(dialect: &str, case: &str, dir: &Path, kubectl: &Path) 
     Ok(recording)
 }
 
-/// Follows events and pods in lab time.
-fn record(clock: &Clock, store: &Arc<Store>) -> Arc<Mutex<Recording>> {
+/// Follows what happens in a namespace, in lab time.
+fn record(clock: &Clock, store: &Arc<Store>, namespace: String) -> Arc<Mutex<Recording>> {
     let recording = Arc::new(Mutex::new(Recording::default()));
     let (changed, mut changes) = mailbox::<StoreChanged>(clock);
     let mut seen = store.revision();
@@ -151,11 +159,16 @@ fn record(clock: &Clock, store: &Arc<Store>) -> Arc<Mutex<Recording>> {
             for event in store.events_since(seen).unwrap_or_default() {
                 seen = event.revision;
                 let object = event.object.value().clone();
+                if event.change == Change::Deleted || object["metadata"]["namespace"] != *namespace {
+                    continue;
+                }
+                let mut recording = into.lock();
                 match &*event.resource {
-                    "events" if event.change != Change::Deleted => {
-                        into.lock().events.push(EventChange { at, object });
+                    "events" => recording.events.push(Version { at, object }),
+                    "pods" => recording.pods.push(object),
+                    _ if object["kind"].as_str().is_some_and(|kind| WORKLOADS.contains(&kind)) => {
+                        recording.workloads.push(Version { at, object });
                     }
-                    "pods" if event.change != Change::Deleted => into.lock().pods.push(object),
                     _ => {}
                 }
             }

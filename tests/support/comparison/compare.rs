@@ -8,9 +8,22 @@ use similar::TextDiff;
 
 use super::{
     normalise::Normaliser,
-    recording::{EventChange, Recording, containers, status_column},
+    recording::{Recording, Version, containers, status_column},
     sequence::sequence,
+    timeline::timelines,
 };
+
+/// Compares all of `ours` with `real`: what [`compare`] does, and how pods and workloads went on from the beginning.
+pub(crate) fn compare_whole(
+    rules: &Normaliser,
+    dialect: &str,
+    real: &Recording,
+    ours: &Recording,
+) -> Vec<String> {
+    let mut differences = compare(rules, dialect, real, ours);
+    differences.extend(timelines(rules, real, ours));
+    differences
+}
 
 /// Compares `ours` with `real`, recorded under `dialect`.
 pub(crate) fn compare(rules: &Normaliser, dialect: &str, real: &Recording, ours: &Recording) -> Vec<String> {
@@ -34,15 +47,15 @@ pub(crate) fn compare(rules: &Normaliser, dialect: &str, real: &Recording, ours:
     differences
 }
 
-fn events_of<'a>(rules: &Normaliser, recording: &'a Recording, pod: &str) -> Vec<&'a EventChange> {
-    let mine = |e: &&EventChange| e.object["involvedObject"]["uid"] == pod && !rules.is_dropped(&e.object);
+fn events_of<'a>(rules: &Normaliser, recording: &'a Recording, pod: &str) -> Vec<&'a Version> {
+    let mine = |e: &&Version| e.object["involvedObject"]["uid"] == pod && !rules.is_dropped(&e.object);
     recording.events.iter().filter(mine).collect()
 }
 
 /// The distinct events about the failing pod, in the order of their first appearance.
-fn texts(rules: &Normaliser, dialect: &str, real: &[&EventChange], ours: &[&EventChange]) -> Option<String> {
+fn texts(rules: &Normaliser, dialect: &str, real: &[&Version], ours: &[&Version]) -> Option<String> {
     let either = rules.rules.unordered_pairs.get(dialect).copied().unwrap_or_default();
-    let list = |events: &[&EventChange]| {
+    let list = |events: &[&Version]| {
         let mut lines: Vec<String> = Vec::new();
         for event in events {
             let line = line(rules, &event.object);
@@ -59,7 +72,7 @@ fn texts(rules: &Normaliser, dialect: &str, real: &[&EventChange], ours: &[&Even
 }
 
 /// The containers (as field paths) whose images could not be pulled; where all could be, those that started.
-fn judged_containers(events: &[&EventChange]) -> BTreeSet<String> {
+fn judged_containers(events: &[&Version]) -> BTreeSet<String> {
     let about = |reason: &str| -> BTreeSet<String> {
         let events = events.iter().filter(|e| e.object["reason"] == reason);
         events.map(|e| field_path(e).to_owned()).collect()
@@ -69,11 +82,11 @@ fn judged_containers(events: &[&EventChange]) -> BTreeSet<String> {
 }
 
 /// The events about one container, and those about its pod.
-fn events_about<'a>(events: &[&'a EventChange], container: &str) -> Vec<&'a EventChange> {
+fn events_about<'a>(events: &[&'a Version], container: &str) -> Vec<&'a Version> {
     events.iter().copied().filter(|e| ["", container].contains(&field_path(e))).collect()
 }
 
-fn field_path(event: &EventChange) -> &str {
+fn field_path(event: &Version) -> &str {
     event.object["involvedObject"]["fieldPath"].as_str().unwrap_or_default()
 }
 
@@ -103,8 +116,8 @@ fn line(rules: &Normaliser, event: &Value) -> String {
 }
 
 /// Totals by reason at the end.
-fn counts(rules: &Normaliser, real: &[&EventChange], ours: &[&EventChange]) -> Vec<String> {
-    let totals = |events: &[&EventChange]| {
+fn counts(rules: &Normaliser, real: &[&Version], ours: &[&Version]) -> Vec<String> {
+    let totals = |events: &[&Version]| {
         let mut totals: BTreeMap<String, i64> = BTreeMap::new();
         for event in events {
             let reason = event.object["reason"].as_str().unwrap_or_default();
@@ -179,7 +192,7 @@ fn describe(rules: &Normaliser, real: &Recording, ours: &Recording) -> Option<St
     difference("kubectl describe pods", &text(real), &text(ours))
 }
 
-fn difference(what: &str, real: &str, ours: &str) -> Option<String> {
+pub(super) fn difference(what: &str, real: &str, ours: &str) -> Option<String> {
     if real == ours {
         return None;
     }

@@ -2,17 +2,20 @@
 //! folders written long ago.
 //!
 //! - [`recording`]: what a recording holds. [`compare()`]: what is different between two; `sequence`: whether
-//!   the events of either come in the order, and at the times, of a kubelet.
+//!   the events of either come in the order, and at the times, of a kubelet; `timeline`: how objects went on.
 //! - [`normalise`]: what two recordings may differ in; the rules are `normalisation.yaml`.
-//! - [`mutations`]: proof that the comparison can fail.
+//! - [`mutations`] and `over_time`: proof that the comparison can fail.
 
 mod compare;
 pub(crate) mod mutations;
 mod normalise;
+mod over_time;
 mod recording;
 mod sequence;
+mod timeline;
 
-pub(crate) use compare::compare;
+#[allow(unused_imports, reason = "not every test program compares all")]
+pub(crate) use compare::{compare, compare_whole};
 pub(crate) use normalise::Normaliser;
 #[allow(unused_imports, reason = "not every test program makes recordings of its own")]
-pub(crate) use recording::{EventChange, Recording, status_column};
+pub(crate) use recording::{Recording, Version, WORKLOADS, status_column};

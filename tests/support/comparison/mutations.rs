@@ -2,15 +2,17 @@
 
 use serde_json::json;
 
-use super::{EventChange, Normaliser, Recording, compare, status_column};
+use super::{
+    Normaliser, Recording, Version, compare, over_time::OVER_TIME, status_column, timeline::timelines,
+};
 
 /// A way to spoil a recording.
-type Mutation = (&'static str, fn(&mut Recording));
+pub(super) type Mutation = (&'static str, fn(&mut Recording));
 
 const MUTATIONS: &[Mutation] = &[
     ("two events swapped", |r| {
         let one = position(r, "Pulling").or_else(|| position(r, "Scheduled"));
-        let uid = |e: &EventChange| e.object["involvedObject"]["uid"].clone();
+        let uid = |e: &Version| e.object["involvedObject"]["uid"].clone();
         let next = |at: usize| {
             let later = r.events.iter().skip(at + 1);
             later.clone().position(|e| uid(e) == uid(&r.events[at])).map(|n| at + 1 + n)
@@ -44,7 +46,7 @@ const MUTATIONS: &[Mutation] = &[
     }),
     ("something else said about another object", |r| {
         let pod = r.pod_in_question();
-        let other = |e: &&mut EventChange| e.object["involvedObject"]["uid"].as_str() != pod.as_deref();
+        let other = |e: &&mut Version| e.object["involvedObject"]["uid"].as_str() != pod.as_deref();
         if let Some(event) = r.events.iter_mut().find(other) {
             event.object["message"] = json!("somebody else was here");
         } else if let Some(event) = r.events.first().cloned() {
@@ -76,22 +78,22 @@ const MUTATIONS: &[Mutation] = &[
     ("a pull too early", |r| {
         let Some(at) = position(r, "Pulling") else { return };
         let about = r.events[at].object["involvedObject"].clone();
-        let again = |e: &EventChange| e.object["reason"] == "Pulling" && e.object["involvedObject"] == about;
+        let again = |e: &Version| e.object["reason"] == "Pulling" && e.object["involvedObject"] == about;
         if let Some(next) = r.events.iter().skip(at + 1).position(again) {
-            r.events[at + 1 + next].at -= 12.0;
+            r.events[at + 1 + next].happen_later(-12);
         }
     }),
     ("a container that never started", |r| {
         r.events.retain(|e| e.object["reason"] != "Started");
     }),
     ("a refusal left out", |r| {
-        let refusal = |e: &EventChange| {
+        let refusal = |e: &Version| {
             let message = e.object["message"].as_str().unwrap_or_default();
             let of_a_pull = ["Error: ErrImagePull", "Error: ImagePullBackOff"].contains(&message);
             message.starts_with("Error: ") && !of_a_pull
         };
         let pod = r.pod_in_question();
-        let mine = |e: &&EventChange| e.object["involvedObject"]["uid"].as_str() == pod.as_deref();
+        let mine = |e: &&Version| e.object["involvedObject"]["uid"].as_str() == pod.as_deref();
         let nth = r.events.iter().filter(mine).filter(|e| refusal(e)).nth(2).map(|e| e.at);
         r.events.retain(|e| Some(e.at) != nth);
     }),
@@ -108,7 +110,7 @@ fn position(recording: &Recording, reason: &str) -> Option<usize> {
     let pod = recording.pod_in_question();
     let failed = recording.events.iter().find(|e| e.object["reason"] == "Failed");
     let container = failed.map(|e| e.object["involvedObject"]["fieldPath"].clone());
-    let matches = |e: &EventChange| {
+    let matches = |e: &Version| {
         let about = &e.object["involvedObject"];
         let path = &about["fieldPath"];
         e.object["reason"] == reason
@@ -125,13 +127,36 @@ fn replace_in_events(recording: &mut Recording, find: &str, with: &str) {
     }
 }
 
-/// What the comparison says wrongly of a recording: that it is unlike itself, or like a mutation of itself. Some
+/// One of the comparisons.
+type Comparison = fn(&Normaliser, &str, &Recording, &Recording) -> Vec<String>;
+
+/// What [`compare`] says wrongly of a recording: that it is unlike itself, or like a mutation of itself. Some
 /// recordings have nothing that a mutation could spoil; see [`applied`].
+#[allow(dead_code, reason = "not every test program asks only this")]
 pub(crate) fn mistakes(rules: &Normaliser, dialect: &str, recording: &Recording) -> Vec<String> {
+    mistakes_of(compare, rules, dialect, recording, mutants(MUTATIONS, recording))
+}
+
+/// What [`super::compare_whole`] says wrongly of a recording.
+#[allow(dead_code, reason = "not every test program asks for all")]
+pub(crate) fn all_mistakes(rules: &Normaliser, dialect: &str, recording: &Recording) -> Vec<String> {
+    let over_time: Comparison = |rules, _, real, ours| timelines(rules, real, ours);
+    let mut mistakes = mistakes_of(compare, rules, dialect, recording, mutants(MUTATIONS, recording));
+    mistakes.extend(mistakes_of(over_time, rules, dialect, recording, mutants(OVER_TIME, recording)));
+    mistakes
+}
+
+fn mistakes_of(
+    compare: Comparison,
+    rules: &Normaliser,
+    dialect: &str,
+    recording: &Recording,
+    mutants: impl Iterator<Item = (&'static str, Recording)>,
+) -> Vec<String> {
     let same = compare(rules, dialect, recording, recording);
     let mut mistakes: Vec<String> =
         same.iter().map(|difference| format!("it is not like itself: {difference}")).collect();
-    for (name, mutant) in mutants(recording) {
+    for (name, mutant) in mutants {
         if compare(rules, dialect, recording, &mutant).is_empty() {
             mistakes.push(format!("nobody noticed {name}"));
         }
@@ -142,11 +167,15 @@ pub(crate) fn mistakes(rules: &Normaliser, dialect: &str, recording: &Recording)
 /// The mutations that find something to spoil in a recording, of those that there are.
 #[allow(dead_code, reason = "not every test program has all recordings")]
 pub(crate) fn applied(recording: &Recording) -> (Vec<&'static str>, usize) {
-    (mutants(recording).map(|(name, _)| name).collect(), MUTATIONS.len())
+    let found = mutants(MUTATIONS, recording).chain(mutants(OVER_TIME, recording));
+    (found.map(|(name, _)| name).collect(), MUTATIONS.len() + OVER_TIME.len())
 }
 
-fn mutants(recording: &Recording) -> impl Iterator<Item = (&'static str, Recording)> {
-    let mutants = MUTATIONS.iter().map(|(name, mutate)| {
+fn mutants(
+    mutations: &'static [Mutation],
+    recording: &Recording,
+) -> impl Iterator<Item = (&'static str, Recording)> {
+    let mutants = mutations.iter().map(|(name, mutate)| {
         let mut mutant = recording.clone();
         mutate(&mut mutant);
         (*name, mutant)

@@ -29,6 +29,14 @@ pub(crate) struct Rules {
     pub(crate) count_tolerance: BTreeMap<String, i64>,
     /// How many more statuses one recording may end with.
     pub(crate) status_tail: usize,
+    /// From how many seconds on a pull's time is compared, and how far two may lie apart.
+    pub(crate) long_pull: (f64, f64),
+    /// For how many seconds a workload's state has to last to be compared.
+    pub(crate) rest_seconds: f64,
+    /// Paths in a pod's last status that are not compared as such.
+    pub(crate) not_of_a_status: Vec<String>,
+    /// Conditions with which a pod's state may be missing in one of two recordings.
+    pub(crate) passing_conditions: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! The order of one recording's events, and the times between them, against what a kubelet does: it pulls and
 //! backs off, refuses without a pull at every sync, or starts the container.
 
-use super::{normalise::Normaliser, recording::EventChange};
+use super::{normalise::Normaliser, recording::Version};
 
 /// How many events there may be after the limit.
 const LONGEST_REST: usize = 16;
@@ -17,6 +17,7 @@ const AT_EVERY_SYNC: &str = "FailedToRetrieveImagePullSecret";
 
 /// The events of a pull that fails, of a sync that does not pull yet, of syncs that refuse, of starts.
 const PULL: &str = "pfe";
+const PULL_IN_ANY_ORDER: [&str; 4] = ["epf", "fpe", "efp", "fep"];
 const BACK_OFF: &str = "bi";
 const REFUSALS: [&str; 3] = ["nx", "vx", "x"];
 const STARTS: [&str; 2] = ["pPCT", "PCT"];
@@ -24,7 +25,7 @@ const STARTS: [&str; 2] = ["pPCT", "PCT"];
 /// One letter an event: `p`ulling, `f`ailed to pull, `e`rror ErrImagePull, `b`ack-off, `i` for Error:
 /// ImagePullBackOff, `n`ever pull, in`v`alid name (or an image that can't be inspected), `x` for another
 /// Error:, `P`ulled or present, `C`reated, s`T`arted, `K`illing, `S` for scheduled and anything else as `?`.
-fn letter(event: &EventChange) -> char {
+fn letter(event: &Version) -> char {
     let message = event.object["message"].as_str().unwrap_or_default();
     match event.object["reason"].as_str().unwrap_or_default() {
         "Scheduled" => 'S',
@@ -60,7 +61,12 @@ impl<'a> Story<'a> {
     fn read(letters: &'a str, either: bool) -> Self {
         let mut story = Self { rest: letters.strip_prefix('S').unwrap_or_default(), ..Self::default() };
         loop {
-            if let Some(after) = step(story.rest, PULL, either) {
+            // The first of each event is written by itself; from the second pull on they are counted up, side by side.
+            let pull = step(story.rest, PULL, either);
+            let counted_up = || PULL_IN_ANY_ORDER.iter().find_map(|pull| story.rest.strip_prefix(pull));
+            if let Some(after) =
+                pull.or_else(|| counted_up().filter(|_| either && !story.back_offs.is_empty()))
+            {
                 story.back_offs.push(0);
                 story.rest = after;
             } else if let Some((last, after)) =
@@ -106,13 +112,19 @@ fn step<'a>(rest: &'a str, letters: &str, either: bool) -> Option<&'a str> {
     rest.strip_prefix(letters).or_else(|| rest.strip_prefix(&turned))
 }
 
+/// Whether so many whole seconds between two events can have been within a range: each may be almost a second older than it
+/// says.
+fn is_within(seconds: f64, least: f64, most: f64) -> bool {
+    seconds + 1.0 > least && seconds - 1.0 < most
+}
+
 /// Checks the order of one recording's events, and the steps between them, against the state machine. After the
 /// event limit has been reached single events are missing, so only what came before is held to the order.
 pub(super) fn sequence(
     rules: &Normaliser,
     dialect: &str,
     whose: &str,
-    events: &[&EventChange],
+    events: &[&Version],
     is_beside: bool,
 ) -> Vec<String> {
     let rules = &rules.rules;
@@ -135,23 +147,24 @@ pub(super) fn sequence(
                 .push(format!("{whose}: {n} back-offs after pull {}, not {least} to {most}", attempt + 1));
         }
     }
-    let at =
-        |wanted: char| -> Vec<f64> { events.iter().filter(|e| letter(e) == wanted).map(|e| e.at).collect() };
+    let at = |wanted: char| -> Vec<f64> {
+        events.iter().filter(|e| letter(e) == wanted).map(|e| e.happened()).collect()
+    };
     let (pulls, failures, refusals) = (at('p'), at('f'), at('x'));
     for (step, (failed, next)) in failures.iter().zip(pulls.iter().skip(1)).enumerate() {
         let gap = next - failed;
         let (least, most) = rules.seconds_between_attempts.get(step).copied().unwrap_or((0.0, 999.0));
-        if gap < least || gap > most {
-            differences.push(format!("{whose}: {gap:.1} s before pull {}, not {least} to {most}", step + 2));
+        if !is_within(gap, least, most) {
+            differences.push(format!("{whose}: {gap:.0} s before pull {}, not {least} to {most}", step + 2));
         }
     }
     for (step, (one, next)) in refusals.iter().zip(refusals.iter().skip(1)).take(story.refusals).enumerate() {
         let gap = next - one;
         let ranges = &rules.seconds_between_refusals;
         let (least, most) = ranges.get(step).or(ranges.last()).copied().unwrap_or((0.0, 999.0));
-        if gap < least || gap > most {
+        if !is_within(gap, least, most) {
             differences
-                .push(format!("{whose}: {gap:.1} s before refusal {}, not {least} to {most}", step + 2));
+                .push(format!("{whose}: {gap:.0} s before refusal {}, not {least} to {most}", step + 2));
         }
     }
     differences

@@ -115,10 +115,12 @@ pub struct PodDialect {
     pub host_ips: bool,
     /// Whether container statuses have `volumeMounts`.
     pub volume_mounts: bool,
-    /// Whether pods and running containers have `resources`.
+    /// Whether pods and containers that run or ran have `resources`.
     pub resources: bool,
-    /// Whether running containers have a `user`.
+    /// Whether containers that run or ran have a `user`.
     pub user: bool,
+    /// Whether init containers have `started`, which was once only asked about containers with probes.
+    pub init_started: bool,
     /// Whether a pod that is deleted gets a last status, in which it is over.
     pub terminal_status: bool,
 }

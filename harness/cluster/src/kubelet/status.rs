@@ -108,18 +108,21 @@ impl View<'_> {
         if let Some(container) = current {
             out["containerID"] = json!(container.id);
         }
-        if list == "ephemeralContainers"
-            && let Some(fields) = out.as_object_mut()
-        {
+        let is_told = match list {
             // No probe ever tells.
+            "ephemeralContainers" => false,
+            "initContainers" => self.dialect.pods.init_started,
+            _ => true,
+        };
+        if let Some(fields) = out.as_object_mut().filter(|_| !is_told) {
             fields.remove("started");
         }
-        self.decorate(&mut out, spec, running.is_some());
+        self.decorate(&mut out, spec, current.is_some());
         out
     }
 
-    /// What only some versions write.
-    fn decorate(&self, out: &mut Value, spec: &Value, running: bool) {
+    /// What only some versions write, of a container that is there, though it may have ended.
+    fn decorate(&self, out: &mut Value, spec: &Value, exists: bool) {
         if self.dialect.pods.volume_mounts {
             let mounts = spec["volumeMounts"].as_array().into_iter().flatten();
             let mounts: Vec<Value> = mounts.map(mount).collect();
@@ -127,14 +130,14 @@ impl View<'_> {
                 out["volumeMounts"] = json!(mounts);
             }
         }
-        if running && self.dialect.pods.resources {
+        if exists && self.dialect.pods.resources {
             let resources = &spec["resources"];
             out["resources"] = if resources.is_object() { resources.clone() } else { json!({}) };
             if resources["requests"].is_object() {
                 out["allocatedResources"] = resources["requests"].clone();
             }
         }
-        if running && self.dialect.pods.user {
+        if exists && self.dialect.pods.user {
             out["user"] = json!({"linux": {"uid": 0, "gid": 0, "supplementalGroups": [0]}});
         }
     }

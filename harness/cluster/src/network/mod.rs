@@ -45,6 +45,7 @@ struct State {
     egress: BTreeMap<String, Vec<EgressRule>>,
     untrusted: BTreeSet<String>,
     unsigned: BTreeSet<String>,
+    paces: BTreeMap<String, u64>,
     hooks: Vec<ConnectHook>,
 }
 
@@ -72,6 +73,7 @@ impl Network {
             egress: BTreeMap::new(),
             untrusted: BTreeSet::new(),
             unsigned: BTreeSet::new(),
+            paces: BTreeMap::new(),
             hooks: Vec::new(),
         })))
     }
@@ -92,11 +94,12 @@ impl Network {
         self.0.write().hosts.insert(name.to_ascii_lowercase(), address);
     }
 
-    /// Makes a name unknown, and forgets how far it was trusted. False when it was unknown.
+    /// Makes a name unknown, and forgets how far it was trusted, and how slow. False when it was unknown.
     pub fn remove_host(&self, name: &str) -> bool {
         let (mut state, name) = (self.0.write(), name.to_ascii_lowercase());
         state.untrusted.remove(&name);
         state.unsigned.remove(&name);
+        state.paces.remove(&name);
         state.hosts.remove(&name).is_some()
     }
 
@@ -121,6 +124,18 @@ impl Network {
     #[must_use]
     pub fn takes_unsigned(&self, name: &str) -> bool {
         !self.0.read().unsigned.contains(&name.to_ascii_lowercase())
+    }
+
+    /// Lets no more bytes a second of images come from this host, in lab time: what is slow for nodes alone, where a
+    /// registry's own slowness takes real time.
+    pub fn set_pace(&self, name: &str, bytes_per_second: u64) {
+        self.0.write().paces.insert(name.to_ascii_lowercase(), bytes_per_second);
+    }
+
+    /// How many bytes of images a second come from this host, where that is limited.
+    #[must_use]
+    pub fn pace(&self, name: &str) -> Option<u64> {
+        self.0.read().paces.get(&name.to_ascii_lowercase()).copied()
     }
 
     /// The names and their addresses, in the order of names.

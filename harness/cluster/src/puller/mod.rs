@@ -43,6 +43,8 @@ const SETUP: std::ops::Range<u64> = 120..480;
 const UNPACK: std::ops::Range<u64> = 180..1300;
 /// How fast content flows, in bytes a millisecond.
 const BYTES_PER_MS: u64 = 40_000;
+/// No image takes longer than a day, in milliseconds.
+const LONGEST_FLOW: i64 = 24 * 3_600 * 1_000;
 
 /// A user name and a password (or token).
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -158,11 +160,20 @@ impl Puller {
             }
         };
         if let Ok(image) = &result {
-            let flow = i64::try_from(image.size / BYTES_PER_MS).unwrap_or(i64::MAX / 1_000_000);
-            session.pause(unpack + SignedDuration::from_millis(flow)).await;
+            let flow = flow(image.size, self.client.network.pace(reference.host()));
+            session.pause(unpack + flow).await;
         }
         (result, session.into_busy())
     }
+}
+
+/// How long so many bytes take, at a pace of their own (in bytes a second) or at the usual one.
+fn flow(size: u64, pace: Option<u64>) -> SignedDuration {
+    let milliseconds = match pace {
+        Some(pace) => size.saturating_mul(1000) / pace.max(1),
+        None => size / BYTES_PER_MS,
+    };
+    SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(LONGEST_FLOW).min(LONGEST_FLOW))
 }
 
 /// A duration with all its digits, as measured ones have.

@@ -328,3 +328,10 @@ async fn networks_that_fail() {
         "Head \"https://plain.lab.test:5000/v2/team/app/manifests/1.0\": http: server gave HTTP response to HTTPS client"
     ), "{text}");
 }
+
+#[test]
+fn images_come_at_the_pace_of_their_registry() {
+    assert_eq!(super::flow(17_500, Some(350)), SignedDuration::from_secs(50));
+    assert_eq!(super::flow(80_000_000, None), SignedDuration::from_secs(2));
+    assert_eq!(super::flow(u64::MAX, Some(0)), SignedDuration::from_hours(24));
+}
