@@ -7,7 +7,7 @@ GOPATH_SRC is the folder that holds k8s.io/api and k8s.io/apimachinery as source
 golang-k8s-api-dev and golang-k8s-apimachinery-dev put it at /usr/share/gocode/src (`apt-get download`, then
 `dpkg -x`; the table in the repository was made from 0.36.4). Read are the struct tags and the `+listType`-like
 markers of each types.go: field numbers, JSON names, types, which fields may be absent, how lists are patched.
-Sentences are not read: the descriptions are our own, in ../src/schema/descriptions.json.
+Sentences are not read: the descriptions are our own, in ../src/schema/descriptions/.
 
 The table, one line a definition:
     "core.v1.Container": {"fields": {"image": {"n": 2, "t": "string"}, ...}}

@@ -3,7 +3,7 @@
 //! object's state: validation and defaults are the API's.
 //!
 //! The facts are in `kubernetes.json`, made by `schema-tools/extract.py`; the sentences that `kubectl explain`
-//! shows are in `descriptions.json`, the values of named strings in `enums.json`, and since which release a field is
+//! shows are in `descriptions/`, the values of named strings in `enums.json`, and since which release a field is
 //! there in `since.json`, made by `schema-tools/since.py`.
 
 use std::{

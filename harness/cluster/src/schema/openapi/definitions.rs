@@ -80,8 +80,12 @@ impl<'a> Definitions<'a> {
         match self.schema.kind(&resource.api_version(), &resource.kind) {
             Some(definition) => self.add(definition),
             None => {
-                let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true,
+                let mut schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true,
                     "x-kubernetes-group-version-kind": [resource.group_version_kind()]});
+                let text = descriptions::of(&format!("{}.{}", resource.kind, resource.group), "");
+                if !text.is_empty() {
+                    schema["description"] = text.into();
+                }
                 self.done.insert(kind_name(resource), schema);
             }
         }
@@ -169,7 +173,7 @@ impl<'a> Definitions<'a> {
                 out["default"] = json!({});
             }
         }
-        let mut text = descriptions::of(&definition.name, &field.name).to_owned();
+        let mut text = descriptions::of(&definition.name, &field.name).into_owned();
         text.push_str(&enums::sentence(enums::of(element(&field.notation), self.release)));
         out["description"] = text.into();
         match field.default.as_deref() {

@@ -174,7 +174,7 @@ impl ResourceInfo {
     }
 
     /// `apiVersion` of its objects.
-    fn api_version(&self) -> String {
+    pub(super) fn api_version(&self) -> String {
         match self.group.as_str() {
             "" => self.version.clone(),
             group => format!("{group}/{}", self.version),

@@ -131,3 +131,50 @@ fn the_index_names_every_group_and_version() {
     assert_eq!(url, format!("/openapi/v3/apis/apps/v1?hash={hash}"));
     assert!(documents.v3("apis/none/v1").is_none());
 }
+
+/// What lacks words in a document: definitions, their properties, operations and parameters.
+fn wordless(document: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut look = |place: String, value: &Value| {
+        if value["description"].as_str().is_none_or(|text| text.trim().is_empty()) {
+            found.push(place);
+        }
+    };
+    let schemas = document.pointer("/components/schemas").unwrap_or(&document["definitions"]);
+    for (name, schema) in schemas.as_object().unwrap() {
+        look(name.clone(), schema);
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            look(format!("{name} {field}"), property);
+        }
+    }
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let operations = item.as_object().unwrap().iter().filter(|(method, _)| *method != "parameters");
+        for (method, operation) in operations.clone() {
+            look(format!("{method} {path}"), operation);
+        }
+        let lists = operations.map(|(_, operation)| &operation["parameters"]).chain([&item["parameters"]]);
+        for parameter in lists.filter_map(Value::as_array).flatten().filter(|one| one["in"] != "body") {
+            look(format!("{path} {}", parameter["name"]), parameter);
+        }
+    }
+    found
+}
+
+#[test]
+fn nothing_that_is_served_is_without_words() {
+    let mut missing = Vec::new();
+    for minor in [20, 24, 31, 36] {
+        let release = Release::minor(minor);
+        let documents = OpenApi::new(crate::resources::Resources::of(release).infos(), release);
+        let index = documents.v3_index();
+        let paths = index["paths"].as_object().unwrap();
+        let mut all = vec![json(&documents.v2_json())];
+        all.extend(paths.keys().map(|path| json(&documents.v3(path).unwrap().json)));
+        assert!(all.len() > 10 && all[0]["definitions"].as_object().unwrap().len() > 300);
+        missing.extend(all.iter().flat_map(wordless).map(|place| format!("1.{minor}: {place}")));
+    }
+    assert_eq!(missing, Vec::<String>::new());
+    let document = json!({"definitions": {"a": {"properties": {"b": {"description": " "}}}},
+        "paths": {"/c": {"get": {"parameters": [{"name": "d"}]}}}});
+    assert_eq!(wordless(&document), ["a", "a b", "get /c", "/c \"d\""], "a lack is seen");
+}
