@@ -90,7 +90,8 @@ impl Alone {
         let mut aws = None;
         for spec in &self.specs {
             let accounts = vec![self.account.clone()];
-            let info = registry.add_host(HostSpec { accounts, ..spec.clone() }).await?;
+            let administrators = vec![self.account.username.clone()];
+            let info = registry.add_host(HostSpec { accounts, administrators, ..spec.clone() }).await?;
             if let Some((name, address)) = info.token_host.filter(|_| spec.personality == ECR) {
                 let region = name.split('.').nth(2).unwrap_or("us-east-1").to_owned();
                 aws = aws.or(Some((format!("https://{address}"), region)));
