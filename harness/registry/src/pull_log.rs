@@ -130,7 +130,10 @@ impl PullLog {
     pub(crate) fn pulls(&self, host: &str) -> HashMap<(String, String), (u64, Timestamp)> {
         let inner = self.inner.lock();
         let got = inner.entries.iter().filter(|entry| {
-            entry.host == host && entry.method == "GET" && entry.status == 200 && entry.path.starts_with("/v2/")
+            entry.host == host
+                && entry.method == "GET"
+                && entry.status == 200
+                && entry.path.starts_with("/v2/")
         });
         let mut pulls: HashMap<(String, String), (u64, Timestamp)> = HashMap::new();
         for entry in got.filter(|entry| entry.path.contains("/manifests/")) {

@@ -143,7 +143,9 @@ impl Host {
         self.change(name, move |repository, blobs| {
             whole(repository, blobs, &manifest)?;
             // Not even what it is already can be pushed there.
-            if (repository.immutable || rule) && tag.as_ref().is_some_and(|tag| repository.tags.contains_key(tag)) {
+            if (repository.immutable || rule)
+                && tag.as_ref().is_some_and(|tag| repository.tags.contains_key(tag))
+            {
                 return Err(Kind::TagImmutable.into());
             }
             repository.manifests.insert(digest.clone(), Arc::new(manifest));

@@ -93,7 +93,8 @@ impl Policy {
         candidates: &[Candidate],
         now: Timestamp,
     ) -> Option<BTreeSet<String>> {
-        let about = self.rules.iter().filter(|rule| !rule.disabled && means(&rule.scope_selectors, repository));
+        let about =
+            self.rules.iter().filter(|rule| !rule.disabled && means(&rule.scope_selectors, repository));
         let mut about = about.peekable();
         about.peek()?;
         Some(about.flat_map(|rule| rule.keeps(candidates, now)).map(|one| one.digest.clone()).collect())

@@ -190,9 +190,8 @@ impl Harbor {
         if let Some(access) = set_up {
             // Who may use a repository that has been set up is what was said of it, unless more was said of its project.
             let allowed = open_to_all || (user.is_some() && access.allows(user));
-            let owner = project.is_some_and(|project| {
-                matches!(self.role(host, &actor, project), Some(Role::Administrator))
-            });
+            let owner = project
+                .is_some_and(|project| matches!(self.role(host, &actor, project), Some(Role::Administrator)));
             let open = action == "pull" && project.is_some_and(|project| project.public == Some(true));
             return allowed || owner || open;
         }

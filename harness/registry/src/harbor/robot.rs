@@ -198,8 +198,7 @@ mod tests {
             secret: None,
         };
         assert_eq!(robot.may(Some("team"), "repository", "pull"), None);
-        robot.permissions =
-            Some(vec![permission(PROJECT, "team", "pull"), permission(SYSTEM, "/", "read")]);
+        robot.permissions = Some(vec![permission(PROJECT, "team", "pull"), permission(SYSTEM, "/", "read")]);
         assert_eq!(robot.may(Some("team"), "repository", "pull"), Some(true));
         for (project, resource, action) in [
             (Some("other"), "repository", "pull"),

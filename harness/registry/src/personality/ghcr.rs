@@ -14,7 +14,8 @@ const SERVICE: &str = "ghcr.io";
 const CHALLENGE: &str =
     r#"Bearer realm="{realm}",service="ghcr.io",scope="repository:{repository}:{action}""#;
 /// That of `/v2/`, which names no package of anybody's.
-const CHALLENGE_OF_BASE: &str = r#"Bearer realm="{realm}",service="ghcr.io",scope="repository:user/image:pull""#;
+const CHALLENGE_OF_BASE: &str =
+    r#"Bearer realm="{realm}",service="ghcr.io",scope="repository:user/image:pull""#;
 const REFUSED: &str = "requested access to the resource is denied";
 
 const WORDS: &[Words] = &[

@@ -18,7 +18,9 @@ const WORDS: &[Words] = &[
     words(Kind::Expired, 401, CODE, UNAUTHORIZED).detail("{}").challenge(CHALLENGE),
     words(Kind::NotAllowed, 401, CODE, UNAUTHORIZED).detail("{}").challenge(CHALLENGE),
     words(Kind::TokenForbidden, 401, CODE, UNAUTHORIZED).detail("{}").challenge(BASE_CHALLENGE),
-    words(Kind::TokenRefused, 401, CODE, "Invalid Username or Password").detail("{}").challenge(BASE_CHALLENGE),
+    words(Kind::TokenRefused, 401, CODE, "Invalid Username or Password")
+        .detail("{}")
+        .challenge(BASE_CHALLENGE),
     words(Kind::RobotRefused, 401, CODE, NO_ROBOT).detail("{}").challenge(BASE_CHALLENGE),
     words(Kind::ManifestUnknown, 404, "MANIFEST_UNKNOWN", "manifest unknown").detail("{}"),
     words(Kind::RevisionUnknown, 404, "MANIFEST_UNKNOWN", "manifest unknown").detail("{}"),

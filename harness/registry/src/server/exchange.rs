@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, front, harbor, lists, manifests, refusals, route::Route,
-    token_service, uploads,
+    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, front, harbor, lists, manifests, refusals,
+    route::Route, token_service, uploads,
 };
 use crate::{
     Client, Entry,

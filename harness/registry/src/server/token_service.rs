@@ -74,9 +74,7 @@ pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: &mut Incoming) -> 
     }
     let grants: Vec<Grant> = wish.scopes.iter().filter_map(|scope| grant(exchange, scope)).collect();
     let strict = door == Door::Google || (door == Door::GitHub && exchange.user.is_none());
-    if strict
-        && let Some(nothing) = grants.iter().find(|grant| grant.actions.is_empty())
-    {
+    if strict && let Some(nothing) = grants.iter().find(|grant| grant.actions.is_empty()) {
         let kind = if exchange.user.is_none() { Kind::TokenForbidden } else { Kind::TokenForbiddenToUser };
         let route = Route::Tags { repository: nothing.repository.clone() };
         return Ok(exchange.refuse(Some(&route), &Failure::from(kind)));

@@ -30,9 +30,11 @@ pub(super) fn top(place: &Repository) -> impl Iterator<Item = (&String, &Manifes
     let lists = place.manifests.values().filter(|manifest| manifest.is_list());
     let parts: BTreeSet<&String> = lists.flat_map(|manifest| &manifest.parts).collect();
     let tagged: BTreeSet<&String> = place.tags.values().collect();
-    place.manifests.iter().map(|(digest, manifest)| (digest, &**manifest)).filter(move |(digest, manifest)| {
-        tagged.contains(digest) || !(parts.contains(digest) || manifest.subject.is_some())
-    })
+    place.manifests.iter().map(|(digest, manifest)| (digest, &**manifest)).filter(
+        move |(digest, manifest)| {
+            tagged.contains(digest) || !(parts.contains(digest) || manifest.subject.is_some())
+        },
+    )
 }
 
 /// What is refused of an artifact that is not there.
@@ -53,9 +55,8 @@ pub(super) fn resolve(
     repository: &str,
     reference: &str,
 ) -> Result<String, Refusal> {
-    let found = repositories::found(call, data, repository, |place| {
-        place.resolve(reference).map(str::to_owned)
-    })?;
+    let found =
+        repositories::found(call, data, repository, |place| place.resolve(reference).map(str::to_owned))?;
     found.ok_or_else(|| missing(repository, reference))
 }
 
@@ -87,7 +88,13 @@ impl<'a> Show<'a> {
         let pulled = self.pulls.get(&(repository.to_owned(), digest.to_owned())).map(|(_, at)| *at);
         let config = manifest.artifact_type.as_deref().unwrap_or_default();
         let image = manifest.is_list() || IMAGES.contains(&config);
-        let kind = if image { "IMAGE" } else if config == CHART { "CHART" } else { "UNKNOWN" };
+        let kind = if image {
+            "IMAGE"
+        } else if config == CHART {
+            "CHART"
+        } else {
+            "UNKNOWN"
+        };
         let names = place.tags_of(digest);
         let tags: Vec<Value> = names
             .iter()
@@ -212,7 +219,11 @@ pub(super) fn delete(call: &Call, parts: &Parts) -> Answered {
 
 /// An artifact as the log of who did what names it: by its tags, if it has any.
 pub(super) fn resource(repository: &str, digest: &str, tags: &[String]) -> String {
-    if tags.is_empty() { format!("{repository}@{digest}") } else { format!("{repository}:{}", tags.join(",")) }
+    if tags.is_empty() {
+        format!("{repository}@{digest}")
+    } else {
+        format!("{repository}:{}", tags.join(","))
+    }
 }
 
 /// The tags of an artifact.
@@ -232,11 +243,13 @@ pub(super) fn remove(host: &Host, repository: &str, digest: &str) -> Result<bool
         let Some(place) = place else { break };
         let Some(manifest) = place.manifests.get(&digest) else { continue };
         gone |= host.remove_manifest(repository, &digest)?;
-        let others = place.manifests.iter().filter(|(other, manifest)| manifest.is_list() && **other != digest);
+        let others =
+            place.manifests.iter().filter(|(other, manifest)| manifest.is_list() && **other != digest);
         let others: BTreeSet<&String> = others.flat_map(|(_, manifest)| &manifest.parts).collect();
-        let parts = manifest.parts.iter().filter(|part| {
-            manifest.is_list() && !others.contains(part) && place.tags_of(part).is_empty()
-        });
+        let parts = manifest
+            .parts
+            .iter()
+            .filter(|part| manifest.is_list() && !others.contains(part) && place.tags_of(part).is_empty());
         let about = place.manifests.iter().filter(|(_, other)| other.subject.as_ref() == Some(&digest));
         going.extend(parts.chain(about.map(|(about, _)| about)).cloned());
     }

@@ -58,15 +58,15 @@ fn told(call: &Call, about: impl Fn(&str) -> bool) -> Answered {
 /// Everything, for administrators; otherwise of those projects whose log one may read.
 pub(super) fn list(call: &Call, _: &Parts) -> Answered {
     call.authenticated()?;
-    if call.is_administrator() || matches!(&call.actor, Actor::Robot(robot) if robot.may(None, "audit-log", "list") == Some(true))
+    if call.is_administrator()
+        || matches!(&call.actor, Actor::Robot(robot) if robot.may(None, "audit-log", "list") == Some(true))
     {
         return told(call, |_| true);
     }
     let harbor = call.harbor()?;
     let mine: Vec<String> = {
         let data = harbor.data.read();
-        let may =
-            |project: &&_| harbor.permits(&call.host, &call.actor, project, ("log", "list"));
+        let may = |project: &&_| harbor.permits(&call.host, &call.actor, project, ("log", "list"));
         data.projects.values().filter(may).map(|project| project.name.clone()).collect()
     };
     told(call, |what| mine.iter().any(|project| is_of(what, project)))

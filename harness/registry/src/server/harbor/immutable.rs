@@ -96,11 +96,8 @@ pub(super) fn update(call: &Call, parts: &Parts) -> Answered {
     let project = call.project(&data, parts.get("project"), (RESOURCE, "update"))?;
     let old = found(&data, &project, id)?;
     let switches_only = wish.tag_selectors.is_empty() && wish.scope_selectors.is_empty();
-    let rule = if switches_only {
-        Rule { disabled: wish.disabled, ..old }
-    } else {
-        wish.into_rule(id, project.id)
-    };
+    let rule =
+        if switches_only { Rule { disabled: wish.disabled, ..old } } else { wish.into_rule(id, project.id) };
     if conflict(&data, &rule) {
         return Err(Refusal::conflict("there is already an immutable rule like that in the project"));
     }

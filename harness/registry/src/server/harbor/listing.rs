@@ -40,13 +40,10 @@ impl Query {
         let one = |part: &str| {
             let halves = part.split_once('=').filter(|(key, value)| !key.is_empty() && !value.is_empty());
             let (key, value) = halves.ok_or_else(|| {
-                Refusal::bad_request(
-                    "the query string must contain \"=\" and the key/value cannot be empty",
-                )
+                Refusal::bad_request("the query string must contain \"=\" and the key/value cannot be empty")
             })?;
-            let wanted = wanted(value).ok_or_else(|| {
-                Refusal::bad_request(format!("invalid query string value: {value}"))
-            })?;
+            let wanted = wanted(value)
+                .ok_or_else(|| Refusal::bad_request(format!("invalid query string value: {value}")))?;
             Ok((key.to_owned(), wanted))
         };
         Ok(Self(text.split(',').map(one).collect::<Result<_, Refusal>>()?))
@@ -137,7 +134,9 @@ fn page(call: &Call) -> Result<(u64, u64), Refusal> {
     };
     let (page, size) = (number("page", 1)?.max(1), number("page_size", USUAL)?);
     if size > MOST {
-        return Err(Refusal::unprocessable(format!("page_size in query should be less than or equal to {MOST}")));
+        return Err(Refusal::unprocessable(format!(
+            "page_size in query should be less than or equal to {MOST}"
+        )));
     }
     Ok((page, size))
 }
@@ -233,7 +232,9 @@ mod tests {
         ] {
             assert_eq!(Query::read(query).unwrap().fits(&item), fits, "{query}");
         }
-        for bad in ["name", "=a", "name=", "id=[1]", "id=[~]", "id=[1~2~3]", "id={1", "id=(1", "a=1,b", "name=~"] {
+        for bad in
+            ["name", "=a", "name=", "id=[1]", "id=[~]", "id=[1~2~3]", "id={1", "id=(1", "a=1,b", "name=~"]
+        {
             assert_eq!(Query::read(bad).unwrap_err().status, 400, "{bad}");
         }
         let mut query = Query::read("Level=project,ProjectID=2").unwrap();

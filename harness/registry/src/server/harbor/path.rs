@@ -66,10 +66,7 @@ const PLACES: &[Place] = &[
             ("PUT", robots::update),
         ],
     ),
-    at(
-        "projects/{project}/immutabletagrules",
-        &[("GET", immutable::list), ("POST", immutable::create)],
-    ),
+    at("projects/{project}/immutabletagrules", &[("GET", immutable::list), ("POST", immutable::create)]),
     at(
         "projects/{project}/immutabletagrules/{rule}",
         &[("DELETE", immutable::delete), ("PUT", immutable::update)],
@@ -80,10 +77,7 @@ const PLACES: &[Place] = &[
         "retentions/{policy}",
         &[("DELETE", retentions::delete), ("GET", retentions::get), ("PUT", retentions::update)],
     ),
-    at(
-        "retentions/{policy}/executions",
-        &[("GET", retentions::executions), ("POST", retentions::run)],
-    ),
+    at("retentions/{policy}/executions", &[("GET", retentions::executions), ("POST", retentions::run)]),
     at("retentions/{policy}/executions/{execution}", &[("PATCH", retentions::operate)]),
     at("retentions/{policy}/executions/{execution}/tasks", &[("GET", retentions::tasks)]),
     at("retentions/{policy}/executions/{execution}/tasks/{task}", &[("GET", retentions::task_log)]),

@@ -79,9 +79,8 @@ pub(super) fn all(call: &Call, _: &Parts) -> Answered {
     let harbor = call.harbor()?;
     let seen: Vec<Project> = {
         let data = harbor.data.read();
-        let may = |project: &&Project| {
-            harbor.permits(&call.host, &call.actor, project, ("repository", "list"))
-        };
+        let may =
+            |project: &&Project| harbor.permits(&call.host, &call.actor, project, ("repository", "list"));
         data.projects.values().filter(may).cloned().collect()
     };
     of_projects(call, &seen)

@@ -74,9 +74,7 @@ impl Wish {
 }
 
 fn shown(policy: &Policy) -> Value {
-    let rules = policy.rules.iter().map(|rule| {
-        lean(serde_json::to_value(rule).unwrap_or_default(), &[])
-    });
+    let rules = policy.rules.iter().map(|rule| lean(serde_json::to_value(rule).unwrap_or_default(), &[]));
     json!({
         "id": policy.id, "algorithm": "or", "rules": rules.collect::<Vec<_>>(), "trigger": policy.trigger,
         "scope": { "level": "project", "ref": policy.project },
@@ -103,9 +101,7 @@ pub(super) fn metadata(call: &Call, _: &Parts) -> Answered {
             "params": params,
         })
     });
-    let selector = |title: &str, decorations: [&str; 2]| {
-        json!([{ "display_text": title, "kind": "doublestar", "decorations": decorations }])
-    };
+    let selector = |title: &str, decorations: [&str; 2]| json!([{ "display_text": title, "kind": "doublestar", "decorations": decorations }]);
     Ok(Reply::json(&json!({
         "templates": templates.collect::<Vec<_>>(),
         "scope_selectors": selector("Repositories", ["repoMatches", "repoExcludes"]),
@@ -199,7 +195,13 @@ pub(super) fn run(call: &Call, parts: &Parts) -> Answered {
         for candidate in &candidates {
             let stays = kept.contains(&candidate.digest);
             let fixed = candidate.tags.iter().any(|tag| call.host.is_immutable(&repository, tag));
-            let mark = if stays { "RETAIN" } else if fixed { "IMMUTABLE" } else { "DEL" };
+            let mark = if stays {
+                "RETAIN"
+            } else if fixed {
+                "IMMUTABLE"
+            } else {
+                "DEL"
+            };
             if stays || fixed {
                 retained += 1;
             } else if !order.dry_run {

@@ -116,7 +116,8 @@ fn permissions(host: &Host, robot: &Robot) -> Vec<Permission> {
     let mut all: Vec<Permission> = Vec::new();
     for (name, place) in host.repositories.read().iter() {
         let Some((project, _)) = name.split_once('/') else { continue };
-        let rights = ["pull", "push"].into_iter().filter(|action| place.access(action).allows(Some(&robot.name)));
+        let rights =
+            ["pull", "push"].into_iter().filter(|action| place.access(action).allows(Some(&robot.name)));
         let rights: Vec<Allowed> = rights.map(|action| Allowed::new("repository", action)).collect();
         match all.iter_mut().find(|one| one.namespace == project) {
             Some(one) => {
@@ -155,9 +156,8 @@ pub(super) fn list(call: &Call, _: &Parts) -> Answered {
     let project = match level.as_deref() {
         None | Some(SYSTEM) => 0,
         Some(PROJECT) => {
-            let id = project.ok_or_else(|| {
-                Refusal::bad_request("must with project ID when to query project robots")
-            })?;
+            let id = project
+                .ok_or_else(|| Refusal::bad_request("must with project ID when to query project robots"))?;
             id.parse().map_err(|_| Refusal::bad_request("Project ID must be int type."))?
         }
         Some(_) => return Err(Refusal::bad_request("bad request error level input")),
@@ -253,8 +253,9 @@ pub(super) fn update(call: &Call, parts: &Parts) -> Answered {
     if wish.level != robot.level() || wish.name != robot.name {
         return Err(Refusal::bad_request("cannot update the level or name of robot"));
     }
-    let own = project != 0 && data.projects.get(&project).map(|project| project.name.as_str())
-        != wish.permissions.first().map(|one| one.namespace.as_str());
+    let own = project != 0
+        && data.projects.get(&project).map(|project| project.name.as_str())
+            != wish.permissions.first().map(|one| one.namespace.as_str());
     if own {
         return Err(Refusal::bad_request("bad request permission"));
     }
