@@ -157,15 +157,25 @@ impl Call {
             Some(id) => data.projects.get(&id),
             None => data.find_project(name_or_id),
         };
+        self.permitted(found, name_or_id, (resource, action))
+    }
+
+    /// The same for a project that has been looked for.
+    pub(super) fn permitted(
+        &self,
+        found: Option<&Project>,
+        called: &str,
+        right: (&str, &str),
+    ) -> Result<Project, Refusal> {
         if let Some(project) = found
-            && self.harbor()?.permits(&self.host, &self.actor, project, (resource, action))
+            && self.harbor()?.permits(&self.host, &self.actor, project, right)
         {
             return Ok(project.clone());
         }
         self.authenticated()?;
         // Whether there is a project that one may not see is not told.
         if self.is_administrator() {
-            return Err(Refusal::not_found(format!("project {name_or_id} not found")));
+            return Err(Refusal::not_found(format!("project {called} not found")));
         }
         Err(Refusal::forbidden())
     }

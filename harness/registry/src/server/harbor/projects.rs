@@ -118,9 +118,7 @@ pub(super) fn head(call: &Call, _: &Parts) -> Answered {
     let name = call.parameter("project_name");
     let name = name.ok_or_else(|| Refusal::unprocessable("project_name in query is required"))?;
     let data = call.harbor()?.data.read();
-    let named = |project: &&Project| project.name == name;
-    let id = data.projects.values().find(named).map_or_else(|| name.to_owned(), |found| found.id.to_string());
-    call.project(&data, &id, READ).map(|_| Reply::done())
+    call.permitted(data.find_project(name), name, READ).map(|_| Reply::done())
 }
 
 pub(super) fn create(call: &Call, _: &Parts) -> Answered {

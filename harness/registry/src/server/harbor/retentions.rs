@@ -87,7 +87,8 @@ fn found(call: &Call, data: &Data, parts: &Parts, action: &str) -> Result<(Polic
     let id = parts.number("policy")?;
     let policy = data.retentions.get(&id);
     let policy = policy.ok_or_else(|| Refusal::not_found(format!("retention policy {id} not found")))?;
-    let project = call.project(data, &policy.project.to_string(), (RESOURCE, action))?;
+    let project =
+        call.permitted(data.projects.get(&policy.project), &policy.project.to_string(), (RESOURCE, action))?;
     Ok((policy.clone(), project))
 }
 
@@ -118,7 +119,8 @@ pub(super) fn create(call: &Call, _: &Parts) -> Answered {
     if !data.projects.contains_key(&reference) && call.is_administrator() {
         return Err(Refusal::bad_request(format!("bad request: invalid Project id {reference}")));
     }
-    let project = call.project(&data, &reference.to_string(), (RESOURCE, "create"))?;
+    let project =
+        call.permitted(data.projects.get(&reference), &reference.to_string(), (RESOURCE, "create"))?;
     if let Some(old) = project.retention {
         let why = format!("bad request: project {reference} already has retention policy {old}");
         return Err(Refusal::bad_request(why));

@@ -101,7 +101,7 @@ fn require(call: &Call, data: &Data, project: i64, action: &str) -> Result<(), R
     if project == 0 {
         return call.require_system("robot", action);
     }
-    call.project(data, &project.to_string(), ("robot", action)).map(drop)
+    call.permitted(data.projects.get(&project), &project.to_string(), ("robot", action)).map(drop)
 }
 
 fn found(data: &Data, id: i64) -> Result<&Robot, Refusal> {
@@ -186,8 +186,7 @@ pub(super) fn create(call: &Call, _: &Parts) -> Answered {
         PROJECT => {
             call.authenticated()?;
             let namespace = wish.permissions.first().map_or("", |one| one.namespace.as_str());
-            let by_name = data.find_project(namespace).map(|project| project.id.to_string());
-            call.project(&data, by_name.as_deref().unwrap_or(namespace), ("robot", "create")).map(Some)?
+            call.permitted(data.find_project(namespace), namespace, ("robot", "create")).map(Some)?
         }
         _ => call.require_system("robot", "create").map(|()| None)?,
     };
