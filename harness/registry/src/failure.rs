@@ -15,6 +15,10 @@ pub(crate) enum Kind {
     Unauthenticated,
     /// The same for `/v2/` itself.
     UnauthenticatedBase,
+    /// The same for whoever only asks whether something is there.
+    UnauthenticatedHead,
+    /// Good credentials, and a project that is not there.
+    ProjectUnknown,
     /// Credentials that nobody has.
     BadCredentials,
     /// A password that should be a token of the host's API, and is none.
@@ -25,11 +29,15 @@ pub(crate) enum Kind {
     NotAllowed,
     /// The token service refuses the credentials.
     TokenRefused,
+    /// The same, of a robot account's.
+    RobotRefused,
     /// The token service gives nobody a token for that.
     TokenForbidden,
     /// The token service does not give this user a token for that.
     TokenForbiddenToUser,
     ManifestUnknown,
+    /// A tag that was there once.
+    TagExpired,
     RevisionUnknown,
     /// Nothing to delete under this digest.
     RevisionGone,
@@ -74,6 +82,10 @@ impl Kind {
     pub(crate) fn general(self) -> Self {
         match self {
             Self::RevisionGone => Self::RevisionUnknown,
+            Self::UnauthenticatedHead => Self::Unauthenticated,
+            Self::ProjectUnknown => Self::NotAllowed,
+            Self::RobotRefused => Self::TokenRefused,
+            Self::TagExpired => Self::ManifestUnknown,
             Self::BlobGone => Self::BlobUnknown,
             Self::NoToken => Self::BadCredentials,
             Self::DigestMismatch | Self::DigestMissing | Self::DigestUnparsed | Self::DigestUnreadable => {
@@ -90,6 +102,8 @@ pub(crate) struct Failure {
     pub(crate) kind: Kind,
     /// Every one of them is an error of its own.
     pub(crate) digests: Vec<String>,
+    /// The tag that it is about, where the path names another thing.
+    pub(crate) tag: Option<String>,
 }
 
 impl From<io::Error> for Failure {
@@ -104,7 +118,7 @@ impl From<io::Error> for Failure {
 
 impl From<Kind> for Failure {
     fn from(kind: Kind) -> Self {
-        Self { kind, digests: Vec::new() }
+        Self { kind, digests: Vec::new(), tag: None }
     }
 }
 

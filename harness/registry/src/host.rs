@@ -1,7 +1,7 @@
 //! One registry host: its state, and the questions that both its listeners and its owner ask.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
@@ -15,6 +15,7 @@ use crate::{
     credentials::{Grant, Token, Tokens, same},
     failure::{Failure, Kind},
     fault::Faults,
+    harbor::Harbor,
     personality::{Door, Personality, Scheme, Unlisted},
     quota::{self, Limits, Payer, Usage},
     repository::Place,
@@ -50,6 +51,10 @@ pub(crate) struct Host {
     pub(crate) faults: Faults,
     /// The real registry that it stands in front of.
     pub(crate) upstream: Option<Arc<Upstream>>,
+    /// What it knows beside its images, where it is a Harbor.
+    pub(crate) harbor: Option<Harbor>,
+    /// Tags that were there once, with their repositories, where that is remembered.
+    pub(crate) expired: Mutex<BTreeSet<(String, String)>>,
     /// Whether it was told where to listen, so that its clients come by whatever address of this machine.
     pub(crate) listens: bool,
     /// Addresses of their own that the host and its token host have been given, by name.
@@ -80,6 +85,12 @@ impl Host {
         let now = clock.now();
         let fail = |source| RegistryError::Store { what: "read", host: spec.name.clone(), source };
         let repositories = store.load(&spec.name, now).map_err(fail)?;
+        let harbor = match personality.scheme {
+            Scheme::Bearer { door: Door::Harbor, .. } => {
+                Some(Harbor::open(&store, &spec.name, &spec.administrators, now).map_err(fail)?)
+            }
+            _ => None,
+        };
         let unfinished = Unfinished::of(store.left_behind(&spec.name).map_err(fail)?, now);
         let host = Self {
             personality,
@@ -99,6 +110,8 @@ impl Host {
             usage: Mutex::default(),
             faults,
             upstream: upstream.map(Arc::new),
+            harbor,
+            expired: Mutex::default(),
             listens: spec.listen.is_some(),
             own,
             stop,
@@ -134,21 +147,35 @@ impl Host {
         RegistryError::Store { what: "keep", host: self.name.clone(), source: kind.into() }
     }
 
-    /// Whether these are a known user's.
-    pub(crate) fn knows(&self, username: &str, password: &str) -> bool {
+    /// Until when these are a known user's: nothing when they are not, no end when they have none.
+    pub(crate) fn knows(&self, username: &str, password: &str, now: Timestamp) -> Option<Option<Timestamp>> {
+        let mut until = None;
+        if let Some(harbor) = &self.harbor
+            && let Some(robot) = harbor.data.read().find_robot(username)
+        {
+            if !robot.is_active(now) {
+                return None;
+            }
+            until = robot.ends_at();
+            if let Some(secret) = &robot.secret {
+                return secret.is(password).then_some(until);
+            }
+        }
         let accounts = self.accounts.read();
         let mut known = false;
         for account in accounts.iter() {
             known |= account.username == username && same(&account.password, password);
         }
-        known
+        known.then_some(until)
     }
 
     /// Whether this user may do this to that repository, there or not.
     pub(crate) fn may(&self, user: Option<&str>, action: &str, repository: &str) -> bool {
+        if let (Some(harbor), None) = (&self.harbor, &self.upstream) {
+            return harbor.may(self, user, action, repository);
+        }
         if let Some(repository) = self.repositories.read().get(repository) {
-            let access = if action == "pull" { &repository.pull } else { &repository.push };
-            return access.allows(user);
+            return repository.access(action).allows(user);
         }
         if self.upstream.is_some() {
             // What there is, the upstream knows; who may ask for it is known here.
@@ -157,11 +184,17 @@ impl Host {
         }
         match self.personality.unlisted {
             Unlisted::Open => self.outsiders().allows(user),
-            Unlisted::Hidden => {
+            Unlisted::HiddenFromStrangers if action == "pull" => user.is_some(),
+            Unlisted::Hidden | Unlisted::HiddenFromStrangers => {
                 let own = repository.split_once('/').map(|(namespace, _)| namespace);
                 user.is_some() && own == user
             }
         }
+    }
+
+    /// Whether a rule of its project keeps a tag as it is.
+    pub(crate) fn is_immutable(&self, repository: &str, tag: &str) -> bool {
+        self.harbor.as_ref().is_some_and(|harbor| harbor.data.read().is_immutable(repository, tag))
     }
 
     /// Who may use what nobody has set up.
@@ -172,15 +205,20 @@ impl Host {
 
     /// Makes a repository because somebody pushes to it. False when this host does not do that.
     pub(crate) fn ensure_repository(&self, name: &str, user: Option<&str>, now: Timestamp) -> bool {
-        let mut repositories = self.repositories.write();
-        if !repositories.contains_key(name) {
-            if !self.personality.creates_on_push {
-                return false;
-            }
-            let push = user.map_or(Access::Anonymous, |user| Access::Users(vec![user.to_owned()]));
-            let spec = RepositorySpec { name: name.to_owned(), pull: self.outsiders(), push };
-            repositories.insert(name.to_owned(), Place::new(&spec, now));
+        if self.repositories.read().contains_key(name) {
+            return true;
         }
+        if !self.personality.creates_on_push {
+            return false;
+        }
+        let spec = match &self.harbor {
+            Some(harbor) => harbor.beginning(self, name, user),
+            None => {
+                let push = user.map_or(Access::Anonymous, |user| Access::Users(vec![user.to_owned()]));
+                RepositorySpec { name: name.to_owned(), pull: self.outsiders(), push }
+            }
+        };
+        self.repositories.write().entry(name.to_owned()).or_insert_with(|| Place::new(&spec, now));
         true
     }
 
@@ -223,8 +261,8 @@ impl Host {
         password: &str,
         now: Timestamp,
     ) -> Option<Option<Timestamp>> {
-        if self.knows(username, password) {
-            return Some(None);
+        if let Some(until) = self.knows(username, password, now) {
+            return Some(until);
         }
         let tokens = self.tokens.lock();
         let token = tokens.get(password).filter(|token| token.user.as_deref() == Some(username))?;

@@ -1,7 +1,7 @@
 //! An OCI registry with the manners of the well-known ones, and a log of everything it serves.
 //!
 //! One [`Registry`] serves any number of hosts, each on a TLS listener of its own, each with a personality
-//! (plain distribution, Docker Hub, ECR, Harbor, Artifact Registry), accounts, quotas and faults. Quotas and
+//! (plain distribution, Docker Hub, ECR, Harbor, Artifact Registry, GitHub's, Quay), accounts, quotas and faults. Quotas and
 //! tokens follow the lab clock; sockets are on real time.
 //!
 //! - [`control`]: what the owner can do, here or from afar; [`registry`]: doing it. [`spec`]: what the owner says about a host. [`client`]: who is behind
@@ -12,6 +12,7 @@
 //! - what there is: `repository` says who has what, `stock` changes it (in turn, at the `desk`), `store` keeps the content,
 //!   in memory or on disk, `unfinished` what is still arriving, and [`garbage`] takes away what nobody needs.
 //!
+//! - `harbor`: what a Harbor knows beside its images.
 //! - `upstream`: the real registry that a host may stand in front of.
 //!
 //! It knows nothing of Kubernetes or drills.
@@ -28,6 +29,7 @@ pub mod error;
 mod failure;
 mod fault;
 pub mod garbage;
+mod harbor;
 mod host;
 pub mod image;
 mod images;

@@ -1,8 +1,12 @@
 //! The table of personalities: how each kind of registry asks for credentials, what it says when it refuses,
 //! and which headers it adds. Everything here is data; [`crate::failure`] turns it into answers.
 //!
-//! In texts, `{repository}`, `{reference}`, `{digest}`, `{action}`, `{method}`, `{host}`, `{realm}`, `{user}`,
-//! `{account}`, `{region}` and `{project}` stand for what the request was about.
+//! In texts, `{repository}`, `{reference}`, `{digest}`, `{action}`, `{method}`, `{host}`, `{realm}`, `{user}`, `{login}`,
+//! `{account}`, `{region}`, `{project}`, `{name}` (the repository without its project) and `{right}` stand for what the request was
+//! about.
+
+mod ghcr;
+mod quay;
 
 use crate::failure::Kind;
 
@@ -27,6 +31,10 @@ pub(crate) enum Door {
     Harbor,
     /// Nobody gets a token for what they may not do. GET only; the registry takes passwords directly as well.
     Google,
+    /// Strangers get no token for what they may not do, users one for nothing. GET only; the registry itself takes tokens only.
+    GitHub,
+    /// Wrong passwords are refused; whoever may do nothing gets a token for nothing. GET only; the registry itself takes tokens only.
+    Quay,
 }
 
 /// What becomes of requests for repositories that nobody has set up.
@@ -36,6 +44,8 @@ pub(crate) enum Unlisted {
     Open,
     /// They look like repositories that one may not see; users may push under their own name.
     Hidden,
+    /// The same, but users are told that there is nothing.
+    HiddenFromStrangers,
 }
 
 /// What one kind of refusal looks like.
@@ -75,6 +85,12 @@ pub(crate) struct Personality {
     pub(crate) deletes: bool,
     /// Whether pushing makes a repository.
     pub(crate) creates_on_push: bool,
+    /// Whether a tag that was there and is no more is told from one that never was.
+    pub(crate) remembers_tags: bool,
+    /// What `/v2/` has for whoever may use it, and of what type that is.
+    pub(crate) welcome: (&'static str, &'static str),
+    /// Whether an answer of the token service says more than the token.
+    pub(crate) tells_of_tokens: bool,
     /// Whether an OCI manifest is kept from clients that do not ask for one.
     pub(crate) negotiates: bool,
     /// Other names that the certificate is good for.
@@ -260,8 +276,14 @@ const HARBOR_CHALLENGE: &str =
 const HARBOR_NEEDED: &str = "authorize header needed to send {method} to repository: authorize header needed to send {method} to repository";
 const HARBOR_REFUSED: &str = "unauthorized to access repository: {repository}, action: {action}: unauthorized to access repository: {repository}, action: {action}";
 const HARBOR_BASIC: &str = r#"Basic realm="harbor""#;
+const HARBOR_NO_PROJECT: &str = "project {project} not found: project {project} not found";
+const HARBOR_IMMUTABLE: &str =
+    "Failed to process request due to '{name}:{reference}' configured as immutable.";
 const HARBOR: &[Words] = &[
-    words(Kind::Unauthenticated, 401, "UNAUTHORIZED", HARBOR_NEEDED).challenge(HARBOR_CHALLENGE),
+    words(Kind::Unauthenticated, 401, "UNAUTHORIZED", HARBOR_REFUSED).challenge(HARBOR_CHALLENGE),
+    words(Kind::UnauthenticatedHead, 401, "UNAUTHORIZED", HARBOR_NEEDED).challenge(HARBOR_CHALLENGE),
+    words(Kind::ProjectUnknown, 401, "UNAUTHORIZED", HARBOR_NO_PROJECT),
+    words(Kind::TagImmutable, 412, "PRECONDITION", HARBOR_IMMUTABLE),
     words(Kind::UnauthenticatedBase, 401, "UNAUTHORIZED", "unauthorized: unauthorized")
         .challenge(HARBOR_BASE),
     words(Kind::BadCredentials, 401, "UNAUTHORIZED", HARBOR_REFUSED).challenge(HARBOR_BASIC),
@@ -314,6 +336,9 @@ const BASE: Personality = Personality {
     shows_quota: false,
     deletes: true,
     creates_on_push: true,
+    remembers_tags: false,
+    welcome: ("{}", JSON),
+    tells_of_tokens: true,
     negotiates: true,
     also: &[],
     always_has: None,
@@ -384,4 +409,6 @@ static ALL: &[Personality] = &[
         words: GOOGLE,
         ..BASE
     },
+    ghcr::GHCR,
+    quay::QUAY,
 ];

@@ -1,7 +1,7 @@
 //! The pull log: what every host has seen, in order. It is evidence, so nothing a client sends can change
 //! an entry later, and it never holds a secret. Bounded: the oldest entries go first.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use parking_lot::Mutex;
 use pulldrill_clock::{Timestamp, mailbox::Sender};
@@ -112,6 +112,7 @@ impl PullLog {
                 && entry.host == host
                 && entry.repository.as_deref() == Some(repository)
                 && entry.status == 200
+                && entry.path.starts_with("/v2/")
                 && entry.path.contains("/manifests/")
         });
         let mut served: Vec<Served> = of_node
@@ -123,6 +124,24 @@ impl PullLog {
             .collect();
         served.reverse();
         served
+    }
+
+    /// How often each manifest of a host was got, and when last, by repository and digest.
+    pub(crate) fn pulls(&self, host: &str) -> HashMap<(String, String), (u64, Timestamp)> {
+        let inner = self.inner.lock();
+        let got = inner.entries.iter().filter(|entry| {
+            entry.host == host
+                && entry.method == "GET"
+                && entry.status == 200
+                && entry.path.starts_with("/v2/")
+        });
+        let mut pulls: HashMap<(String, String), (u64, Timestamp)> = HashMap::new();
+        for entry in got.filter(|entry| entry.path.contains("/manifests/")) {
+            let (Some(repository), Some(digest)) = (&entry.repository, &entry.digest) else { continue };
+            let pull = pulls.entry((repository.clone(), digest.clone())).or_insert((0, entry.at));
+            *pull = (pull.0 + 1, entry.at);
+        }
+        pulls
     }
 
     /// Appends; the number is given here.

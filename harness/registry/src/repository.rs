@@ -126,6 +126,11 @@ impl Repository {
         self.tags.iter().filter(|(_, to)| *to == digest).map(|(tag, _)| tag.as_str()).collect()
     }
 
+    /// Who may do this: pull, or push and delete.
+    pub(crate) fn access(&self, action: &str) -> &Access {
+        if action == "pull" { &self.pull } else { &self.push }
+    }
+
     /// The parts of a manifest that are not here.
     pub(crate) fn missing(&self, blobs: &Blobs, manifest: &Manifest) -> Vec<String> {
         let here = |part: &String| {

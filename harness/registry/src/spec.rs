@@ -23,6 +23,8 @@ pub struct HostSpec {
     pub personality: String,
     /// Who can log in.
     pub accounts: Vec<Account>,
+    /// Who of them administers it by the API beside it, where there is such a thing (Harbor); `admin` always does.
+    pub administrators: Vec<String>,
     /// What there is from the start, and who may use it.
     pub repositories: Vec<RepositorySpec>,
     /// A profile of limits; without one, the personality's own.

@@ -17,6 +17,9 @@ use crate::{
     store::draft::Draft,
 };
 
+/// How many tags that are gone a host remembers.
+const MOST_EXPIRED: usize = 10_000;
+
 impl Host {
     /// Changes what lasts of a repository. A change that is refused must not have begun.
     pub(crate) fn change<R: Send + 'static>(
@@ -136,10 +139,13 @@ impl Host {
         }
         self.record(name)?;
         self.store.put((&self.name, name), &digest, body)?;
+        let rule = tag.as_ref().is_some_and(|tag| self.is_immutable(name, tag));
         self.change(name, move |repository, blobs| {
             whole(repository, blobs, &manifest)?;
             // Not even what it is already can be pushed there.
-            if repository.immutable && tag.as_ref().is_some_and(|tag| repository.tags.contains_key(tag)) {
+            if (repository.immutable || rule)
+                && tag.as_ref().is_some_and(|tag| repository.tags.contains_key(tag))
+            {
                 return Err(Kind::TagImmutable.into());
             }
             repository.manifests.insert(digest.clone(), Arc::new(manifest));
@@ -150,16 +156,34 @@ impl Host {
         })
     }
 
+    /// Gives a manifest that is there one more tag. False when something has that tag.
+    pub(crate) fn add_tag(&self, name: &str, tag: &str, digest: &str) -> Result<bool, Failure> {
+        let (tag, digest) = (tag.to_owned(), digest.to_owned());
+        self.change(name, move |repository, _| {
+            if !repository.manifests.contains_key(&digest) {
+                return Err(Kind::RevisionGone.into());
+            }
+            let free = !repository.tags.contains_key(&tag);
+            if free {
+                repository.tags.insert(tag, digest);
+            }
+            Ok(free)
+        })
+    }
+
     /// Takes a tag away. False when it was not there.
     pub(crate) fn remove_tag(&self, name: &str, tag: &str) -> Result<bool, Failure> {
-        let tag = tag.to_owned();
+        let (tag, gone) = (tag.to_owned(), tag.to_owned());
         let removed = self.change(name, move |repository, _| match repository.tags.remove(&tag) {
             Some(_) => Ok(()),
             None => Err(Kind::ManifestUnknown.into()),
         });
         match removed {
             Err(Failure { kind: Kind::ManifestUnknown | Kind::RepositoryUnknown, .. }) => Ok(false),
-            other => other.map(|()| true),
+            other => other.map(|()| {
+                self.expire(name, [gone]);
+                true
+            }),
         }
     }
 
@@ -171,18 +195,40 @@ impl Host {
             if repository.manifests.remove(&wanted).is_none() {
                 return Err(Kind::RevisionGone.into());
             }
-            repository.tags.retain(|_, to| *to != wanted);
-            Ok(blobs.contains_key(&wanted))
+            let tags = repository.tags.extract_if(.., |_, to| *to == wanted).map(|(tag, _)| tag);
+            Ok((tags.collect::<Vec<String>>(), blobs.contains_key(&wanted)))
         });
         match removed {
-            Ok(true) => Ok(true),
-            Ok(false) => {
+            Ok((tags, true)) => {
+                self.expire(name, tags);
+                Ok(true)
+            }
+            Ok((tags, false)) => {
+                self.expire(name, tags);
                 self.store.let_go((&self.name, name), digest)?;
                 Ok(true)
             }
             Err(Failure { kind: Kind::RevisionGone | Kind::RepositoryUnknown, .. }) => Ok(false),
             Err(other) => Err(other),
         }
+    }
+
+    /// Remembers tags that are gone, where that is told from never having been.
+    fn expire(&self, name: &str, tags: impl IntoIterator<Item = String>) {
+        if !self.personality.remembers_tags {
+            return;
+        }
+        let mut expired = self.expired.lock();
+        for tag in tags {
+            if expired.len() < MOST_EXPIRED {
+                expired.insert((name.to_owned(), tag));
+            }
+        }
+    }
+
+    /// Whether a tag was there once.
+    pub(crate) fn has_expired(&self, name: &str, tag: &str) -> bool {
+        self.personality.remembers_tags && self.expired.lock().contains(&(name.to_owned(), tag.to_owned()))
     }
 
     /// Takes a blob away. False when it was not there.
@@ -233,5 +279,5 @@ fn whole(repository: &Repository, blobs: &Blobs, manifest: &Manifest) -> Result<
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Failure { kind: Kind::ManifestBlobUnknown, digests: missing })
+    Err(Failure { digests: missing, ..Kind::ManifestBlobUnknown.into() })
 }

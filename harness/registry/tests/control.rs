@@ -305,9 +305,13 @@ async fn at_a_plain_port_the_way_to_a_token_leads_to_that_port() {
     let world = World::held();
     let admin = Admin::over(&world, "127.0.0.1:0").await;
     let client = admin.client(TOKEN).await.unwrap();
-    for (personality, path) in
-        [("docker-hub", "/token"), ("harbor", "/service/token"), ("artifact-registry", "/v2/token")]
-    {
+    for (personality, path) in [
+        ("docker-hub", "/token"),
+        ("harbor", "/service/token"),
+        ("artifact-registry", "/v2/token"),
+        ("ghcr", "/token"),
+        ("quay", "/v2/auth"),
+    ] {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let name = format!("localhost:{port}");
         let info =

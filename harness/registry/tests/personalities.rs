@@ -6,7 +6,7 @@ mod common;
 
 use common::{Call, World, basic, local};
 use pulldrill_clock::SignedDuration;
-use pulldrill_registry::{Access, ImageSpec};
+use pulldrill_registry::{Access, Account, HostSpec, ImageSpec, RepositorySpec};
 
 const HUB: &str = "registry-1.docker.io";
 const ECR: &str = "123456789012.dkr.ecr.ap-south-1.amazonaws.com";
@@ -181,8 +181,10 @@ async fn harbor_and_artifact_registry_have_their_ways() {
         refused.header("www-authenticate"),
         "Bearer realm=\"https://harbor.example/service/token\",service=\"harbor-registry\",scope=\"repository:team/app:pull\""
     );
-    let needed = "authorize header needed to send GET to repository: authorize header needed to send GET to repository";
-    assert_eq!(refused.json()["errors"][0]["message"], needed);
+    let words = "unauthorized to access repository: team/app, action: pull: unauthorized to access repository: team/app, action: pull";
+    assert_eq!(refused.json()["errors"][0]["message"], words);
+    let looked = world.ask(&call, "HEAD", path, "").await;
+    assert_eq!(looked.header("www-authenticate"), refused.header("www-authenticate"));
     let scope = "scope=repository:team/app:pull";
     let lenient = format!("/service/token?service=harbor-registry&{scope}");
     let empty = world.ask(&call, "GET", &lenient, &basic("dev", "wrong")).await;
@@ -220,4 +222,140 @@ async fn harbor_and_artifact_registry_have_their_ways() {
     assert_eq!(world.ask(&call, "GET", path, &basic("dev", "s3cret")).await.json()["expires_in"], 43_200);
     let bad = world.ask(&call, "GET", "/v2/p/r/i/manifests/1", "Bearer nonsense").await;
     assert_eq!((bad.status.as_u16(), bad.header("www-authenticate")), (401, ""));
+}
+
+/// A token of a host's own token service, for that repository.
+async fn token(world: &World, call: &Call<'_>, path: &str, repository: &str, authorization: &str) -> String {
+    let path = format!("{path}&scope=repository:{repository}:pull");
+    let reply = world.ask(call, "GET", &path, authorization).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let json = reply.json();
+    assert_eq!(json.as_object().unwrap().len(), 1, "nothing but the token: {json}");
+    format!("Bearer {}", json["token"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn ghcr_gives_strangers_no_token_and_users_one_for_nothing() {
+    let world = World::held();
+    let dev = || Access::Users(vec!["dev".into()]);
+    let others = Access::Users(vec!["other".into()]);
+    let repositories = [("lab/private", dev()), ("lab/public", Access::Anonymous), ("lab/theirs", others)];
+    let info = world.host("ghcr.io", "ghcr", &repositories).await;
+    for (repository, _) in &repositories {
+        world.registry.push_image("ghcr.io", repository, Some("1"), &ImageSpec::default()).unwrap();
+    }
+    let call = Call { to: info.address, name: Some("ghcr.io"), node: None };
+    let ask = async |path: &str, authorization: &str| world.ask(&call, "GET", path, authorization).await;
+    let base = ask("/v2/", "").await;
+    assert_eq!(base.status, 401);
+    let challenge =
+        "Bearer realm=\"https://ghcr.io/token\",service=\"ghcr.io\",scope=\"repository:user/image:pull\"";
+    assert_eq!(base.header("www-authenticate"), challenge);
+    let refused = ask("/v2/lab/private/manifests/1", "").await;
+    assert_eq!(refused.text(), r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#);
+    assert!(refused.header("www-authenticate").ends_with("scope=\"repository:lab/private:pull\""));
+    // What is private and what is not there look alike.
+    let service = "/token?service=ghcr.io";
+    for repository in ["lab/private", "lab/missing", "nobody/missing"] {
+        let denied = ask(&format!("{service}&scope=repository:{repository}:pull"), "").await;
+        let words =
+            r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#;
+        assert_eq!((denied.status.as_u16(), denied.text()), (403, words), "{repository}");
+    }
+    let public = token(&world, &call, service, "lab/public", "").await;
+    assert_eq!(ask("/v2/lab/public/manifests/1", &public).await.status, 200);
+    let tag = ask("/v2/lab/public/manifests/2", &public).await;
+    assert_eq!((tag.status.as_u16(), &tag.json()["errors"][0]["code"]), (404, &"MANIFEST_UNKNOWN".into()));
+    // An expired token of one's own, even for what everybody may have.
+    for scope in ["&scope=repository:lab/public:pull", ""] {
+        let denied = ask(&format!("{service}{scope}"), &basic("dev", "ghp_expired")).await;
+        let words = r#"{"errors":[{"code":"DENIED","message":"denied"}]}"#;
+        assert_eq!((denied.status.as_u16(), denied.text()), (403, words));
+    }
+    let good = basic("dev", "s3cret");
+    let mine = token(&world, &call, service, "lab/private", &good).await;
+    assert_eq!(ask("/v2/lab/private/manifests/1", &mine).await.status, 200);
+    let theirs = token(&world, &call, service, "lab/theirs", &good).await;
+    let denied = ask("/v2/lab/theirs/manifests/1", &theirs).await;
+    assert_eq!(denied.status, 403);
+    assert_eq!(denied.json()["errors"][0]["message"], "permission_denied: read_package");
+    let missing = token(&world, &call, service, "lab/missing", &good).await;
+    assert_eq!(ask("/v2/lab/missing/manifests/1", &missing).await.status, 404);
+    assert_eq!(world.ask(&call, "POST", service, "").await.status, 405);
+    let digest = world.registry.resolve("ghcr.io", "lab/private", "1").unwrap();
+    let scope = "&scope=repository:lab/private:*";
+    let all = ask(&format!("{service}{scope}"), &good).await;
+    let all = format!("Bearer {}", all.json()["token"].as_str().unwrap());
+    let kept = world.ask(&call, "DELETE", &format!("/v2/lab/private/manifests/{digest}"), &all).await;
+    assert_eq!((kept.status.as_u16(), &kept.json()["errors"][0]["code"]), (405, &"UNSUPPORTED".into()));
+}
+
+#[tokio::test]
+async fn quay_has_robots_and_remembers_tags() {
+    let world = World::held();
+    let robot = Account { username: "lab+ci".into(), password: "TOKEN".into() };
+    let repository = |name: &str, pull: Access| RepositorySpec {
+        name: name.into(),
+        pull,
+        push: Access::Users(vec!["lab+ci".into()]),
+    };
+    let spec = HostSpec {
+        name: "quay.io".into(),
+        personality: "quay".into(),
+        accounts: vec![robot, Account { username: "dev".into(), password: "s3cret".into() }],
+        repositories: vec![
+            repository("lab/private", Access::Users(vec!["lab+ci".into()])),
+            repository("lab/public", Access::Anonymous),
+        ],
+        ..HostSpec::default()
+    };
+    let info = world.registry.add_host(spec).await.unwrap();
+    for name in ["lab/private", "lab/public"] {
+        world.registry.push_image("quay.io", name, Some("1"), &ImageSpec::default()).unwrap();
+    }
+    let call = Call { to: info.address, name: Some("quay.io"), node: None };
+    let ask = async |path: &str, authorization: &str| world.ask(&call, "GET", path, authorization).await;
+    let base = ask("/v2/", "").await;
+    assert_eq!((base.status.as_u16(), base.text()), (401, "true"));
+    let challenge = "Bearer realm=\"https://quay.io/v2/auth\",service=\"quay.io\"";
+    assert_eq!(base.header("www-authenticate"), challenge);
+    assert_eq!(ask("/v2/lab/public/manifests/1", "").await.status, 200, "without any token");
+    let unauthorized = r#"{"errors":[{"code":"UNAUTHORIZED","detail":{},"message":"access to the requested resource is not authorized"}]}"#;
+    let service = "/v2/auth?service=quay.io";
+    let nothing = token(&world, &call, service, "lab/private", "").await;
+    for authorization in ["", &nothing, "Bearer nonsense", &basic("lab+ci", "TOKEN")] {
+        let refused = ask("/v2/lab/private/manifests/1", authorization).await;
+        assert_eq!((refused.status.as_u16(), refused.text()), (401, unauthorized), "{authorization}");
+        let scoped = format!("{challenge},scope=\"repository:lab/private:pull\"");
+        assert_eq!(refused.header("www-authenticate"), scoped);
+    }
+    for (login, message) in [
+        (basic("lab+ci", "no"), "Could not find robot with username: lab+ci and supplied password."),
+        (basic("dev", "no"), "Invalid Username or Password"),
+    ] {
+        let refused = ask(&format!("{service}&scope=repository:lab/public:pull"), &login).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["errors"][0]["message"]),
+            (401, &message.into())
+        );
+    }
+    assert_eq!(ask(service, "").await.text(), unauthorized);
+    let odd = ask(&format!("{service}&scope=registry:catalog:*"), "").await;
+    assert_eq!((odd.status.as_u16(), &odd.json()["errors"][0]["code"]), (400, &"INVALID_REQUEST".into()));
+    let robot = basic("lab+ci", "TOKEN");
+    let login = ask(service, &robot).await;
+    let login = format!("Bearer {}", login.json()["token"].as_str().unwrap());
+    assert_eq!(ask("/v2/", &login).await.text(), "true");
+    let good = token(&world, &call, service, "lab/private", &robot).await;
+    assert_eq!(ask("/v2/lab/private/manifests/1", &good).await.status, 200);
+    let never = ask("/v2/lab/private/manifests/2", &good).await;
+    let words = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","detail":{},"message":"manifest unknown"}]}"#;
+    assert_eq!((never.status.as_u16(), never.text()), (404, words));
+    assert!(world.registry.remove_tag("quay.io", "lab/private", "1").unwrap());
+    let gone = ask("/v2/lab/private/manifests/1", &good).await;
+    assert_eq!((gone.status.as_u16(), &gone.json()["errors"][0]["code"]), (404, &"TAG_EXPIRED".into()));
+    let words = "Tag 1 was deleted or has expired. To pull, revive via time machine";
+    assert_eq!(gone.json()["errors"][0]["message"], words);
+    world.clock.advance(SignedDuration::from_secs(3_600)).await;
+    assert_eq!(ask("/v2/lab/private/manifests/1", &good).await.status, 401);
 }

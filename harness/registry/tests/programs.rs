@@ -53,6 +53,8 @@ async fn skopeo_copies_in_and_out_with_each_personality() {
         (ECR, "ecr"),
         ("harbor.example", "harbor"),
         ("eu-docker.pkg.dev", "artifact-registry"),
+        ("ghcr.io", "ghcr"),
+        ("quay.io", "quay"),
     ] {
         let info = world.host(name, personality, &[("dev/app", Access::Authenticated)]).await;
         let spec = ImageSpec { build: format!("app {name}"), docker: true, ..ImageSpec::default() };

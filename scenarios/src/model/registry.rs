@@ -77,6 +77,10 @@ pub enum Personality {
     Harbor,
     /// Google Artifact Registry.
     ArtifactRegistry,
+    /// GitHub's container registry.
+    Ghcr,
+    /// Quay.
+    Quay,
 }
 
 impl Personality {
@@ -89,6 +93,8 @@ impl Personality {
             Self::Ecr => "ecr",
             Self::Harbor => "harbor",
             Self::ArtifactRegistry => "artifact-registry",
+            Self::Ghcr => "ghcr",
+            Self::Quay => "quay",
         }
     }
 }

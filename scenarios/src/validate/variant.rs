@@ -165,7 +165,9 @@ fn may_be_played(registry: &Registry) -> bool {
         Personality::DockerHub => host == "docker.io",
         Personality::Ecr => host.ends_with(".amazonaws.com"),
         Personality::ArtifactRegistry => host.ends_with("-docker.pkg.dev"),
-        Personality::Distribution | Personality::Harbor => {
+        Personality::Ghcr => host == "ghcr.io",
+        Personality::Quay if host == "quay.io" => true,
+        Personality::Distribution | Personality::Harbor | Personality::Quay => {
             RESERVED_DOMAINS.iter().any(|domain| host.ends_with(domain))
         }
     }

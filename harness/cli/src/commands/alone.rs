@@ -100,7 +100,8 @@ impl Alone {
         let mut aws = None;
         for spec in &self.specs {
             let accounts = vec![self.account.clone()];
-            let info = registry.add_host(HostSpec { accounts, ..spec.clone() }).await?;
+            let administrators = vec![self.account.username.clone()];
+            let info = registry.add_host(HostSpec { accounts, administrators, ..spec.clone() }).await?;
             if let Some((name, address)) = info.token_host {
                 let url = format!("https://{address}");
                 if spec.personality == ECR {

@@ -1,7 +1,7 @@
 //! Who asks, and whether they may.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::header;
+use http::{Method, header};
 
 use super::{exchange::Exchange, route::Route};
 use crate::{
@@ -73,10 +73,12 @@ pub(crate) fn identify(exchange: &Exchange<'_>, revoked: bool) -> Result<Who, Ki
 
 fn by_password(exchange: &Exchange<'_>, user: String, password: &str, revoked: bool) -> Result<Who, Kind> {
     let host = exchange.host;
-    if let Scheme::Bearer { door: Door::Hub, .. } = host.personality.scheme {
-        return Ok(Who::Nobody);
+    match host.personality.scheme {
+        Scheme::Bearer { door: Door::Hub | Door::GitHub, .. } => return Ok(Who::Nobody),
+        Scheme::Bearer { door: Door::Quay, .. } => return Err(Kind::BadCredentials),
+        _ => {}
     }
-    if host.knows(&user, password) {
+    if host.knows(&user, password, exchange.now).is_some() {
         return Ok(Who::User(user));
     }
     if host.personality.scheme == Scheme::IssuedPassword && user == ISSUED_USER {
@@ -98,8 +100,18 @@ pub(crate) fn authorise(exchange: &Exchange<'_>, who: &Who, route: &Route) -> Re
             && host.accounts.read().is_empty();
         return if *who == Who::Nobody && !open { Err(Kind::UnauthenticatedBase.into()) } else { Ok(()) };
     };
+    let stranger = *who == Who::Nobody;
+    // Whoever only looks is sent for a token even where everybody may pull, for clients look first.
+    if stranger && host.harbor.is_some() && exchange.method == Method::HEAD {
+        return Err(Kind::UnauthenticatedHead.into());
+    }
     if who.may(host, exchange.action(), repository) {
         return Ok(());
     }
-    Err(if *who == Who::Nobody { Kind::Unauthenticated } else { Kind::NotAllowed }.into())
+    if stranger {
+        return Err(Kind::Unauthenticated.into());
+    }
+    let harbor = host.harbor.as_ref().filter(|_| host.upstream.is_none());
+    let missing = harbor.is_some_and(|harbor| !harbor.has_project_of(host, repository));
+    Err(if missing { Kind::ProjectUnknown } else { Kind::NotAllowed }.into())
 }

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, front, lists, manifests, refusals, route::Route,
-    token_service, uploads,
+    Answer, Outcome, Role, auth, blobs, body::Body, ecr_api, front, harbor, lists, manifests, refusals,
+    route::Route, token_service, uploads,
 };
 use crate::{
     Client, Entry,
@@ -59,6 +59,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) user: Option<String>,
     /// What was served or stored.
     pub(crate) digest: Option<String>,
+    /// The repository, and the tag or digest in it, that an API was told to do something with.
+    pub(crate) about: Option<(String, Option<String>)>,
     /// Faults that change how a request is judged.
     strikes: Vec<Strike>,
 }
@@ -157,16 +159,26 @@ impl Exchange<'_> {
     }
 
     /// What the personality's texts may speak of.
-    fn terms(&self, route: Option<&Route>, digests: Vec<String>) -> Terms {
+    fn terms(&self, route: Option<&Route>, failure: &Failure) -> Terms {
         let repository = route.and_then(Route::repository).unwrap_or_default();
-        let action = if self.action() == "push" { "pull,push" } else { self.action() };
+        let (action, right) = match self.action() {
+            "push" => ("pull,push", "write"),
+            "pull" => ("pull", "read"),
+            other => (other, other),
+        };
         let text = |text: &str| text.to_owned();
+        let of_path = route.and_then(Route::reference).unwrap_or_default();
+        let reference = failure.tag.as_deref().unwrap_or(of_path);
+        let login = self.header(header::AUTHORIZATION).and_then(auth::basic).map(|(user, _)| user);
         Terms {
             pairs: vec![
                 ("repository", text(repository)),
                 ("project", text(repository.split('/').next().unwrap_or_default())),
-                ("reference", text(route.and_then(Route::reference).unwrap_or_default())),
+                ("name", text(repository.split_once('/').map_or(repository, |(_, name)| name))),
+                ("reference", text(reference)),
                 ("action", text(action)),
+                ("right", text(right)),
+                ("login", login.unwrap_or_default()),
                 ("method", self.method.to_string()),
                 ("host", self.own_way()),
                 ("realm", self.realm()),
@@ -175,15 +187,14 @@ impl Exchange<'_> {
                 ("region", self.host.region.clone()),
             ],
             access: self.access(route),
-            digests,
+            digests: failure.digests.clone(),
         }
     }
 
     /// A refusal in the host's words.
     pub(crate) fn refuse(&self, route: Option<&Route>, failure: &Failure) -> Answer {
         let mut answer =
-            failure::answer(self.host.personality, failure.kind, &self.terms(route, failure.digests.clone()))
-                .map(Body::from);
+            failure::answer(self.host.personality, failure.kind, &self.terms(route, failure)).map(Body::from);
         if let (Kind::MethodNotAllowed, Some(route)) = (failure.kind, route) {
             add_headers(&mut answer, &[("allow", route.methods())]);
         }
@@ -216,7 +227,7 @@ impl Exchange<'_> {
 
     /// Which part of the registry this request is for.
     fn part(&self, route: Option<&Route>) -> Option<Part> {
-        if ecr_api::is_for(self) {
+        if ecr_api::is_for(self) || harbor::is_for(self) {
             return Some(Part::Api);
         }
         if token_service::is_for(self) {
@@ -278,6 +289,7 @@ pub(crate) async fn exchange(
         headers: head.headers,
         user: None,
         digest: None,
+        about: None,
         strikes: Vec::new(),
     };
     let route = Route::read(&exchange.path);
@@ -298,6 +310,10 @@ pub(crate) async fn exchange(
         _ => host.name.clone(),
     };
     let user_agent = exchange.header(header::USER_AGENT).map(str::to_owned);
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let of_path = known.as_ref().map(|route| (text(route.repository()), text(route.reference())));
+    let of_api = exchange.about.map(|(repository, reference)| (Some(repository), reference));
+    let (repository, reference) = of_api.or(of_path).unwrap_or_default();
     shared.log.append(Entry {
         seq: 0,
         at: exchange.now,
@@ -306,8 +322,8 @@ pub(crate) async fn exchange(
         identity: exchange.user,
         method: exchange.method.to_string(),
         path: exchange.path,
-        repository: known.as_ref().and_then(Route::repository).map(str::to_owned),
-        reference: known.as_ref().and_then(Route::reference).map(str::to_owned),
+        repository,
+        reference,
         digest: exchange.digest,
         status: answer.status().as_u16(),
         bytes,
@@ -326,6 +342,9 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &
     }
     if ecr_api::is_for(exchange) {
         return ecr_api::answer(exchange, body).await;
+    }
+    if harbor::is_for(exchange) {
+        return harbor::answer(exchange, body).await;
     }
     if token_service::is_for(exchange) {
         return token_service::answer(exchange, body).await;
@@ -348,7 +367,10 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &
         return front::answer(exchange, &upstream, &who, &route, body).await;
     }
     match route {
-        Route::Base => Ok(with_status(200, "{}", "application/json")),
+        Route::Base => {
+            let (body, media) = exchange.host.personality.welcome;
+            Ok(with_status(200, body, media))
+        }
         Route::Catalog => lists::catalog(exchange, &who),
         Route::Tags { repository } => lists::tags(exchange, &repository),
         Route::Referrers { repository, digest } => lists::referrers(exchange, &repository, &digest),
@@ -364,7 +386,7 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &
 /// What every answer of this host carries.
 fn common_headers(exchange: &Exchange<'_>, route: Option<&Route>, headers: &mut HeaderMap) {
     let personality = exchange.host.personality;
-    if exchange.role == Role::Tokens {
+    if exchange.role == Role::Tokens || harbor::is_for(exchange) {
         return;
     }
     for (name, value) in personality.headers {

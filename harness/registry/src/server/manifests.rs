@@ -53,7 +53,9 @@ async fn get(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> 
             }
             None => return Err(unknown(reference).into()),
         };
-        let digest = place.resolve(reference).ok_or_else(|| unknown(reference))?;
+        let expired = || exchange.host.has_expired(repository, reference).then_some(Kind::TagExpired);
+        let missing = || expired().unwrap_or_else(|| unknown(reference));
+        let digest = place.resolve(reference).ok_or_else(missing)?;
         let manifest = place.manifests.get(digest).ok_or_else(|| unknown(reference))?;
         (digest.to_owned(), manifest.media.clone(), manifest.length)
     };
@@ -159,10 +161,25 @@ fn read(exchange: &Exchange<'_>, body: &[u8]) -> Option<Manifest> {
 
 async fn delete(exchange: &mut Exchange<'_>, repository: &str, reference: &str) -> Outcome {
     let by_digest = is_digest(reference);
+    if let Some(tag) = immutable(exchange, repository, reference) {
+        return Err(Failure { tag: Some(tag), ..Kind::TagImmutable.into() });
+    }
     let (host, name, wanted) = (exchange.host.clone(), repository.to_owned(), reference.to_owned());
     let removed = exchange.shared.store.offload(move || {
         Ok(if by_digest { host.remove_manifest(&name, &wanted) } else { host.remove_tag(&name, &wanted) })
     });
     let gone = if by_digest { Kind::RevisionGone } else { Kind::ManifestUnknown };
     if removed.await?? { Ok(empty(202, &[])) } else { Err(gone.into()) }
+}
+
+/// The tag by which something may not be deleted, where a rule says so.
+fn immutable(exchange: &Exchange<'_>, repository: &str, reference: &str) -> Option<String> {
+    exchange.host.harbor.as_ref()?;
+    let tags: Vec<String> = {
+        let repositories = exchange.host.repositories.read();
+        let place = repositories.get(repository)?;
+        let tags = place.tags.iter().filter(|(tag, digest)| *tag == reference || *digest == reference);
+        tags.map(|(tag, _)| tag.clone()).collect()
+    };
+    tags.into_iter().find(|tag| exchange.host.is_immutable(repository, tag))
 }

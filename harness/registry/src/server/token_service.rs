@@ -56,15 +56,25 @@ pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: &mut Incoming) -> 
         Err(()) if door == Door::Harbor && !wish.scopes.is_empty() => {
             return Ok(token(exchange, &wish, Vec::new()));
         }
-        Err(()) => return refused(door),
+        Err(()) => return refused(door, &wish),
     }
-    if door == Door::Harbor && wish.scopes.is_empty() && exchange.user.is_none() {
-        return Ok(with_status(401, "", JSON));
+    if wish.scopes.is_empty() && exchange.user.is_none() {
+        match door {
+            Door::Harbor => return Ok(with_status(401, "", JSON)),
+            Door::Quay | Door::GitHub => return Err(Kind::TokenForbidden.into()),
+            Door::Hub | Door::Google => {}
+        }
+    }
+    if door == Door::Quay
+        && let Some(odd) = wish.scopes.iter().find(|scope| !is_scope(scope))
+    {
+        let message = format!("Unable to decode repository and actions: {odd}");
+        let body = json!({ "errors": [{ "code": "INVALID_REQUEST", "message": message, "detail": {} }] });
+        return Ok(with_status(400, body.to_string(), JSON));
     }
     let grants: Vec<Grant> = wish.scopes.iter().filter_map(|scope| grant(exchange, scope)).collect();
-    if door == Door::Google
-        && let Some(nothing) = grants.iter().find(|grant| grant.actions.is_empty())
-    {
+    let strict = door == Door::Google || (door == Door::GitHub && exchange.user.is_none());
+    if strict && let Some(nothing) = grants.iter().find(|grant| grant.actions.is_empty()) {
         let kind = if exchange.user.is_none() { Kind::TokenForbidden } else { Kind::TokenForbiddenToUser };
         let route = Route::Tags { repository: nothing.repository.clone() };
         return Ok(exchange.refuse(Some(&route), &Failure::from(kind)));
@@ -112,14 +122,29 @@ fn user(exchange: &Exchange<'_>, wish: &Wish) -> Result<Option<String>, ()> {
     }
     match &wish.credentials {
         None => Ok(None),
-        Some((user, password)) if exchange.host.knows(user, password) => Ok(Some(user.clone())),
+        Some((user, password)) if exchange.host.knows(user, password, exchange.now).is_some() => {
+            Ok(Some(user.clone()))
+        }
         Some(_) => Err(()),
     }
 }
 
-fn refused(door: Door) -> Outcome {
+/// Whether a scope is one as Quay reads it.
+fn is_scope(scope: &str) -> bool {
+    let parts = scope.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':'));
+    parts.is_some_and(|(name, actions)| {
+        !name.is_empty() && actions.split(',').all(|action| matches!(action, "pull" | "push" | "*"))
+    })
+}
+
+fn refused(door: Door, wish: &Wish) -> Outcome {
     match door {
-        Door::Google => Err(Kind::TokenRefused.into()),
+        Door::Google | Door::GitHub => Err(Kind::TokenRefused.into()),
+        // Robots are called after the organisation that they belong to.
+        Door::Quay => {
+            let robot = wish.credentials.as_ref().is_some_and(|(user, _)| user.contains('+'));
+            Err(if robot { Kind::RobotRefused } else { Kind::TokenRefused }.into())
+        }
         Door::Hub => {
             Ok(with_status(401, json!({ "details": "incorrect username or password" }).to_string(), JSON))
         }
@@ -151,6 +176,9 @@ fn token(exchange: &Exchange<'_>, wish: &Wish, grants: Vec<Grant>) -> super::Ans
         "token": text, "access_token": text, "expires_in": host.limits.token_seconds,
         "issued_at": issued_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     });
+    if !host.personality.tells_of_tokens {
+        body = json!({ "token": text });
+    }
     // The others have none, and take no POST with which one could be used: engines that are given one only stumble over it.
     let has_refresh = matches!(host.personality.scheme, Scheme::Bearer { door: Door::Hub, .. });
     if has_refresh && wish.wants_refresh && user.is_some() {

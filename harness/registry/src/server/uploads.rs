@@ -235,7 +235,7 @@ async fn finish(exchange: &mut Exchange<'_>, upload: &Arc<Upload>, turn: Turn, w
         let algorithm = Algorithm::of(&digest).unwrap_or(Algorithm::Sha256);
         if draft.digest(algorithm)? != digest {
             draft.discard();
-            return Ok(Err(Failure { kind: Kind::DigestMismatch, digests: vec![digest] }));
+            return Ok(Err(Failure { digests: vec![digest], ..Kind::DigestMismatch.into() }));
         }
         Ok(host.keep(&upload.repository, draft, &digest, now))
     });

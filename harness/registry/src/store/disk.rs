@@ -5,6 +5,7 @@
 //! blobs/ALGORITHM/HEX       all content, once: the pool
 //! hosts/HOST/TEAM+APP/      one OCI image layout for each repository, of hard links into the pool
 //! uploads/HOST/TEAM+APP/ID  what is still arriving
+//! apis/HOST.json            what the API beside a registry keeps
 //! arriving/                 the same for a moment, of what arrives whole
 //! ```
 //!
@@ -249,6 +250,26 @@ impl Disk {
             places.insert(repository, Place::found(found, blobs));
         }
         Ok(places)
+    }
+
+    /// What was kept beside the repositories of a host.
+    pub(super) fn aside(&self, host: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.beside(host)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps something beside the repositories of a host.
+    pub(super) fn keep_aside(&self, host: &str, text: &[u8]) -> io::Result<()> {
+        let path = self.beside(host);
+        path.parent().map_or(Ok(()), files::make_folder)?;
+        files::replace(&path, text)
+    }
+
+    fn beside(&self, host: &str) -> PathBuf {
+        self.root.join("apis").join(format!("{}.json", written(host)))
     }
 
     /// The uploads of a host that were not finished.

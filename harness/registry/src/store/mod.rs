@@ -183,6 +183,22 @@ impl Store {
         }
     }
 
+    /// What was kept beside the repositories of a host.
+    pub(crate) fn aside(&self, host: &str) -> io::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Memory(_) => Ok(None),
+            Self::Disk(disk) => disk.aside(host),
+        }
+    }
+
+    /// Keeps something beside the repositories of a host, in place of what was kept there before.
+    pub(crate) fn keep_aside(&self, host: &str, text: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Disk(disk) => disk.keep_aside(host, text),
+        }
+    }
+
     /// The uploads of a host that were not finished.
     pub(crate) fn left_behind(&self, host: &str) -> io::Result<Vec<LeftBehind>> {
         match self {
