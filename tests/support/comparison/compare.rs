@@ -14,6 +14,7 @@ use super::{
 };
 
 /// Compares all of `ours` with `real`: what [`compare`] does, and how pods and workloads went on from the beginning.
+#[allow(dead_code, reason = "not every test program compares all")]
 pub(crate) fn compare_whole(
     rules: &Normaliser,
     dialect: &str,

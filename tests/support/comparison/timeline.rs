@@ -49,22 +49,33 @@ fn waits(rules: &Normaliser, real: &Recording, ours: &Recording) -> Vec<String> 
     differences
 }
 
+/// The pulls of one container.
+struct Pulls<'a> {
+    /// The uid of its pod, and its path.
+    container: (&'a Value, &'a Value),
+    /// When the one that has not ended began.
+    since: Option<f64>,
+    /// How many seconds the others took.
+    took: Vec<f64>,
+}
+
 /// By container, in the order of their first pulls: the seconds from each `Pulling` to what came of it.
 fn pulls(recording: &Recording) -> Vec<Vec<f64>> {
-    let mut containers: Vec<((&Value, &Value), Option<f64>, Vec<f64>)> = Vec::new();
+    let mut all: Vec<Pulls<'_>> = Vec::new();
     for event in &recording.events {
-        let about = (&event.object["involvedObject"]["uid"], &event.object["involvedObject"]["fieldPath"]);
-        let known = containers.iter_mut().find(|(container, ..)| *container == about);
-        match (event.object["reason"] == "Pulling", known) {
-            (true, None) => containers.push((about, Some(event.happened()), Vec::new())),
-            (true, Some((_, since, _))) => *since = Some(event.happened()),
-            (false, Some((_, since, took))) if event.ends_a_pull() => {
-                took.extend(since.take().map(|since| event.happened() - since));
+        let container =
+            (&event.object["involvedObject"]["uid"], &event.object["involvedObject"]["fieldPath"]);
+        let (begins, at) = (event.object["reason"] == "Pulling", event.happened());
+        match all.iter_mut().find(|pulls| pulls.container == container) {
+            None if begins => all.push(Pulls { container, since: Some(at), took: Vec::new() }),
+            Some(pulls) if begins => pulls.since = Some(at),
+            Some(pulls) if event.ends_a_pull() => {
+                pulls.took.extend(pulls.since.take().map(|since| at - since));
             }
             _ => {}
         }
     }
-    containers.into_iter().map(|(.., took)| took).collect()
+    all.into_iter().map(|pulls| pulls.took).collect()
 }
 
 /// What is told of each pod, sorted: names are of chance.
