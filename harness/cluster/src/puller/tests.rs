@@ -207,24 +207,20 @@ async fn content_that_is_not_what_it_should_be() {
         );
         assert!(text.starts_with(&start) && text.ends_with(": failed precondition"), "{text}");
 
+        // Announced too short, it is taken for what it says that it is. (What is cut off is gone on with: see the
+        // recordings of truncated-blob.)
         let (path, served) = (blob, world.fake.clone());
         world.fake.rule(move |asked| {
             let (_, headers, body) = (asked.path == path).then(|| served.stored(asked))?;
-            match &asked.range {
-                None => Some((200, headers, body[..500].to_vec())),
-                Some(range) => {
-                    let from: usize = range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()?;
-                    Some((206, headers, body[from..].to_vec()))
-                }
-            }
+            assert_eq!(asked.range, None, "nobody goes on with it");
+            Some((200, headers, body[..500].to_vec()))
         });
         let result = world.pull("registry.lab.test/team/app:3.0", None).await;
-        match dialect {
-            NEW => assert!(result.is_ok()),
-            _ => assert!(
-                result.unwrap_err().ends_with(": failed to read expected number of bytes: unexpected EOF")
-            ),
-        }
+        let words = match dialect {
+            NEW => ": short read: expected 2022 bytes but got 500: unexpected EOF",
+            _ => ": failed to read expected number of bytes: unexpected EOF",
+        };
+        assert!(result.as_ref().is_err_and(|text| text.ends_with(words)), "{dialect}: {result:?}");
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod selector;
 use std::{collections::BTreeSet, io};
 
 use parking_lot::{Mutex, RwLock};
-use pulldrill_clock::Timestamp;
+use pulldrill_clock::{SignedDuration, Timestamp};
 
 use self::data::Data;
 use crate::{
@@ -32,6 +32,13 @@ use crate::{
 
 /// The system administrator, whom every Harbor has.
 const ADMIN: &str = "admin";
+/// More days than any calendar has.
+const ALL_DAYS: i64 = 366 * 20_000;
+
+/// So many days; what is beyond all calendars is their end.
+fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * days.clamp(-ALL_DAYS, ALL_DAYS))
+}
 
 /// A Harbor's own state. Whoever also needs the repositories takes this first.
 pub(crate) struct Harbor {

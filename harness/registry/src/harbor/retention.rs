@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulldrill_clock::{SignedDuration, Timestamp};
+use pulldrill_clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -118,7 +118,7 @@ impl Rule {
         // Numbers come as integers, floats or, from forms, not at all.
         let number = said.filter(|number| *number >= 0.0).map_or(template.default, |number| number as i64);
         let count = usize::try_from(number).unwrap_or(usize::MAX);
-        let since = || now.checked_sub(SignedDuration::from_hours(number.saturating_mul(24)));
+        let since = || now.checked_sub(super::days(number));
         let since = since().unwrap_or(Timestamp::MIN);
         match template.keeps {
             Keeps::Everything => {}

@@ -69,8 +69,8 @@ impl Allowed {
 impl Robot {
     /// When it ends, if ever.
     pub(crate) fn ends_at(&self) -> Option<Timestamp> {
-        let hours = (self.days >= 0).then(|| self.days.saturating_mul(24))?;
-        Some(self.created_at.checked_add(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MAX))
+        let days = (self.days >= 0).then(|| super::days(self.days))?;
+        Some(self.created_at.checked_add(days).unwrap_or(Timestamp::MAX))
     }
 
     /// Whether it may log in.
