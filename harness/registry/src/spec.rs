@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    RegistryError,
+    PersonalToken, RegistryError,
     host::{self, token_name},
 };
 
@@ -23,6 +23,8 @@ pub struct HostSpec {
     pub personality: String,
     /// Who can log in.
     pub accounts: Vec<Account>,
+    /// What Docker Hub takes in place of their passwords.
+    pub personal_tokens: Vec<PersonalToken>,
     /// What there is from the start, and who may use it.
     pub repositories: Vec<RepositorySpec>,
     /// A profile of limits; without one, the personality's own.
