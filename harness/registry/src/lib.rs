@@ -49,6 +49,11 @@ mod store;
 mod unfinished;
 mod upstream;
 
+/// Signatures of AWS requests, for other APIs than those here.
+pub mod signature {
+    pub use crate::server::sigv4::{Authorization, Request};
+}
+
 pub use admin::{AdminClient, AdminClientOptions};
 pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};

@@ -12,7 +12,7 @@ mod lists;
 mod manifests;
 mod refusals;
 mod route;
-mod sigv4;
+pub(crate) mod sigv4;
 mod sts;
 mod token_service;
 mod uploads;

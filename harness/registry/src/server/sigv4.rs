@@ -16,28 +16,38 @@ pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
 
 /// A request, as far as it is signed.
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) query: &'a [(String, String)],
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) body: &'a [u8],
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// GET, POST, …
+    pub method: &'a str,
+    /// The path, as it came.
+    pub path: &'a str,
+    /// The parameters, decoded.
+    pub query: &'a [(String, String)],
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// The whole body.
+    pub body: &'a [u8],
 }
 
 /// An `Authorization` header, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Authorization<'a> {
-    pub(crate) access_key: &'a str,
+pub struct Authorization<'a> {
+    /// The id of the key that it is signed with.
+    pub access_key: &'a str,
     date: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) service: &'a str,
+    /// For which region.
+    pub region: &'a str,
+    /// For which service.
+    pub service: &'a str,
     headers: Vec<&'a str>,
     signature: &'a str,
 }
 
 impl<'a> Authorization<'a> {
     /// Reads a header; nothing when it is none of this kind.
-    pub(crate) fn read(header: &'a str) -> Option<Self> {
+    #[must_use]
+    pub fn read(header: &'a str) -> Option<Self> {
         let parts = header.strip_prefix(ALGORITHM)?.strip_prefix(' ')?;
         let field =
             |name: &str| parts.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
@@ -51,7 +61,8 @@ impl<'a> Authorization<'a> {
     }
 
     /// Whether the secret of the access key gives this signature.
-    pub(crate) fn is_of(&self, secret: &str, request: &Request<'_>) -> bool {
+    #[must_use]
+    pub fn is_of(&self, secret: &str, request: &Request<'_>) -> bool {
         let Some(time) = header(request.headers, "x-amz-date").filter(|time| time.starts_with(self.date))
         else {
             return false;
