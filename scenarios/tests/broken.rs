@@ -109,7 +109,7 @@ fn mistakes_in_the_document_are_told_apart() {
             "    repositories:",
             "    limits: docker-hub-1999\n    repositories:",
             "there is no profile of limits \"docker-hub-1999\"",
-            "limits:",
+            "repositories:",
         ),
         (
             "    repositories:",

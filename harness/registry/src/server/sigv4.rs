@@ -67,23 +67,45 @@ impl<'a> Authorization<'a> {
         else {
             return false;
         };
-        let scope = [self.date, self.region, self.service, TERMINATOR].join("/");
-        let canonical = hex(&Sha256::digest(self.canonical(request)));
-        let text = [ALGORITHM, time, &scope, &canonical].join("\n");
-        let first = format!("AWS4{secret}").into_bytes();
-        let key = scope.split('/').fold(first, |key, step| sign(&key, step));
+        // What a client says of its body has to be so.
+        let said = header(request.headers, "x-amz-content-sha256");
+        if said.is_some_and(|said| said != hex(&Sha256::digest(request.body))) {
+            return false;
+        }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key(secret));
         // Compared by the library, in constant time.
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        let text = self.text(time, request);
         unhex(self.signature).is_some_and(|given| hmac::verify(&key, text.as_bytes(), &given).is_ok())
     }
 
+    /// What is signed.
+    fn text(&self, time: &str, request: &Request<'_>) -> String {
+        let canonical = hex(&Sha256::digest(self.canonical(request)));
+        [ALGORITHM, time, &self.scope(), &canonical].join("\n")
+    }
+
+    fn scope(&self) -> String {
+        [self.date, self.region, self.service, TERMINATOR].join("/")
+    }
+
+    /// The key that a secret becomes for one day, region and service.
+    fn key(&self, secret: &str) -> Vec<u8> {
+        let first = format!("AWS4{secret}").into_bytes();
+        self.scope().split('/').fold(first, |key, step| sign(&key, step))
+    }
+
+    /// The signature that a client with this secret gives.
+    #[cfg(test)]
+    pub(crate) fn signature_of(&self, secret: &str, time: &str, request: &Request<'_>) -> String {
+        hex(&sign(&self.key(secret), &self.text(time, request)))
+    }
+
     fn canonical(&self, request: &Request<'_>) -> String {
-        let mut query: Vec<String> = request
-            .query
-            .iter()
-            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
-            .collect();
+        // By their names first: what stands between name and value is no part of the order.
+        let mut query: Vec<(String, String)> =
+            request.query.iter().map(|(name, value)| (encoded(name), encoded(value))).collect();
         query.sort();
+        let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut text = format!("{}\n{}\n{}\n", request.method, path(request.path), query.join("&"));
         for name in &self.headers {
             let values = request.headers.get_all(*name).iter().filter_map(|value| value.to_str().ok());
@@ -91,8 +113,7 @@ impl<'a> Authorization<'a> {
                 values.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
             let _infallible = writeln!(text, "{name}:{}", values.join(","));
         }
-        let payload = header(request.headers, "x-amz-content-sha256").map(str::to_owned);
-        let payload = payload.unwrap_or_else(|| hex(&Sha256::digest(request.body)));
+        let payload = hex(&Sha256::digest(request.body));
         let _infallible = write!(text, "\n{}\n{payload}", self.headers.join(";"));
         text
     }

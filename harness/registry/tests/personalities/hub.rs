@@ -1,15 +1,12 @@
 //! What Docker Hub alone has: profiles of its limits, the limit of requests beside that of pulls, personal access tokens.
 
 use http::Request;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use pulldrill_clock::SignedDuration;
 use pulldrill_registry::{
     Access, Account, HostInfo, HostSpec, ImageSpec, PersonalToken, RegistryError, RepositorySpec, TokenScope,
     limit_profiles,
 };
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::{
     HUB,
@@ -92,17 +89,11 @@ async fn who_has_no_token_is_not_told_of_a_quota() {
 
 /// Asks over one connection, again and again, until it is refused; how often it was answered.
 async fn until_refused(world: &World, info: &HostInfo, token: &str) -> u32 {
-    let config = pulldrill_tls::client_config(&[world.authority.pem()]).unwrap();
-    let socket = TcpStream::connect(info.address).await.unwrap();
-    let stream = TlsConnector::from(config).connect("127.0.0.1".try_into().unwrap(), socket).await.unwrap();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let mut sender = world.line(info.address).await;
     for n in 0..10_000 {
         let request = Request::head(PATH).header("host", HUB).header("authorization", token);
-        let answer = sender.send_request(request.body(String::new()).unwrap()).await.unwrap();
+        let answer = sender.send_request(request.body(Full::default()).unwrap()).await.unwrap();
         if answer.status() == 429 {
-            drop(sender);
-            connection.await.unwrap().unwrap();
             return n;
         }
         assert_eq!(answer.status(), 200);
