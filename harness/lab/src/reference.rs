@@ -67,8 +67,23 @@ mod tests {
     #[test]
     fn what_is_read_of_any_text_is_read_again_from_what_it_means() {
         let words = [
-            "docker.io", "index.docker.io", "localhost", "r.example", "5000", "library", "a", "é", "v1", "sha256", "/",
-            "/", ":", ":", "@", ".", "",
+            "docker.io",
+            "index.docker.io",
+            "localhost",
+            "r.example",
+            "5000",
+            "library",
+            "a",
+            "é",
+            "v1",
+            "sha256",
+            "/",
+            "/",
+            ":",
+            ":",
+            "@",
+            ".",
+            "",
         ];
         let mut read = 0;
         for n in 0..20_000 {

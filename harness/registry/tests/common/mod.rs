@@ -149,17 +149,6 @@ impl World {
         self.registry.add_host(spec).await.unwrap()
     }
 
-    /// A connection of one's own, for more than one request.
-    pub(crate) async fn line(&self, to: SocketAddr) -> SendRequest<Full<Bytes>> {
-        let config = pulldrill_tls::client_config(&[self.authority.pem()]).unwrap();
-        let socket = TcpStream::connect(to).await.unwrap();
-        let name = ServerName::try_from("127.0.0.1").unwrap();
-        let stream = tokio_rustls::TlsConnector::from(config).connect(name, socket).await.unwrap();
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        sender
-    }
-
     pub(crate) async fn send(&self, call: &Call<'_>, request: http::request::Builder, body: &[u8]) -> Reply {
         self.exchange(call, request, body).await.unwrap()
     }
@@ -215,6 +204,17 @@ impl World {
         }
         self.send(call, request, b"").await
     }
+}
+
+/// A connection of one's own, for more than one request.
+pub(crate) async fn line(authority: &str, to: SocketAddr) -> SendRequest<Full<Bytes>> {
+    let config = pulldrill_tls::client_config(&[authority]).unwrap();
+    let socket = TcpStream::connect(to).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let stream = tokio_rustls::TlsConnector::from(config).connect(name, socket).await.unwrap();
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
 }
 
 pub(crate) fn local(info: &HostInfo) -> Call<'static> {

@@ -10,7 +10,7 @@ use pulldrill_registry::{
 
 use super::{
     HUB,
-    common::{Call, Reply, World, basic, local},
+    common::{Call, Reply, World, basic, line, local},
     hub_token,
 };
 
@@ -89,7 +89,7 @@ async fn who_has_no_token_is_not_told_of_a_quota() {
 
 /// Asks over one connection, again and again, until it is refused; how often it was answered.
 async fn until_refused(world: &World, info: &HostInfo, token: &str) -> u32 {
-    let mut sender = world.line(info.address).await;
+    let mut sender = line(world.authority.pem(), info.address).await;
     for n in 0..10_000 {
         let request = Request::head(PATH).header("host", HUB).header("authorization", token);
         let answer = sender.send_request(request.body(Full::default()).unwrap()).await.unwrap();
