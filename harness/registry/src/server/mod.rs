@@ -1,8 +1,8 @@
 //! The HTTP side: a listener per host, and one exchange per request. What is asked for is [`route`]'s, who asks
 //! is [`auth`]'s; the other modules answer.
 
-pub(crate) mod auth;
-pub(crate) mod blobs;
+mod auth;
+mod blobs;
 mod body;
 mod ecr_api;
 mod exchange;
@@ -11,11 +11,11 @@ mod listener;
 mod lists;
 mod manifests;
 mod refusals;
-pub(crate) mod route;
+mod route;
 pub(crate) mod sigv4;
 mod sts;
 mod token_service;
-pub(crate) mod uploads;
+mod uploads;
 
 pub(crate) use listener::{Listener, Role};
 

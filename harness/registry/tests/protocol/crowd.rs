@@ -50,7 +50,7 @@ async fn crowd<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     world: &World,
     to: std::net::SocketAddr,
     clients: usize,
-    act: impl Fn(Line) -> F + Clone + Send + 'static,
+    act: impl Fn(Line) -> F + Clone + Send + Sync + 'static,
 ) -> Vec<T> {
     let start = Arc::new(Barrier::new(clients));
     let mut acting = Vec::new();
@@ -59,7 +59,8 @@ async fn crowd<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
         acting.push(tokio::spawn(async move {
             start.wait().await;
             // Whoever has connected asks at once: a server does not wait for ever.
-            act(line(authority.pem(), to).await).await
+            let line = line(authority.pem(), to).await;
+            act(line).await
         }));
     }
     futures::future::join_all(acting).await.into_iter().map(Result::unwrap).collect()
@@ -103,7 +104,7 @@ async fn no_two_of_a_crowd_share_the_last_pull_of_a_quota() {
     let path = "/token?service=registry.docker.io&scope=repository:library/app:pull";
     let issued = world.ask(&tokens, "GET", path, "").await.json();
     let token: Arc<str> = format!("Bearer {}", issued["token"].as_str().unwrap()).into();
-    let answers = crowd(&world, info.address, CLIENTS, |mut line| {
+    let answers = crowd(&world, info.address, CLIENTS, move |mut line| {
         let token = token.clone();
         async move {
             let mut answers = Vec::new();
