@@ -107,6 +107,12 @@ fn mistakes_in_the_document_are_told_apart() {
         ("personality: distribution", "personality: ecr", "needs `region`", "personality:"),
         (
             "    repositories:",
+            "    limits: docker-hub-1999\n    repositories:",
+            "there is no profile of limits \"docker-hub-1999\"",
+            "repositories:",
+        ),
+        (
+            "    repositories:",
             "    faults: [{ fault: gremlins }]\n    repositories:",
             "there is no fault \"gremlins\"; there are refuse",
             "repositories:",

@@ -16,3 +16,4 @@ mod registry_alone;
 mod registry_faults;
 mod registry_front;
 mod registry_killed;
+mod security_groups;

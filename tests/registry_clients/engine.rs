@@ -13,7 +13,7 @@ use crate::{
     containerd::{Containerd, Release, V1_7, V2_1},
     matrix::{Client, Engine},
     person::Person,
-    programs::{on_path, optional, skip},
+    programs::{self, on_path, optional, skip},
     world::{INSECURE, PLAIN, World},
 };
 
@@ -35,6 +35,10 @@ pub(crate) fn programs(client: &Client) -> Option<Vec<PathBuf>> {
                 optional("no docker or no dockerd on PATH");
             }
             found
+        }
+        None if client.script.is_some() => {
+            let python = programs::client("PULLDRILL_TEST_PYTHON_REGISTRIES", "Python with oras");
+            python.map(|program| vec![program])
         }
         None => {
             let found = on_path(&client.name);

@@ -51,6 +51,8 @@ impl Personality {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Client {
     pub(crate) name: String,
+    /// The script of ours that uses it, where it is a library and no program.
+    pub(crate) script: Option<String>,
     /// What has to run for it.
     pub(crate) engine: Option<Engine>,
     pub(crate) login: Option<String>,
@@ -58,9 +60,19 @@ pub(crate) struct Client {
     pub(crate) pull: Vec<String>,
     /// By [`TLS`].
     pub(crate) tls: BTreeMap<String, Vec<String>>,
+    /// What it says where it refuses, in place of what [`TLS`] says.
+    #[serde(default)]
+    pub(crate) says: BTreeMap<String, String>,
     /// What it has no way of doing, and why.
     #[serde(default)]
     pub(crate) cannot: BTreeMap<String, String>,
+}
+
+impl Client {
+    /// What has to come of a way to a registry: nothing, or these words.
+    pub(crate) fn refusal(&self, key: &str, usual: Option<&'static str>) -> Option<&str> {
+        usual.map(|usual| self.says.get(key).map_or(usual, String::as_str))
+    }
 }
 
 /// What does a client's work.

@@ -58,6 +58,7 @@ fn render() -> Result<String> {
     for client in &clients {
         let cells = TLS.map(|(key, _, words)| {
             let runs = client.tls.contains_key(key);
+            let words = client.refusal(key, words);
             words.map_or(if runs { "an image" } else { "" }.to_owned(), |words| format!("`{words}`"))
         });
         page += &row([client.name.clone()].into_iter().chain(cells).collect());

@@ -50,6 +50,7 @@ impl Person {
             .env("HOME", self.home.path())
             .env("SSL_CERT_FILE", authority(self.home.path()))
             .env("SSL_CERT_DIR", at("nothing"))
+            .env("REQUESTS_CA_BUNDLE", authority(self.home.path()))
             .env("XDG_RUNTIME_DIR", self.home.path())
             .env("REGISTRY_AUTH_FILE", at("auth.json"))
             .env("CONTAINERS_STORAGE_CONF", at("storage.conf"))
@@ -72,6 +73,7 @@ impl Person {
             let image = personality.image.replace("{client}", name);
             line.replace("{host}", &personality.host)
                 .replace("{image}", &image)
+                .replace("{served}", &format!("{}/{}", personality.served(), personality.repository(name)))
                 .replace("{user}", &personality.user)
                 .replace("{password}", password)
         };
@@ -103,7 +105,7 @@ impl Person {
             let lines = self.client.tls.get(key).with_context(|| format!("nothing is said of {key}"))?;
             for line in lines {
                 let output = self.run(line, "")?;
-                match words {
+                match self.client.refusal(key, words) {
                     None => succeeded(line, &output)?,
                     Some(words) => ensure!(
                         !output.status.success() && text(&output).contains(words),
@@ -145,8 +147,11 @@ impl Person {
             ("{folder}", &folder),
         ];
         let line = filled.iter().fold(line.to_owned(), |line, (name, is)| line.replace(name, is));
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/registry_clients");
+        let script = self.client.script.as_ref().map(|script| scripts.join(script));
         let mut child = self
             .command(&self.program)
+            .args(script)
             .args(line.split_whitespace().skip(1))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -7,6 +7,7 @@
 //! 2. A call that changes something comes from our own pages (`Origin`) or from a program that sets
 //!    [`crate::CLIENT_HEADER`], which no foreign page can without asking first.
 //! 3. The instructor's token lifts a caller to the instructor's level; a wrong token is refused, not ignored.
+//!    What carries a signature of its own (an AWS call) is neither; that header no foreign page can send either.
 //! 4. A caller on another machine only reads pages, unless with the token.
 
 use std::{
@@ -29,6 +30,8 @@ use crate::{CLIENT_HEADER, error::Refusal};
 pub(crate) enum Level {
     /// Anybody on this machine.
     Trainee,
+    /// The same, for calls that prove by themselves that they are meant: whoever answers looks at their signature.
+    Signed,
     /// Whoever has the instructor's token.
     Instructor,
 }
@@ -75,6 +78,13 @@ impl Gate {
             ));
         }
         let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+        if level == Level::Signed {
+            return if peer.to_canonical().is_loopback() {
+                Ok(Viewer(Audience::Trainee))
+            } else {
+                Err(remote())
+            };
+        }
         if !reading && !meant(headers, host.as_deref().unwrap_or_default()) {
             return Err(Refusal::new(
                 StatusCode::FORBIDDEN,
@@ -96,12 +106,7 @@ impl Gate {
             ));
         }
         if !reading && !peer.to_canonical().is_loopback() {
-            return Err(Refusal::new(
-                StatusCode::FORBIDDEN,
-                "remote-caller",
-                "from another machine the lab can only be looked at",
-                "run the command on the machine of the lab, or send the instructor's token",
-            ));
+            return Err(remote());
         }
         Ok(Viewer(audience))
     }
@@ -174,6 +179,15 @@ pub(crate) async fn seal(request: Request, next: Next) -> Response {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(http::HeaderValue::from_static("no-store"));
     response
+}
+
+fn remote() -> Refusal {
+    Refusal::new(
+        StatusCode::FORBIDDEN,
+        "remote-caller",
+        "from another machine the lab can only be looked at",
+        "run the command on the machine of the lab, or send the instructor's token",
+    )
 }
 
 fn host_of(headers: &HeaderMap, uri: &Uri) -> Option<String> {

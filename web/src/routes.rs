@@ -22,7 +22,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 type Route = (Level, &'static str, MethodRouter<Site>);
 
 fn table() -> Vec<Route> {
-    use Level::{Instructor, Trainee};
+    use Level::{Instructor, Signed, Trainee};
     vec![
         // Pages
         (Trainee, "/", get(pages::handlers::overview)),
@@ -52,6 +52,7 @@ fn table() -> Vec<Route> {
         (Trainee, "/api/v1/egress", get(api::tools::egress).post(api::tools::allow_egress)),
         (Trainee, "/api/v1/egress/{node}/{rule}", delete(api::tools::delete_egress)),
         (Trainee, "/api/v1/pull-log", get(api::tools::pull_log)),
+        (Signed, "/aws/ec2", post(api::aws::ec2)),
         (Trainee, "/api/v1/image-copy", post(api::tools::copy_image)),
         (Trainee, "/api/v1/ecr/login-password", post(api::tools::ecr_login_password)),
         // Registries that misbehave: what is wrong with them may be the answer

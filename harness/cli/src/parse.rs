@@ -11,6 +11,9 @@ use jiff::SignedDuration;
 /// Where the page is served unless told otherwise; another port is taken when this one is not free.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7878);
 
+/// The personality whose limits can be chosen, and how the names of their profiles begin.
+pub(crate) const DOCKER_HUB: &str = "docker-hub";
+
 /// A span like `30s`, `5m`, `1h30m`.
 pub(crate) fn span(text: &str) -> Result<SignedDuration, String> {
     let span = text
@@ -44,6 +47,13 @@ pub(crate) fn api_listen(text: &str) -> Result<SocketAddr, String> {
         Ok(ip) => Ok(SocketAddr::new(ip, 0)),
         Err(_) => listen(text),
     }
+}
+
+/// The profiles of limits that Docker Hub has or had.
+pub(crate) fn hub_limits() -> PossibleValuesParser {
+    PossibleValuesParser::new(
+        pulldrill_registry::limit_profiles().filter(|name| name.starts_with(DOCKER_HUB)),
+    )
 }
 
 /// A personality of a registry, and the name of its host where one is given.

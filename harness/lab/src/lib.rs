@@ -12,6 +12,7 @@
 mod backend;
 mod checks;
 mod dialects;
+mod ec2;
 mod egress;
 mod error;
 mod folder;
@@ -31,7 +32,10 @@ pub mod view;
 pub use backend::node::agent;
 pub use backend::{plan, reaches_beyond, registry_image, sweep};
 pub use dialects::{DialectChoice, dialects};
+pub use ec2::Ec2Answer;
 pub use error::{ErrorClass, LabError};
 pub use folder::{Folder, write_private};
 pub use lab::Lab;
 pub use options::{BackendKind, ClockMode, ExistingOptions, KindOptions, LabOptions, RegistryAccess, Steps};
+/// What an AWS call is signed by, as [`Lab::ec2`] takes it.
+pub use pulldrill_registry::signature;

@@ -52,7 +52,52 @@ impl Reference {
 
 #[cfg(test)]
 mod tests {
+    use pulldrill_clock::seed;
+    use rand::RngExt;
+
     use super::*;
+
+    /// As people write it, with everything that is left out.
+    fn written(reference: &Reference) -> String {
+        let tag = reference.tag.as_ref().map_or_else(String::new, |tag| format!(":{tag}"));
+        let digest = reference.digest.as_ref().map_or_else(String::new, |digest| format!("@{digest}"));
+        format!("{}/{}{tag}{digest}", reference.host, reference.repository)
+    }
+
+    #[test]
+    fn what_is_read_of_any_text_is_read_again_from_what_it_means() {
+        let words = [
+            "docker.io",
+            "index.docker.io",
+            "localhost",
+            "r.example",
+            "5000",
+            "library",
+            "a",
+            "é",
+            "v1",
+            "sha256",
+            "/",
+            "/",
+            ":",
+            ":",
+            "@",
+            ".",
+            "",
+        ];
+        let mut read = 0;
+        for n in 0..20_000 {
+            let mut chance = seed::rng(n, "reference");
+            let text: String =
+                (0..chance.random_range(0..9)).map(|_| words[chance.random_range(0..words.len())]).collect();
+            let Some(reference) = Reference::parse(&text) else { continue };
+            read += 1;
+            assert_eq!(Reference::parse(&written(&reference)), Some(reference.clone()), "{text:?}");
+            let target = reference.target();
+            assert!(!target.is_empty() && !reference.host.is_empty(), "{text:?}");
+        }
+        assert!(read > 5_000, "{read}");
+    }
 
     #[test]
     fn references_are_read_as_docker_does() {

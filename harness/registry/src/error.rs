@@ -138,6 +138,9 @@ pub enum RegistryError {
         /// Why.
         message: String,
     },
+    /// Only Docker Hub has them.
+    #[error("{0} takes no personal access tokens; only a docker-hub does, give its users passwords")]
+    NoPersonalTokens(String),
     /// Tags of that repository stay what they are.
     #[error("{0}: the tag is there already, and the repository's tags are immutable")]
     Immutable(String),

@@ -130,6 +130,8 @@ pub(crate) struct Terms {
     pub(crate) access: Value,
     /// What it is about, one error each.
     pub(crate) digests: Vec<String>,
+    /// What is said in place of the personality's own words.
+    pub(crate) message: Option<&'static str>,
 }
 
 impl Terms {
@@ -157,6 +159,7 @@ impl Terms {
 /// The answer to a refused request.
 pub(crate) fn answer(personality: &Personality, kind: Kind, terms: &Terms) -> Response<Bytes> {
     let words = personality.words(kind);
+    let words = Words { message: terms.message.unwrap_or(words.message), ..words };
     let (body, content_type) = if words.code.is_empty() {
         (terms.fill(words.message, str::to_owned), "text/plain; charset=utf-8")
     } else {

@@ -11,7 +11,7 @@ use pulldrill_clock::{Clock, SignedDuration, Timestamp, secret};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    HostSpec, RegistryError, TokenInfo,
+    HostSpec, PersonalToken, RegistryError, TokenInfo,
     credentials::{Grant, Token, Tokens, same},
     failure::{Failure, Kind},
     fault::Faults,
@@ -43,6 +43,7 @@ pub(crate) struct Host {
     pub(crate) local: RwLock<(SocketAddr, Option<SocketAddr>)>,
     pub(crate) limits: Limits,
     pub(crate) accounts: RwLock<Vec<Account>>,
+    pub(crate) personal_tokens: Vec<PersonalToken>,
     pub(crate) repositories: RwLock<BTreeMap<String, Place>>,
     pub(crate) unfinished: Unfinished,
     pub(crate) store: Store,
@@ -74,6 +75,9 @@ impl Host {
         stop: CancellationToken,
     ) -> Result<Self, RegistryError> {
         let personality = personality(&spec)?;
+        if !(spec.personal_tokens.is_empty() || takes_personal_tokens(personality)) {
+            return Err(RegistryError::NoPersonalTokens(spec.name));
+        }
         let profile = spec.limits.as_deref().unwrap_or(personality.limits);
         let mut limits = quota::profile(profile)
             .map_err(|known| RegistryError::NoLimits { name: profile.to_owned(), known })?;
@@ -103,6 +107,7 @@ impl Host {
             local: RwLock::new((address, token_address)),
             limits,
             accounts: RwLock::new(spec.accounts),
+            personal_tokens: spec.personal_tokens,
             repositories: RwLock::new(repositories),
             unfinished,
             store,
@@ -167,6 +172,15 @@ impl Host {
             known |= account.username == username && same(&account.password, password);
         }
         known.then_some(until)
+    }
+
+    /// The personal access token that these are, expired or not.
+    pub(crate) fn personal_token(&self, username: &str, password: &str) -> Option<&PersonalToken> {
+        let mut found = None;
+        for token in &self.personal_tokens {
+            found = if token.is(username, password) { Some(token) } else { found };
+        }
+        found
     }
 
     /// Whether this user may do this to that repository, there or not.
@@ -264,11 +278,19 @@ impl Host {
         if let Some(until) = self.knows(username, password, now) {
             return Some(until);
         }
+        if let Some(token) = self.personal_token(username, password) {
+            return (!token.has_expired(now)).then_some(token.expires_at);
+        }
         let tokens = self.tokens.lock();
         let token = tokens.get(password).filter(|token| token.user.as_deref() == Some(username))?;
         let issued = self.personality.scheme == Scheme::IssuedPassword;
         (issued && now < token.expires_at).then_some(Some(token.expires_at))
     }
+}
+
+/// Whether it is one that gives out personal access tokens.
+fn takes_personal_tokens(personality: &Personality) -> bool {
+    matches!(personality.scheme, Scheme::Bearer { door: Door::Hub, .. })
 }
 
 /// So many seconds later, or the end of time.

@@ -8,7 +8,7 @@
 //!   a connection. [`pull_log`]: what was served. [`Fault`]: misbehaving on purpose. [`image`]: content.
 //! - [`admin`]: the same from afar, over HTTP. [`site`]: what it has when it is served on its own. [`names`]: what resolves, [`dns`]: for whom. [`interface`]: where it has addresses of its own.
 //! - inside: `server` speaks HTTP; `host` is one host's state; `personality` and `failure` are its words;
-//!   `quota`, `credentials`, `content`, `digest`, `name` are what their names say.
+//!   `quota`, `credentials`, `personal`, `content`, `digest`, `name` are what their names say.
 //! - what there is: `repository` says who has what, `stock` changes it (in turn, at the `desk`), `store` keeps the content,
 //!   in memory or on disk, `unfinished` what is still arriving, and [`garbage`] takes away what nobody needs.
 //!
@@ -36,6 +36,7 @@ mod images;
 pub mod interface;
 mod name;
 pub mod names;
+mod personal;
 mod personality;
 mod program;
 pub mod pull_log;
@@ -50,6 +51,11 @@ mod store;
 mod unfinished;
 mod upstream;
 
+/// Signatures of AWS requests, for other APIs than those here.
+pub mod signature {
+    pub use crate::server::sigv4::{Authorization, Request};
+}
+
 pub use admin::{AdminClient, AdminClientOptions};
 pub use client::{AddressBook, Client, Clients, Direct};
 pub use control::{AcceptedLogin, Control, ImagePlace, Inspected, Inspection, Login};
@@ -60,9 +66,11 @@ pub use garbage::Garbage;
 pub use image::{Content, ImageRef, ImageSpec};
 pub use interface::Interface;
 pub use names::Names;
+pub use personal::{PersonalToken, TokenScope};
 pub use pull_log::{Entry, PullLog, Served};
 pub use pulldrill_faults::scope as fault_tables;
 pub use pulldrill_faults::{FaultKind, FaultRule, Parameter, Part, RuleError, Schedule, Scope, Shape, Stage};
+pub use quota::profiles as limit_profiles;
 pub use registry::{Registry, RegistryOptions};
 pub use site::Site;
 pub use spec::{Access, AccessKey, Account, HostInfo, HostSpec, RepositorySpec, TokenInfo, UpstreamSpec};

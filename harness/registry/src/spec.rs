@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    RegistryError,
+    PersonalToken, RegistryError,
     host::{self, token_name},
 };
 
@@ -25,6 +25,8 @@ pub struct HostSpec {
     pub accounts: Vec<Account>,
     /// Who of them administers it by the API beside it, where there is such a thing (Harbor); `admin` always does.
     pub administrators: Vec<String>,
+    /// What Docker Hub takes in place of their passwords.
+    pub personal_tokens: Vec<PersonalToken>,
     /// What there is from the start, and who may use it.
     pub repositories: Vec<RepositorySpec>,
     /// A profile of limits; without one, the personality's own.

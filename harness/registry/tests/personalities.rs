@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "personalities/hub.rs"]
+mod hub;
 
 use common::{Call, World, basic, local};
 use pulldrill_clock::SignedDuration;

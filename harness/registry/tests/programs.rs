@@ -123,18 +123,32 @@ async fn curl_reads_tags_and_rate_limits() {
     assert!(curl(&[&format!("{}/v2/", info.url)]).await.contains("UNAUTHORIZED"));
     let hub = world.host("registry-1.docker.io", "docker-hub", &[]).await;
     world.registry.exhaust("registry-1.docker.io", [127, 0, 0, 1].into()).unwrap();
-    let (name, address) = hub.token_host.clone().unwrap();
-    let resolve = format!("{name}:{}:127.0.0.1", address.port());
-    let url = format!(
-        "https://{name}:{}/token?service=registry.docker.io&scope=repository:ratelimitpreview/test:pull",
-        address.port()
+    let Some(_jq) = program("jq") else { return };
+    // As Docker's documentation has it, but for the hosts.
+    let check = format!(
+        r#"TOKEN=$(curl "https://{}/token?service=registry.docker.io&scope=repository:ratelimitpreview/test:pull" | jq -r .token)
+curl --head -H "Authorization: Bearer $TOKEN" https://{}/v2/ratelimitpreview/test/manifests/latest
+"#,
+        hub.token_host.clone().unwrap().1,
+        hub.address
     );
-    let token: serde_json::Value = serde_json::from_str(&curl(&["--resolve", &resolve, &url]).await).unwrap();
-    let bearer = format!("Authorization: Bearer {}", token["token"].as_str().unwrap());
-    let url = format!("{}/v2/ratelimitpreview/test/manifests/latest", hub.url);
-    let head = curl(&["--head", "-H", &bearer, &url]).await;
-    assert!(head.contains("ratelimit-limit: 100;w=21600"), "{head}");
-    assert!(head.contains("ratelimit-remaining: 0;w=21600"), "{head}");
+    let variables = [("CURL_CA_BUNDLE", files.authority.as_str())];
+    let check =
+        async || text(&run(Path::new("/bin/sh"), &["-c", &check], files.folder.path(), &variables).await);
+    let head = check().await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    for line in [
+        "ratelimit-limit: 100;w=21600",
+        "ratelimit-remaining: 0;w=21600",
+        "docker-ratelimit-source: 127.0.0.1",
+    ] {
+        assert!(head.contains(line), "{line}: {head}");
+    }
+    let door = serde_json::json!([{ "fault": "abuse-limit", "with": { "retry-after": 7 } }]);
+    world.registry.set_faults("registry-1.docker.io", serde_json::from_value(door).unwrap()).unwrap();
+    let head = check().await;
+    assert!(head.starts_with("HTTP/1.1 429") && head.contains("retry-after: 7"), "{head}");
+    assert!(!head.contains("ratelimit-"), "{head}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "protocol/crowd.rs"]
+mod crowd;
 
 use common::{World, basic, local};
 use http::Request;

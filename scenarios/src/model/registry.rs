@@ -29,7 +29,7 @@ pub struct Registry {
     pub region: Option<String>,
     /// The ECR account number.
     pub account_id: Option<String>,
-    /// A profile of limits, by name.
+    /// A profile of limits, by name: one of [`LIMITS`].
     pub limits: Option<String>,
     /// Who can log in.
     #[serde(default)]
@@ -62,6 +62,19 @@ impl Registry {
 fn yes() -> bool {
     true
 }
+
+/// The profiles of limits that registries know.
+pub const LIMITS: &[&str] = &[
+    "artifact-registry",
+    "docker-hub",
+    "docker-hub-2020",
+    "docker-hub-2020-paid",
+    "docker-hub-announced-2025",
+    "docker-hub-paid",
+    "ecr",
+    "harbor",
+    "unlimited",
+];
 
 /// The way a registry answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::faults;
 use super::report::{at, wrong};
-use crate::model::{Action, CheckKind, Condition, Generator, Personality};
+use crate::model::{Action, CheckKind, Condition, Generator, LIMITS, Personality};
 use crate::{Scenario, ScenarioError};
 
 type Outcome = Result<(), ScenarioError>;
@@ -143,6 +143,11 @@ fn content(scenario: &Scenario) -> Outcome {
             let message =
                 format!("a registry with the personality {:?} needs `{field}`", registry.personality.name());
             return Err(wrong(scenario, at!["registries", n, "personality"], message, "add the field"));
+        }
+        if let Some(limits) = registry.limits.as_deref().filter(|name| !LIMITS.contains(name)) {
+            let message = format!("there is no profile of limits {limits:?}");
+            let help = format!("take one of {}", LIMITS.join(", "));
+            return Err(wrong(scenario, at!["registries", n, "limits"], message, &help));
         }
         for (r, repository) in registry.repositories.iter().enumerate() {
             for (i, image) in repository.images.iter().enumerate() {

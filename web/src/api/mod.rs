@@ -2,6 +2,7 @@
 //!
 //! The `pulldrill` command is its first client. Who may call what is decided before these handlers run.
 
+pub(crate) mod aws;
 pub(crate) mod drills;
 pub(crate) mod extract;
 pub(crate) mod lab;

@@ -136,6 +136,9 @@ pub(crate) struct RegistryServe {
     /// The folder that keeps what is pushed, as OCI image layouts [default: memory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// The limits of Docker Hub: today's, or those of another time or of another account [default: docker-hub]
+    #[arg(long, value_name = "PROFILE", value_parser = parse::hub_limits(), requires = "personality")]
+    pub(crate) limits: Option<String>,
     /// Stand in front of this registry: it has the content, what is asked for and pushed is passed on
     #[arg(long, value_name = "URL", requires = "personality")]
     pub(crate) upstream: Option<String>,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Ground;
-use crate::{args::RegistryServe, exit::Failure};
+use crate::{args::RegistryServe, exit::Failure, parse};
 
 /// Where the password is that somebody has chosen.
 const PASSWORD: &str = "PULLDRILL_REGISTRY_PASSWORD";
@@ -155,12 +155,19 @@ fn specs(args: &RegistryServe) -> Result<Vec<HostSpec>, Failure> {
     let mut specs: Vec<HostSpec> = Vec::new();
     let mut next = args.listen;
     let upstream = upstream(args)?;
+    if args.limits.is_some() && !args.personality.iter().any(|(name, _)| name == parse::DOCKER_HUB) {
+        let help = format!("add --personality {}", parse::DOCKER_HUB);
+        return Err(Failure::usage("--limits is about a Docker Hub, and there is none").help(help));
+    }
     for (personality, host) in &args.personality {
         let mut spec = HostSpec::usual(personality).map_err(|error| Failure::usage(error.to_string()))?;
         spec.name = host.clone().unwrap_or(spec.name);
         if specs.iter().any(|other| other.name == spec.name) {
             let help = format!("give one of them another name: --personality {personality}=HOST");
             return Err(Failure::usage(format!("two registries would be {}", spec.name)).help(help));
+        }
+        if *personality == parse::DOCKER_HUB {
+            spec.limits.clone_from(&args.limits);
         }
         spec.upstream.clone_from(&upstream);
         spec.listen = take(&mut next)?;

@@ -15,6 +15,9 @@ pub(crate) struct Environment<'a> {
     pub(crate) program_folder: Option<&'a Path>,
 }
 
+/// Where the page's listener has the EC2 API as well.
+const EC2: &str = "/aws/ec2";
+
 /// The key with which the AWS APIs of a lab are called: its id and its secret, which protects nothing.
 pub(crate) const ACCESS_KEY: (&str, &str) = ("AKIAPULLDRILLEXAMPLE", "not-a-secret");
 
@@ -32,9 +35,14 @@ impl Environment<'_> {
             variables.push(("PULLDRILL_WEB", web.to_owned()));
         }
         if let Some(ecr) = self.ecr {
+            variables
+                .extend([("AWS_ENDPOINT_URL_ECR", ecr.to_owned()), ("AWS_ENDPOINT_URL_STS", ecr.to_owned())]);
+        }
+        if let Some(web) = self.web {
+            variables.push(("AWS_ENDPOINT_URL_EC2", format!("{web}{EC2}")));
+        }
+        if self.ecr.is_some() || self.web.is_some() {
             variables.extend([
-                ("AWS_ENDPOINT_URL_ECR", ecr.to_owned()),
-                ("AWS_ENDPOINT_URL_STS", ecr.to_owned()),
                 ("AWS_CA_BUNDLE", file("ca.pem")),
                 ("AWS_ACCESS_KEY_ID", ACCESS_KEY.0.to_owned()),
                 ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY.1.to_owned()),
@@ -81,5 +89,9 @@ mod tests {
         let script = Environment::default().script(Path::new("/tmp/it's here"));
         assert!(script.contains(r"export KUBECONFIG='/tmp/it'\''s here/kubeconfig'"), "{script}");
         assert!(!script.contains("AWS_"));
+        let environment = Environment { web: Some("http://127.0.0.1:1"), ..Environment::default() };
+        let script = environment.script(Path::new("/tmp"));
+        assert!(script.contains("AWS_ENDPOINT_URL_EC2='http://127.0.0.1:1/aws/ec2'"), "{script}");
+        assert!(script.contains("AWS_SECRET_ACCESS_KEY=") && !script.contains("URL_ECR"), "{script}");
     }
 }

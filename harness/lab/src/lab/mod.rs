@@ -19,8 +19,10 @@ use tokio::sync::watch;
 pub(crate) use choose::{catalogue, known, variants};
 use inner::Inner;
 
+use pulldrill_registry::signature;
+
 use crate::{
-    LabError, LabOptions, egress,
+    Ec2Answer, LabError, LabOptions, ec2, egress,
     folder::Folder,
     request::{CopyRequest, EgressRequest, FaultRequest, PullQuery},
     store::JournalEntry,
@@ -188,6 +190,12 @@ impl Lab {
     /// [`LabError::UnknownNode`], [`LabError::UnknownRule`].
     pub async fn delete_egress(&self, node: &str, id: &str) -> Result<(), LabError> {
         egress::delete(&self.0.stage.firewall().await, node, id).await
+    }
+
+    /// A call of the EC2 API: the nodes' egress rules as security groups.
+    pub async fn ec2(&self, request: &signature::Request<'_>) -> Ec2Answer {
+        let account = ec2::Account { owner: self.0.stage.aws_account(), seed: self.0.options.seed };
+        ec2::answer(&account, &self.0.stage.firewall().await, request).await
     }
 
     /// Copies an image from registry to registry.

@@ -163,6 +163,15 @@ impl Stage {
         all.filter(|host| host.personality == Personality::Ecr).collect()
     }
 
+    /// The AWS account that nodes are in: that of the first ECR-like registry, or that of Amazon's examples.
+    pub(crate) fn aws_account(&self) -> String {
+        let number = |host: &Host| host.name.split('.').next().map(str::to_owned);
+        let number = self.ecr_hosts().first().and_then(number);
+        number
+            .filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+            .unwrap_or("123456789012".into())
+    }
+
     /// The nodes' way to the registries.
     pub(crate) fn nodes(&self) -> &dyn NodeNetwork {
         &*self.nodes

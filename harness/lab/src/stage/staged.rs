@@ -132,3 +132,20 @@ pub(super) fn image(build: &Build) -> registry::ImageSpec {
         ..registry::ImageSpec::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use pulldrill_scenarios::LIMITS;
+
+    use super::registry;
+
+    #[test]
+    fn scenarios_know_the_profiles_of_limits_that_registries_know() {
+        let known: BTreeSet<&str> = registry::limit_profiles().collect();
+        assert!(LIMITS.iter().all(|name| known.contains(name)), "{known:?}");
+        let missing = |name: &&&str| name.starts_with("docker-hub") && !LIMITS.contains(name);
+        assert_eq!(known.iter().find(missing), None);
+    }
+}

@@ -41,6 +41,7 @@ impl From<RegistryError> for Refusal {
             | RegistryError::NotIpv4 { .. }
             | RegistryError::NoInterface
             | RegistryError::NoTokens(_)
+            | RegistryError::NoPersonalTokens(_)
             | RegistryError::Fault(_)
             | RegistryError::Upstream { .. }
             | RegistryError::Tls(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -1,6 +1,6 @@
 //! Robot accounts: names, secrets, what they may do and until when.
 
-use pulldrill_clock::{SignedDuration, Timestamp, secret};
+use pulldrill_clock::{Timestamp, secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -161,6 +161,8 @@ pub(crate) fn fresh_secret() -> String {
 
 #[cfg(test)]
 mod tests {
+    use pulldrill_clock::SignedDuration;
+
     use super::*;
 
     #[test]

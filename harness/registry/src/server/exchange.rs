@@ -188,13 +188,17 @@ impl Exchange<'_> {
             ],
             access: self.access(route),
             digests: failure.digests.clone(),
+            message: None,
         }
     }
 
     /// A refusal in the host's words.
     pub(crate) fn refuse(&self, route: Option<&Route>, failure: &Failure) -> Answer {
-        let mut answer =
-            failure::answer(self.host.personality, failure.kind, &self.terms(route, failure)).map(Body::from);
+        let mut terms = self.terms(route, failure);
+        if matches!(failure.kind, Kind::TooMany | Kind::TooManyOfUser) {
+            terms.message = self.host.limits.refusal;
+        }
+        let mut answer = failure::answer(self.host.personality, failure.kind, &terms).map(Body::from);
         if let (Kind::MethodNotAllowed, Some(route)) = (failure.kind, route) {
             add_headers(&mut answer, &[("allow", route.methods())]);
         }
@@ -259,6 +263,12 @@ impl Exchange<'_> {
         self.host.payer(self.user.as_deref(), self.client.address)
     }
 
+    /// Counts this request to those of its address. Where it is one too many: how many seconds to wait.
+    fn asks_too_much(&self) -> Option<i64> {
+        self.host.limits.abuse?;
+        self.host.usage.lock().request(&self.host.limits, self.client.address, self.now)
+    }
+
     /// How that payer stands.
     pub(crate) fn standing(&self) -> Option<Standing> {
         self.host.usage.lock().standing(&self.host.limits, &self.payer(), self.now)
@@ -303,7 +313,7 @@ pub(crate) async fn exchange(
         digest: known.as_ref().and_then(Route::reference).is_some_and(is_digest),
     };
     let mut answer = outcome.unwrap_or_else(|failure| exchange.refuse(known.as_ref(), &failure));
-    common_headers(&exchange, known.as_ref(), answer.headers_mut());
+    common_headers(&exchange, known.as_ref(), &mut answer);
     let bytes = if exchange.method == Method::HEAD { 0 } else { answer.body().size_hint().lower() };
     let name = match (&exchange.host.token_name, role) {
         (Some(name), Role::Tokens) => name.clone(),
@@ -339,6 +349,9 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &
     }
     if let Some(strike) = exchange.strikes(Stage::Refusal, route.as_ref().ok()).first() {
         return refusals::refuse(exchange, strike, route.as_ref().ok());
+    }
+    if let Some(seconds) = exchange.asks_too_much() {
+        return Ok(refusals::abuse(exchange, seconds));
     }
     if ecr_api::is_for(exchange) {
         return ecr_api::answer(exchange, body).await;
@@ -384,11 +397,14 @@ async fn answer(exchange: &mut Exchange<'_>, route: Result<Route, Kind>, body: &
 }
 
 /// What every answer of this host carries.
-fn common_headers(exchange: &Exchange<'_>, route: Option<&Route>, headers: &mut HeaderMap) {
+fn common_headers(exchange: &Exchange<'_>, route: Option<&Route>, answer: &mut Answer) {
     let personality = exchange.host.personality;
-    if exchange.role == Role::Tokens || harbor::is_for(exchange) {
+    let outside = answer.extensions().get::<Outside>().is_some();
+    if exchange.role == Role::Tokens || outside || harbor::is_for(exchange) {
         return;
     }
+    let is_authorised = answer.status() != StatusCode::UNAUTHORIZED;
+    let headers = answer.headers_mut();
     for (name, value) in personality.headers {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
@@ -405,12 +421,17 @@ fn common_headers(exchange: &Exchange<'_>, route: Option<&Route>, headers: &mut 
         }
     };
     set("docker-ratelimit-source", source);
-    let counted = matches!(route, Some(Route::Manifest { .. })) && exchange.action() == "pull";
+    let counted =
+        is_authorised && matches!(route, Some(Route::Manifest { .. })) && exchange.action() == "pull";
     if let Some(Standing { quota, remaining }) = exchange.standing().filter(|_| counted) {
         set("ratelimit-limit", format!("{};w={}", quota.limit, quota.window_seconds));
         set("ratelimit-remaining", format!("{remaining};w={}", quota.window_seconds));
     }
 }
+
+/// Marks an answer that is not the registry's own but of something in front of it, and has none of its headers.
+#[derive(Clone, Copy)]
+pub(crate) struct Outside;
 
 /// A stable id in the form of a UUID that stands for a user.
 fn user_id(user: &str) -> String {

@@ -99,7 +99,7 @@ pub(crate) fn count(exchange: &Exchange<'_>, media: &str) -> Result<(), Failure>
         return Err(kind.into());
     }
     if !is_list(media) {
-        usage.count(payer, exchange.now);
+        usage.count(&exchange.host.limits, payer, exchange.now);
     }
     Ok(())
 }

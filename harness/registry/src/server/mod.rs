@@ -14,7 +14,7 @@ mod manifests;
 mod refusals;
 mod route;
 pub(crate) mod shared_port;
-mod sigv4;
+pub(crate) mod sigv4;
 mod sts;
 mod token_service;
 mod uploads;

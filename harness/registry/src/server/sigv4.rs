@@ -16,28 +16,38 @@ pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
 
 /// A request, as far as it is signed.
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    pub(crate) query: &'a [(String, String)],
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) body: &'a [u8],
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// GET, POST, …
+    pub method: &'a str,
+    /// The path, as it came.
+    pub path: &'a str,
+    /// The parameters, decoded.
+    pub query: &'a [(String, String)],
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// The whole body.
+    pub body: &'a [u8],
 }
 
 /// An `Authorization` header, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Authorization<'a> {
-    pub(crate) access_key: &'a str,
+pub struct Authorization<'a> {
+    /// The id of the key that it is signed with.
+    pub access_key: &'a str,
     date: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) service: &'a str,
+    /// For which region.
+    pub region: &'a str,
+    /// For which service.
+    pub service: &'a str,
     headers: Vec<&'a str>,
     signature: &'a str,
 }
 
 impl<'a> Authorization<'a> {
     /// Reads a header; nothing when it is none of this kind.
-    pub(crate) fn read(header: &'a str) -> Option<Self> {
+    #[must_use]
+    pub fn read(header: &'a str) -> Option<Self> {
         let parts = header.strip_prefix(ALGORITHM)?.strip_prefix(' ')?;
         let field =
             |name: &str| parts.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
@@ -51,28 +61,45 @@ impl<'a> Authorization<'a> {
     }
 
     /// Whether the secret of the access key gives this signature.
-    pub(crate) fn is_of(&self, secret: &str, request: &Request<'_>) -> bool {
+    #[must_use]
+    pub fn is_of(&self, secret: &str, request: &Request<'_>) -> bool {
         let Some(time) = header(request.headers, "x-amz-date").filter(|time| time.starts_with(self.date))
         else {
             return false;
         };
-        let scope = [self.date, self.region, self.service, TERMINATOR].join("/");
-        let canonical = hex(&Sha256::digest(self.canonical(request)));
-        let text = [ALGORITHM, time, &scope, &canonical].join("\n");
-        let first = format!("AWS4{secret}").into_bytes();
-        let key = scope.split('/').fold(first, |key, step| sign(&key, step));
+        // What a client says of its body has to be so.
+        let said = header(request.headers, "x-amz-content-sha256");
+        if said.is_some_and(|said| said != hex(&Sha256::digest(request.body))) {
+            return false;
+        }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key(secret));
         // Compared by the library, in constant time.
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        let text = self.text(time, request);
         unhex(self.signature).is_some_and(|given| hmac::verify(&key, text.as_bytes(), &given).is_ok())
     }
 
+    /// What is signed.
+    fn text(&self, time: &str, request: &Request<'_>) -> String {
+        let canonical = hex(&Sha256::digest(self.canonical(request)));
+        [ALGORITHM, time, &self.scope(), &canonical].join("\n")
+    }
+
+    fn scope(&self) -> String {
+        [self.date, self.region, self.service, TERMINATOR].join("/")
+    }
+
+    /// The key that a secret becomes for one day, region and service.
+    fn key(&self, secret: &str) -> Vec<u8> {
+        let first = format!("AWS4{secret}").into_bytes();
+        self.scope().split('/').fold(first, |key, step| sign(&key, step))
+    }
+
     fn canonical(&self, request: &Request<'_>) -> String {
-        let mut query: Vec<String> = request
-            .query
-            .iter()
-            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
-            .collect();
+        // By their names first: what stands between name and value is no part of the order.
+        let mut query: Vec<(String, String)> =
+            request.query.iter().map(|(name, value)| (encoded(name), encoded(value))).collect();
         query.sort();
+        let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut text = format!("{}\n{}\n{}\n", request.method, path(request.path), query.join("&"));
         for name in &self.headers {
             let values = request.headers.get_all(*name).iter().filter_map(|value| value.to_str().ok());
@@ -80,8 +107,7 @@ impl<'a> Authorization<'a> {
                 values.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
             let _infallible = writeln!(text, "{name}:{}", values.join(","));
         }
-        let payload = header(request.headers, "x-amz-content-sha256").map(str::to_owned);
-        let payload = payload.unwrap_or_else(|| hex(&Sha256::digest(request.body)));
+        let payload = hex(&Sha256::digest(request.body));
         let _infallible = write!(text, "\n{}\n{payload}", self.headers.join(";"));
         text
     }

@@ -11,6 +11,7 @@ use super::{
     route::Route,
 };
 use crate::{
+    TokenScope,
     credentials::Grant,
     failure::{Failure, Kind},
     personality::{Door, Scheme},
@@ -19,6 +20,9 @@ use crate::{
 /// The longest form.
 const LONGEST_FORM: usize = 64 * 1024;
 const JSON: &str = "application/json";
+/// What Docker Hub says of personal access tokens.
+const TOKEN_EXPIRED: &str = "personal access token is expired";
+const TOKEN_INSUFFICIENT: &str = "access token has insufficient scopes";
 
 /// Whether a request is for the token service.
 pub(crate) fn is_for(exchange: &Exchange<'_>) -> bool {
@@ -51,6 +55,9 @@ pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: &mut Incoming) -> 
         let body = json!({ "errors": [{ "code": "BAD_REQUEST", "message": message }] });
         return Ok(with_status(400, body.to_string(), JSON));
     }
+    if let Some(refusal) = unfit(exchange, &wish) {
+        return refused_with(refusal);
+    }
     match user(exchange, &wish) {
         Ok(user) => exchange.user = user,
         Err(()) if door == Door::Harbor && !wish.scopes.is_empty() => {
@@ -72,7 +79,9 @@ pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: &mut Incoming) -> 
         let body = json!({ "errors": [{ "code": "INVALID_REQUEST", "message": message, "detail": {} }] });
         return Ok(with_status(400, body.to_string(), JSON));
     }
-    let grants: Vec<Grant> = wish.scopes.iter().filter_map(|scope| grant(exchange, scope)).collect();
+    let as_whom =
+        exchange.user.as_deref().filter(|_| wish.personal(exchange) != Some(TokenScope::PublicRead));
+    let grants: Vec<Grant> = wish.scopes.iter().filter_map(|scope| grant(exchange, as_whom, scope)).collect();
     let strict = door == Door::Google || (door == Door::GitHub && exchange.user.is_none());
     if strict && let Some(nothing) = grants.iter().find(|grant| grant.actions.is_empty()) {
         let kind = if exchange.user.is_none() { Kind::TokenForbidden } else { Kind::TokenForbiddenToUser };
@@ -80,6 +89,28 @@ pub(crate) async fn answer(exchange: &mut Exchange<'_>, body: &mut Incoming) -> 
         return Ok(exchange.refuse(Some(&route), &Failure::from(kind)));
     }
     Ok(token(exchange, &wish, grants))
+}
+
+impl Wish {
+    /// What the personal access token is good for, where it comes with one.
+    fn personal(&self, exchange: &Exchange<'_>) -> Option<TokenScope> {
+        let (username, password) = self.credentials.as_ref()?;
+        exchange.host.personal_token(username, password).map(|token| token.scope)
+    }
+}
+
+/// What is wrong with a wish that comes with a personal access token: it may ask for nothing that the token is not good for.
+fn unfit(exchange: &Exchange<'_>, wish: &Wish) -> Option<&'static str> {
+    let (username, password) = wish.credentials.as_ref()?;
+    let token = exchange.host.personal_token(username, password)?;
+    if token.has_expired(exchange.now) {
+        return Some(TOKEN_EXPIRED);
+    }
+    let too_much = |scope: &String| {
+        let asked = parse_scope(scope).map(|(_, actions)| actions).unwrap_or_default();
+        asked.into_iter().any(|action| !token.scope.covers(action))
+    };
+    wish.scopes.iter().any(too_much).then_some(TOKEN_INSUFFICIENT)
 }
 
 fn by_query(exchange: &Exchange<'_>) -> Wish {
@@ -122,7 +153,10 @@ fn user(exchange: &Exchange<'_>, wish: &Wish) -> Result<Option<String>, ()> {
     }
     match &wish.credentials {
         None => Ok(None),
-        Some((user, password)) if exchange.host.knows(user, password, exchange.now).is_some() => {
+        Some((user, password))
+            if exchange.host.knows(user, password, exchange.now).is_some()
+                || exchange.host.personal_token(user, password).is_some() =>
+        {
             Ok(Some(user.clone()))
         }
         Some(_) => Err(()),
@@ -145,21 +179,30 @@ fn refused(door: Door, wish: &Wish) -> Outcome {
             let robot = wish.credentials.as_ref().is_some_and(|(user, _)| user.contains('+'));
             Err(if robot { Kind::RobotRefused } else { Kind::TokenRefused }.into())
         }
-        Door::Hub => {
-            Ok(with_status(401, json!({ "details": "incorrect username or password" }).to_string(), JSON))
-        }
+        Door::Hub => refused_with("incorrect username or password"),
         Door::Harbor => Ok(with_status(401, "", JSON)),
     }
 }
 
-/// What of `repository:NAME:ACTION,…` the user may do.
-fn grant(exchange: &Exchange<'_>, scope: &str) -> Option<Grant> {
+/// Docker Hub's own form of a refusal.
+fn refused_with(details: &str) -> Outcome {
+    Ok(with_status(401, json!({ "details": details }).to_string(), JSON))
+}
+
+/// The name and the actions of `repository:NAME:ACTION,…`.
+fn parse_scope(scope: &str) -> Option<(&str, Vec<&str>)> {
     let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
-    let wanted = actions.split(',').flat_map(|action| match action {
+    let actions = actions.split(',').flat_map(|action| match action {
         "*" => vec!["pull", "push", "delete"],
         one => vec![one],
     });
-    let allowed = wanted.filter(|action| exchange.host.may(exchange.user.as_deref(), action, name));
+    Some((name, actions.collect()))
+}
+
+/// What of a scope the user may do.
+fn grant(exchange: &Exchange<'_>, user: Option<&str>, scope: &str) -> Option<Grant> {
+    let (name, wanted) = parse_scope(scope)?;
+    let allowed = wanted.into_iter().filter(|action| exchange.host.may(user, action, name));
     Some(Grant { repository: name.to_owned(), actions: allowed.map(str::to_owned).collect() })
 }
 
@@ -181,7 +224,9 @@ fn token(exchange: &Exchange<'_>, wish: &Wish, grants: Vec<Grant>) -> super::Ans
     }
     // The others have none, and take no POST with which one could be used: engines that are given one only stumble over it.
     let has_refresh = matches!(host.personality.scheme, Scheme::Bearer { door: Door::Hub, .. });
-    if has_refresh && wish.wants_refresh && user.is_some() {
+    // Whoever has a personal access token needs no other that lasts, which would be good for more.
+    let lasts = wish.personal(exchange).is_none();
+    if has_refresh && lasts && wish.wants_refresh && user.is_some() {
         body["refresh_token"] = host.grant(user, Vec::new(), true, life).into();
     }
     with_status(200, body.to_string(), JSON)

@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use pulldrill_clock::{Clock, Timestamp};
@@ -203,6 +204,17 @@ impl World {
         }
         self.send(call, request, b"").await
     }
+}
+
+/// A connection of one's own, for more than one request.
+pub(crate) async fn line(authority: &str, to: SocketAddr) -> SendRequest<Full<Bytes>> {
+    let config = pulldrill_tls::client_config(&[authority]).unwrap();
+    let socket = TcpStream::connect(to).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let stream = tokio_rustls::TlsConnector::from(config).connect(name, socket).await.unwrap();
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
 }
 
 pub(crate) fn local(info: &HostInfo) -> Call<'static> {
