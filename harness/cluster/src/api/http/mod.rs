@@ -47,7 +47,7 @@ pub use connection::serve;
 use reply::Reply;
 pub use virtual_clusters::VirtualClusters;
 
-use super::{Access, Api, LogSource, Status};
+use super::{Access, Api, LogSource, SigningAuthority, Status};
 use crate::{release::Release, schema::Schema, streams::Containers};
 
 /// What all requests share.
@@ -59,6 +59,8 @@ pub struct Server {
     pub access: Arc<Access>,
     /// Whose certificates are good.
     pub clients: Clients,
+    /// Who signs what users of this cluster ask for.
+    pub signing: SigningAuthority,
     /// What `/version` answers.
     pub version: Arc<Value>,
     /// `host:port` as discovery tells it.
