@@ -93,8 +93,9 @@ async fn what_is_approved_is_signed_and_logs_in() {
         "nodes is forbidden: User \"bob\" cannot list resource \"nodes\" in API group \"\" at the cluster scope"
     );
     let rows = admin.table(REQUESTS).await.json()["rows"].clone();
-    assert_eq!(rows[0]["cells"][2..4], [json!(CLIENT), json!("kubernetes-admin")]);
-    assert_eq!(rows[0]["cells"][5], "Approved,Issued");
+    let cells = &rows[0]["cells"];
+    assert_eq!((&cells[2], &cells[3]), (&json!(CLIENT), &json!("kubernetes-admin")));
+    assert_eq!(cells[5], "Approved,Issued");
     // A decision is not taken back.
     let none = json!({"status": {"conditions": []}});
     for (sub, why) in [("approval", "remove"), ("status", "remove")] {
