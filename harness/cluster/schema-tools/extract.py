@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 
 API = "core/v1 apps/v1 batch/v1 batch/v1beta1 autoscaling/v1 autoscaling/v2 policy/v1 policy/v1beta1 rbac/v1 " \
-    "networking/v1 authentication/v1 authentication/v1beta1 authentication/v1alpha1 authorization/v1 " \
+    "networking/v1 certificates/v1 certificates/v1beta1 authentication/v1 authentication/v1beta1 authentication/v1alpha1 authorization/v1 " \
     "coordination/v1 discovery/v1 events/v1 storage/v1 scheduling/v1"
 # Packages of named types that are plain strings, or that JSON writes in a way of its own.
 FOREIGN = {

@@ -7,6 +7,8 @@ mod access;
 mod bare;
 #[path = "api/bearers.rs"]
 mod bearers;
+#[path = "api/certificates.rs"]
+mod certificates;
 #[path = "api/discovery.rs"]
 mod discovery;
 #[path = "api/durable.rs"]

@@ -11,6 +11,7 @@ use std::{
     process::Command,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use pulldrill_cluster::Principal;
 use world::World;
 
@@ -24,7 +25,7 @@ struct Kubectl {
 /// The kubectls that there are.
 fn kubectls() -> Vec<Kubectl> {
     let mut found = Vec::new();
-    for version in ["1_20", "1_36"] {
+    for version in ["1_20", "1_32", "1_36"] {
         let variable = format!("PULLDRILL_TEST_KUBECTL_{version}");
         match std::env::var_os(&variable) {
             Some(program) => {
@@ -41,7 +42,7 @@ fn kubectls() -> Vec<Kubectl> {
 
 impl Kubectl {
     fn modern(&self) -> bool {
-        self.version == "1_36"
+        self.version != "1_20"
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -237,6 +238,79 @@ async fn a_token_makes_a_kubeconfig_that_may_little() {
         run("delete serviceaccount robot");
         let (gone, code) = kubectl.run(&config, "get pods");
         assert_eq!((gone.as_str(), code), ("error: You must be logged in to the server (Unauthorized)", 1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_asked_for_approved_and_used() {
+    with_each(|kubectl, admin| {
+        let run = |arguments: &str| {
+            let (said, code) = kubectl.run(&admin, arguments);
+            assert_eq!(code, 0, "{}: {arguments}: {said}", kubectl.version);
+            said
+        };
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "bob");
+        params.distinguished_name.push(rcgen::DnType::OrganizationName, "devs");
+        let asked = params.serialize_request(&key).unwrap().pem().unwrap();
+        for name in ["bob", "mallory"] {
+            let file = kubectl.path("csr.yaml");
+            let request = format!(
+                "apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {{name: {name}}}\nspec:\n  \
+                 signerName: kubernetes.io/kube-apiserver-client\n  usages: [client auth]\n  request: {}\n",
+                STANDARD.encode(&asked)
+            );
+            std::fs::write(&file, request).unwrap();
+            run(&format!("create -f {}", file.display()));
+        }
+        let rows = |said: String| -> Vec<Vec<String>> {
+            let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+            said.lines().map(words).collect()
+        };
+        let columns: &[&str] = &["NAME", "AGE", "SIGNERNAME", "REQUESTOR", "REQUESTEDDURATION", "CONDITION"];
+        let seen = rows(run("get csr"));
+        assert_eq!(seen[0], columns);
+        let pending = ["kubernetes.io/kube-apiserver-client", "kubernetes-admin", "<none>", "Pending"];
+        assert_eq!(seen[1][2..], pending);
+        let words = |name: &str, what: &str| {
+            format!("certificatesigningrequest.certificates.k8s.io/{name} {what}")
+        };
+        assert_eq!(run("certificate deny mallory"), words("mallory", "denied"));
+        assert_eq!(run("certificate approve bob"), words("bob", "approved"));
+        assert_eq!(rows(run("get csr mallory"))[1].last().unwrap(), "Denied");
+        let (refused, code) = kubectl.run(&admin, "certificate approve mallory");
+        assert!(code == 1 && refused.contains("already Denied"), "{refused}");
+        let issued = (0..500).find_map(|_| {
+            let seen = run("get csr bob -o jsonpath={.status.certificate}");
+            (!seen.is_empty()).then_some(seen)
+        });
+        let certificate = STANDARD.decode(issued.unwrap()).unwrap();
+        assert_eq!(rows(run("get csr bob"))[1].last().unwrap(), "Approved,Issued");
+        run("create clusterrolebinding devs --clusterrole=view --group=devs");
+        let (crt, pem, config) = (kubectl.path("bob.crt"), kubectl.path("bob.key"), kubectl.path("bob"));
+        std::fs::write(&crt, certificate).unwrap();
+        std::fs::write(&pem, key.serialize_pem()).unwrap();
+        let text = std::fs::read_to_string(&admin).unwrap();
+        let users = text.find("users:").unwrap();
+        let own = format!(
+            "{}users:\n- name: bob\n  user:\n    client-certificate: {}\n    client-key: {}\ncontexts:\n- name: \
+             pulldrill\n  context:\n    cluster: pulldrill\n    user: bob\n",
+            &text[..users],
+            crt.display(),
+            pem.display()
+        );
+        std::fs::write(&config, own).unwrap();
+        let bob = |arguments: &str| kubectl.run(&config, arguments);
+        assert_eq!(bob("get pods"), ("No resources found in default namespace.".to_owned(), 0));
+        let (refused, code) = bob("get secrets");
+        assert!(code == 1 && refused.contains("User \"bob\" cannot list resource \"secrets\""), "{refused}");
+        let described = run("describe csr bob");
+        for line in ["Requesting User:", "Common Name:", "Organization:", "Approved,Issued"] {
+            assert!(described.contains(line), "{line}: {described}");
+        }
     })
     .await;
 }

@@ -1,12 +1,18 @@
 //! The lab's own certificates: authorities, servers, clients; and keys that sign tokens.
 //!
+//! Also certificates for keys that others have: [`CertificateRequest`], [`Authority::issue`].
+//!
 //! Everything is made at run time, so nothing committed can expire; keys never leave the process except
 //! where a caller writes them (a kubeconfig). Transport stays on real time: a certificate is valid from
 //! 2024 to 2060, unless it is *meant* to be bad ([`Years`]).
 
 mod clients;
+mod issue;
+mod name;
+mod request;
 mod servers;
 mod signer;
+mod usages;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -23,7 +29,10 @@ use rustls::{
 use thiserror::Error;
 
 pub use clients::Clients;
+pub use issue::{Terms, check_chain};
+pub use request::{CertificateRequest, RequestError};
 pub use signer::Signer;
+pub use usages::usages;
 
 /// Why a certificate could not be made or used.
 #[derive(Debug, Error)]
@@ -42,6 +51,12 @@ pub enum TlsError {
         /// Whose it is.
         name: String,
         /// What the library said.
+        message: String,
+    },
+    /// A request could not be answered with a certificate.
+    #[error("cannot issue a certificate: {message}")]
+    Issue {
+        /// What is wrong.
         message: String,
     },
     /// There is no randomness for a key or a signature.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Api, Status, User, WriteOptions, json::text, update};
+use super::{Api, Status, User, WriteOptions, certificates, json::text, update};
 use crate::{
     managed::{self, ApplyError, ManagedFields, Operation, Write},
     patch::PatchError,
@@ -78,6 +78,7 @@ impl Api {
                 let applied =
                     managed::apply(&self.views(&resource), live, apply.config, owners, &write, apply.force)?;
                 let object = self.prepare(&resource, apply.subresource, live, finish(applied.object)?)?;
+                certificates::may_decide(self, who, &resource, apply.subresource, live, &object)?;
                 Ok(Body { value: object, managed: applied.managed })
             });
             return changed.map(|changed| (false, changed));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::{
+    certificates,
     json::{items, text},
     older,
 };
@@ -36,6 +37,9 @@ pub(super) fn outgoing<'a>(resource: &Resource, version: &str, object: &'a Value
         "HorizontalPodAutoscaler" if version == "v1" => autoscaler_out(&mut object),
         "HorizontalPodAutoscaler" if version == "v2beta1" => older::metrics_out(&mut object),
         "Ingress" => older::ingress_out(&mut object),
+        "PriorityLevelConfiguration" if ASSURED.contains(&version) => {
+            rename_shares(&mut object, "nominalConcurrencyShares", "assuredConcurrencyShares");
+        }
         _ => {}
     }
     object["apiVersion"] = resource.api_version(version).into();
@@ -66,10 +70,23 @@ pub(super) fn incoming(resource: &Resource, version: &str, mut object: Value) ->
         "HorizontalPodAutoscaler" if version == "v1" => autoscaler_in(&mut object),
         "HorizontalPodAutoscaler" if version == "v2beta1" => older::metrics_in(&mut object),
         "Ingress" => older::ingress_in(&mut object),
+        "PriorityLevelConfiguration" if ASSURED.contains(&version) => {
+            rename_shares(&mut object, "assuredConcurrencyShares", "nominalConcurrencyShares");
+        }
+        "CertificateSigningRequest" => certificates::of_first_version(&mut object),
         _ => {}
     }
     object["apiVersion"] = resource.stored_in.clone().into();
     object
+}
+
+/// The versions in which the shares of a priority level had another name.
+const ASSURED: [&str; 2] = ["v1beta1", "v1beta2"];
+
+fn rename_shares(level: &mut Value, from: &str, to: &str) {
+    if let Some(limited) = level.pointer_mut("/spec/limited") {
+        rename_one(limited, from, to);
+    }
 }
 
 /// Gives a field of an object another name.

@@ -8,8 +8,8 @@ use pulldrill_clock::{Clock, seed};
 use serde_json::Value;
 
 use super::{
-    Status,
-    access::{Issuer, Policy},
+    Status, User,
+    access::{Attributes, Issuer, Policy, authorized},
 };
 use crate::{
     release::Release,
@@ -152,13 +152,23 @@ impl Api {
         &self.options
     }
 
+    /// The release that the cluster says it is.
+    pub(crate) fn release(&self) -> Release {
+        self.options.release
+    }
+
+    /// Whether somebody may do something.
+    pub(crate) fn allows(&self, user: &User, wanted: &Attributes<'_>) -> bool {
+        authorized(self, user, wanted)
+    }
+
     /// Draws from the generator of names.
     pub(super) fn draw<T>(&self, draw: impl FnOnce(&mut seed::Rng) -> T) -> T {
         draw(&mut self.names.lock())
     }
 
     /// The present time as objects are stamped with it.
-    pub(super) fn stamp(&self) -> Value {
+    pub(crate) fn stamp(&self) -> Value {
         stamp(self.clock.shown_now())
     }
 

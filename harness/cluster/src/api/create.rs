@@ -6,8 +6,9 @@ use pulldrill_clock::secret;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Status, User, WriteOptions, access, admission, core::refused, defaults, invalid::Errors,
-    json::is_nothing, kinds, legacy, managing, names, template_generation, validate, zero_times,
+    Api, Status, User, WriteOptions, access, admission, certificates, core::refused, defaults,
+    invalid::Errors, json::is_nothing, kinds, legacy, managing, names, template_generation, validate,
+    zero_times,
 };
 use crate::{
     managed::ManagedFields,
@@ -55,12 +56,15 @@ impl Api {
         self.default_fields(resource, &mut object);
         let managed = owned(&object);
         defaults::generate(resource, &mut object);
+        certificates::begin(who, resource, &mut object)?;
         admission::admit(self, who, resource, &mut object)?;
         access::check_escalation(self, who, resource, None, &object)?;
         self.as_of_release(resource, &mut object);
         let mut errors = Errors::default();
         validate::new_object(resource, &object, &mut errors);
+        certificates::check_new(self, resource, &object, options, &mut errors);
         self.refuse_invalid(resource, &object, errors)?;
+        certificates::admit(resource, &object)?;
         let key = Key::of(&object);
         let _turn = if self.options().admission && resource.namespaced {
             let turn = self.quotas().lock();

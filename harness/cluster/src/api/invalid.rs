@@ -48,6 +48,11 @@ impl Errors {
         self.add(field, "FieldValueInvalid", with_detail(format!("Invalid value: {value}"), detail));
     }
 
+    /// [`Errors::invalid`], with the value as it is to be shown.
+    pub fn invalid_shown(&mut self, field: impl Into<String>, shown: &str, detail: &str) {
+        self.add(field, "FieldValueInvalid", with_detail(format!("Invalid value: {shown}"), detail));
+    }
+
     /// A field with a value outside a closed set.
     pub fn unsupported(&mut self, field: impl Into<String>, value: &Value, supported: &[&str]) {
         let supported: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();

@@ -63,3 +63,9 @@ pub(super) fn is_nothing(value: &Value) -> bool {
         _ => false,
     }
 }
+
+/// The bytes of a field that holds them in base64; none when it does not.
+pub(super) fn bytes(value: &Value) -> Vec<u8> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    STANDARD.decode(text(value)).unwrap_or_default()
+}

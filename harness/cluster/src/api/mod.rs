@@ -8,6 +8,7 @@
 mod access;
 mod admission;
 mod apply;
+pub(crate) mod certificates;
 mod convert;
 mod core;
 mod create;
@@ -39,6 +40,7 @@ pub use access::{Access, Attributes};
 use access::{Bearer, Bound, Certified, ISSUER, MASTERS, Token};
 pub(crate) use access::{aggregated, first_objects};
 pub use apply::Apply;
+pub use certificates::SigningAuthority;
 pub use core::{Api, ApiOptions, DeleteOptions, WriteOptions};
 pub use invalid::{Errors, FieldError};
 pub use logs::{LogLine, LogSource};

@@ -6,8 +6,8 @@ use parking_lot::MutexGuard;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Status, User, WriteOptions, access, admission, core::refused, defaults, invalid::Errors,
-    json::is_nothing, kinds, managing, quota, template_generation, validate,
+    Api, Status, User, WriteOptions, access, admission, certificates, core::refused, defaults,
+    invalid::Errors, json::is_nothing, kinds, managing, quota, template_generation, validate,
 };
 use crate::{
     resources::Resource,
@@ -83,6 +83,7 @@ impl Api {
             let mut wanted = change(current)?;
             let claim = managing::claim(&mut wanted);
             let object = self.prepare(&resource, subresource, current.value(), wanted)?;
+            certificates::may_decide(self, who, &resource, subresource, current.value(), &object)?;
             let managed = self.updated(&resource, subresource, current, &object, claim, &writer);
             Ok(Body { value: object, managed })
         })
@@ -158,7 +159,13 @@ impl Api {
         keep_server_metadata(old, &mut new);
         let mut object = match subresource {
             None => main_fields(resource, old, new),
-            Some(subresource) => subresource_fields(subresource, old, &new),
+            Some(subresource) => {
+                let mut object = subresource_fields(subresource, old, &new);
+                if certificates::is_request(resource) {
+                    certificates::decided(subresource, old, &new, &mut object, &self.stamp());
+                }
+                object
+            }
         };
         template_generation::count(resource, Some(old), &mut object);
         if object == *old {
@@ -170,9 +177,19 @@ impl Api {
             defaults::generate(resource, &mut object);
             self.as_of_release(resource, &mut object);
         }
-        if !matches!(subresource, Some("status" | "binding" | "finalize" | "ephemeralcontainers")) {
+        if !matches!(
+            subresource,
+            Some("status" | "approval" | "binding" | "finalize" | "ephemeralcontainers")
+        ) {
             let mut errors = Errors::default();
             validate::changed_object(resource, old, &object, &mut errors);
+            self.refuse_invalid(resource, &object, errors)?;
+        }
+        if let Some(subresource) = subresource
+            && certificates::is_request(resource)
+        {
+            let mut errors = Errors::default();
+            certificates::check_decision(subresource, old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
         if subresource == Some("ephemeralcontainers") {
@@ -253,6 +270,9 @@ fn main_fields(resource: &Resource, old: &Value, mut new: Value) -> Value {
     }
     if resource.store == "namespaces" && old["spec"]["finalizers"].is_array() {
         new["spec"]["finalizers"] = old["spec"]["finalizers"].clone();
+    }
+    if certificates::is_request(resource) {
+        new["spec"] = old["spec"].clone();
     }
     new
 }

@@ -1,5 +1,8 @@
 //! What a cluster has before anybody comes: its first objects, and the certificate that it shows.
 
+mod api_services;
+mod flow_control;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use pulldrill_tls::{Authority, Identity, TlsError};
@@ -9,6 +12,7 @@ use super::ClusterError;
 use crate::{
     api::{self, Api, User, WriteOptions},
     release::Release,
+    store::Key,
 };
 
 /// The address of the `kubernetes` Service.
@@ -38,6 +42,8 @@ const PRIORITY_CLASSES: [(&str, i64, &str); 2] = [
     ),
 ];
 
+const API_SERVICES: &str = "apiservices.apiregistration.k8s.io";
+
 /// The certificate of an API server.
 pub(super) fn server_identity(authority: &Authority, address: IpAddr) -> Result<Identity, TlsError> {
     // The first is the common name: were it the authority's own, OpenSSL would take the certificate for a
@@ -64,11 +70,33 @@ pub(super) fn first_objects(api: &Api, authority: &str, release: Release) -> Res
             _ => Ok(()),
         }
     };
+    let say = |resource: &str, name: &str, status: &Value| {
+        let key = Key::new("", name);
+        let said =
+            api.modify(&who, resource, &key, Some("status"), |object| object["status"] = status.clone());
+        said.map(drop)
+            .map_err(|status| ClusterError::FirstObjects { object: name.to_owned(), reason: status.message })
+    };
+    let now = api.stamp();
     for name in NAMESPACES {
         create("namespaces", "", json!({"metadata": {"name": name}}))?;
     }
     for (resource, object) in api::first_objects(release) {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
+        create(resource, &namespace, object)?;
+    }
+    for service in api_services::all(api.resources()) {
+        let name = service["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        create(API_SERVICES, "", service)?;
+        say(API_SERVICES, &name, &api_services::status(&now))?;
+    }
+    for (resource, object) in flow_control::all(release) {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let status = flow_control::status(&object, &now);
         create(resource, "", object)?;
+        if let Some(status) = status {
+            say(resource, &name, &status)?;
+        }
     }
     for (name, value, what) in PRIORITY_CLASSES {
         let class = json!({"metadata": {"name": name}, "value": value, "description": what});

@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{Access, Api, User, http},
+    api::{Access, Api, SigningAuthority, User, http},
     dialect::Dialect,
     kubelet::{NodeError, NodeOptions, Pullers},
     network::Network,
@@ -137,14 +137,26 @@ struct Past {
 
 impl Past {
     async fn of(disk: &Disk) -> Result<Self, ClusterError> {
-        let new = Authority::new("kubernetes")?.to_pem();
-        let authority = disk.keep("authority", new.into_bytes()).await?;
         Ok(Self {
-            authority: Authority::from_pem("kubernetes", &String::from_utf8_lossy(&authority))?,
+            authority: kept_authority_as(disk, "authority").await?,
             signer: kept_signer(disk, "").await?,
             objects: disk.past("").await?,
         })
     }
+}
+
+/// An authority, kept from the first time on.
+async fn kept_authority_as(disk: &Disk, name: &str) -> Result<Authority, ClusterError> {
+    let new = Authority::new("kubernetes")?.to_pem();
+    let kept = disk.keep(name, new.into_bytes()).await?;
+    Ok(Authority::from_pem("kubernetes", &String::from_utf8_lossy(&kept))?)
+}
+
+/// Who signs the certificates of a virtual cluster's users, kept from the first time on.
+async fn kept_authority(disk: &Disk, cluster: &str) -> Result<SigningAuthority, ClusterError> {
+    let authority = kept_authority_as(disk, &format!("authority/{cluster}")).await?;
+    let clients = Clients::of(&authority)?;
+    Ok(SigningAuthority::of(Arc::new(authority), clients))
 }
 
 /// The key of a cluster's tokens, kept from the first time on.
@@ -231,6 +243,8 @@ impl Cluster {
         };
         let clients = Clients::of(&authority)?;
         let tls = server_identity(&authority, address.ip())?.server_config(Some(&clients))?;
+        let authority = Arc::new(authority);
+        let signing = SigningAuthority::of(authority.clone(), clients.clone());
         let client = |principal: Principal| {
             let (name, group) = principal.user();
             authority.client(name, &[group])
@@ -256,7 +270,7 @@ impl Cluster {
             disk: data,
         });
         let virtual_clusters = Arc::new(VirtualClusters::new(site.clone(), stop.clone()));
-        let plan = Plan { name: "", store, begins: true, signer, stop };
+        let plan = Plan { name: "", store, begins: true, signer, signing, stop };
         let plane = ControlPlane::start(&site, plan)?;
         virtual_clusters.resume().await?;
         let ControlPlane { api, access, pullers, machines, tasks, mut server } = plane;

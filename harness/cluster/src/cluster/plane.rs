@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{ClusterError, Parts, first::first_objects, machines::Machines};
 use crate::{
-    api::{Access, Api, ApiOptions, LogLine, LogSource, http},
+    api::{Access, Api, ApiOptions, LogLine, LogSource, SigningAuthority, http},
     controllers,
     dialect::Dialect,
     engine::Engine,
@@ -36,7 +36,7 @@ pub(super) struct Site {
     pub(super) most_pods: Option<usize>,
     /// The room for objects.
     pub(super) space: Space,
-    pub(super) authority: Authority,
+    pub(super) authority: Arc<Authority>,
     pub(super) clients: Clients,
     /// `host:port` of the API server.
     pub(super) address: Arc<str>,
@@ -60,6 +60,8 @@ pub(super) struct Plan<'a> {
     pub(super) begins: bool,
     /// The key of its tokens; a new one when there is none.
     pub(super) signer: Option<Signer>,
+    /// Who signs its users' certificates.
+    pub(super) signing: SigningAuthority,
     pub(super) stop: CancellationToken,
 }
 
@@ -97,7 +99,7 @@ impl LogSource for ShownLogs {
 impl ControlPlane {
     /// Starts everything but the server's listener.
     pub(super) fn start(site: &Site, plan: Plan<'_>) -> Result<Self, ClusterError> {
-        let Plan { name, store, begins, signer, stop } = plan;
+        let Plan { name, store, begins, signer, signing, stop } = plan;
         let store = Arc::new(store);
         let Site { clock, dialect, parts: chosen, .. } = site;
         // Names that were drawn in a former life are not drawn again.
@@ -143,6 +145,7 @@ impl ControlPlane {
             pullers: pullers.clone(),
         };
         let mut parts = controllers::all(&api, dialect);
+        parts.extend(controllers::certificates(&api, dialect, &signing));
         let fleet = match chosen {
             Parts::Bare => None,
             Parts::All => Some(Arc::new(Fleet::new(kubelets)?)),
@@ -167,6 +170,7 @@ impl ControlPlane {
             api: api.clone(),
             access: access.clone(),
             clients: site.clients.clone(),
+            signing,
             version: site.version.clone(),
             address: site.address.clone(),
             logs: Arc::new(ShownLogs { written, clock: clock.clone() }),

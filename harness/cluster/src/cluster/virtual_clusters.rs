@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ClusterError,
     first::first_objects,
-    kept_signer,
+    kept_authority, kept_signer,
     kubeconfig::{self, Credential},
     plane::{ControlPlane, Plan, Site},
 };
 use crate::{
-    api::{Api, ApiOptions, Status, User, http},
+    api::{Api, ApiOptions, SigningAuthority, Status, User, http},
     store::{Seed, Store},
 };
 
@@ -85,17 +85,19 @@ impl VirtualClusters {
         let account = self.site.space.share();
         let mut token = secret::token();
         let mut signer = None;
+        let mut signing = SigningAuthority::later();
         let store = match &self.site.disk {
             None => Store::of_seed(seed, WINDOW, account),
             Some(disk) => {
                 signer = Some(kept_signer(disk, name).await?);
+                signing = kept_authority(disk, name).await?;
                 let kept = disk.keep(&format!("token/{name}"), token.into_bytes()).await?;
                 token = String::from_utf8_lossy(&kept).into_owned();
                 Store::of_past_within(disk.past(name).await?.or_seed(seed), WINDOW, account)
             }
         };
         let stop = self.stop.child_token();
-        let plan = Plan { name, store, begins: false, signer, stop };
+        let plan = Plan { name, store, begins: false, signer, signing, stop };
         let plane = ControlPlane::start(&self.site, plan)?;
         plane.access.accept(&token, User::named(ADMIN, &["system:masters"]));
         let started = Arc::new(Virtual { plane, token });

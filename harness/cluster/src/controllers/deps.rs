@@ -11,9 +11,10 @@ use super::{
     wording::Wording,
 };
 use crate::{
-    api::{Api, DeleteOptions, Status, User, WriteOptions},
+    api::{Api, Attributes, DeleteOptions, Status, User, WriteOptions},
     dialect::Dialect,
     recorder::{Kind, Recorder},
+    release::Release,
     store::{Key, Stored},
 };
 
@@ -150,6 +151,16 @@ impl Deps {
     /// A new token of a ServiceAccount, for a Secret to hold.
     pub(crate) fn token_for_secret(&self, account: &Value, secret: &Key) -> Result<String, Status> {
         self.api.issuer().issue_for_secret(Key::of(account), uid(account), secret, self.api.clock().now())
+    }
+
+    /// The release that the cluster says it is.
+    pub(crate) fn release(&self) -> Release {
+        self.api.release()
+    }
+
+    /// Whether somebody may do something.
+    pub(crate) fn may(&self, user: &User, wanted: &Attributes<'_>) -> bool {
+        self.api.allows(user, wanted)
     }
 
     /// Whether nothing new may be made in a namespace.

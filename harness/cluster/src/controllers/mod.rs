@@ -6,6 +6,7 @@
 
 mod aggregation;
 mod budgets;
+mod certificates;
 mod children;
 mod claims;
 mod cronjob;
@@ -37,7 +38,12 @@ use std::sync::Arc;
 use deps::Deps;
 use wording::Wording;
 
-use crate::{api::Api, dialect::Dialect, engine::Controller, scheduler::Scheduler};
+use crate::{
+    api::{Api, SigningAuthority},
+    dialect::Dialect,
+    engine::Controller,
+    scheduler::Scheduler,
+};
 
 /// Every controller of the cluster, in the order in which they get to act on an event.
 #[must_use]
@@ -68,6 +74,21 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
         Box::new(nodes::Evictions::new(deps(Wording::of(&dialect.id).taint_component))),
         Box::new(nodes::Orphans::new(deps("pod-garbage-collector"))),
         Box::new(quotas::Quotas::new(deps("resourcequota-controller"))),
+    ]
+}
+
+/// Those that have to do with requests for certificates, which `authority` signs.
+#[must_use]
+pub(crate) fn certificates(
+    api: &Arc<Api>,
+    dialect: &Arc<Dialect>,
+    authority: &SigningAuthority,
+) -> Vec<Box<dyn Controller>> {
+    let deps = || Deps::new(api, dialect, "certificate-controller");
+    vec![
+        Box::new(certificates::Approving::new(deps())),
+        Box::new(certificates::Signing::new(deps(), authority.clone())),
+        Box::new(certificates::Cleaner::new(deps())),
     ]
 }
 

@@ -24,6 +24,9 @@ impl Verdict {
 impl View<'_> {
     /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub(super) fn phase(&self, spec: &Value) -> &'static str {
+        if self.worker.overdue {
+            return "Failed";
+        }
         let restarts = restart::policy_of(spec);
         let init = spec["initContainers"].as_array().into_iter().flatten();
         let failed = |slot: &Slot| slot.ended().is_some_and(|(_, ended)| ended.code != 0);

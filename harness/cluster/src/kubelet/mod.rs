@@ -11,6 +11,7 @@ mod access;
 mod backoff;
 mod conditions;
 mod container;
+mod deadline;
 mod environment;
 mod fleet;
 mod image_gc;
@@ -253,7 +254,12 @@ impl Kubelet {
             if matches!(worker.stage, Stage::Idle | Stage::Syncing(_)) {
                 self.stop(&mut worker, key, pod.value(), context);
             }
-        } else if matches!(worker.stage, Stage::Idle) {
+        } else if matches!(worker.stage, Stage::Idle)
+            && self.deadline(&worker, pod.value()).is_some_and(|end| end <= now)
+        {
+            self.say_overdue(pod.value());
+            self.stop(&mut worker, key, pod.value(), context);
+        } else if matches!(worker.stage, Stage::Idle) && !worker.overdue {
             let wanted = if worker.dirty {
                 Some(worker.synced.map_or(now, |ended| sync::tick(ended, self.relist)))
             } else {
@@ -271,11 +277,12 @@ impl Kubelet {
 
     /// Has the pod looked at again when it is due.
     fn set_alarm(&self, worker: &mut Worker, key: &Key, context: &Context) {
-        if !matches!(worker.stage, Stage::Idle) {
+        if !matches!(worker.stage, Stage::Idle) || worker.overdue {
             return;
         }
+        let deadline = self.deadline(worker, worker.pod.value());
         let dirty = worker.dirty.then(|| worker.synced.map(|ended| sync::tick(ended, self.relist))).flatten();
-        let Some(at) = [worker.due, dirty].into_iter().flatten().min() else { return };
+        let Some(at) = [worker.due, dirty, deadline].into_iter().flatten().min() else { return };
         let now = self.clock.now();
         if worker.alarm.is_none_or(|alarm| alarm <= now || at < alarm) {
             worker.alarm = Some(at);

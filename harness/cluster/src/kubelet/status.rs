@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     container::{Container, Ended, Slot},
-    restart,
+    deadline, restart,
     worker::Worker,
 };
 use crate::dialect::Dialect;
@@ -36,6 +36,10 @@ impl View<'_> {
             status["observedGeneration"] = pod["metadata"]["generation"].clone();
         }
         status["phase"] = json!(self.phase(spec));
+        if self.worker.overdue {
+            status["reason"] = json!(deadline::REASON);
+            status["message"] = json!(deadline::MESSAGE);
+        }
         status["conditions"] = self.conditions(pod);
         status["hostIP"] = json!(self.host);
         status["startTime"] = json!(self.time(self.worker.since));

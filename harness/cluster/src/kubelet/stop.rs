@@ -17,7 +17,7 @@ const NOTHING_TO_STOP: std::ops::Range<u64> = 150..700;
 const CLEAR: std::ops::Range<u64> = 500..1050;
 
 impl Kubelet {
-    /// Begins to stop a pod that is being deleted. Why its containers waited is forgotten.
+    /// Begins to stop a pod that is being deleted, or whose time is over. Why its containers waited is forgotten.
     pub(super) fn stop(&self, worker: &mut Worker, key: &Key, pod: &Value, context: &Context) {
         worker.stage = Stage::Stopping;
         worker.dirty = false;
@@ -47,6 +47,14 @@ impl Kubelet {
             if let Some(sandbox) = &mut worker.sandbox {
                 sandbox.ready = false;
             }
+        }
+        // Nobody deletes it: it stays, and has failed.
+        if worker.pod.value()["metadata"]["deletionTimestamp"].is_null() {
+            worker.terminal = true;
+            worker.overdue = true;
+            worker.stage = Stage::Idle;
+            self.write_status(worker, key, worker.sandbox.is_some());
+            return;
         }
         if any || tells {
             self.write_status(worker, key, worker.sandbox.is_some());

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use pulldrill_clock::{SignedDuration, Timestamp, seed};
 use serde_json::Value;
 
-use super::{backoff::Backoff, container::Slot, restart, secrets::PullSecrets};
+use super::{backoff::Backoff, container::Slot, deadline, restart, secrets::PullSecrets};
 use crate::store::{Change, Event, Stored};
 
 /// A pod's sandbox.
@@ -106,6 +106,8 @@ pub(super) struct Worker {
     pub(super) synced: Option<Timestamp>,
     /// Whether the pod is over for good.
     pub(super) terminal: bool,
+    /// Whether its time is over, and its containers have been stopped for that.
+    pub(super) overdue: bool,
     /// When the kubelet first saw the pod.
     pub(super) since: Timestamp,
     pub(super) sandbox: Option<Sandbox>,
@@ -135,6 +137,7 @@ impl Worker {
             twice: false,
             synced: None,
             terminal: false,
+            overdue: deadline::is_overdue(pod.value()),
             since: now,
             sandbox: None,
             mount_wait: None,

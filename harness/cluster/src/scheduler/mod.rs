@@ -33,7 +33,7 @@ use crate::{
     api::Status,
     controllers::{
         deps::Deps,
-        json::{condition, text},
+        json::{condition, items, text},
         meta::{self, controller_of, deleting, name, namespace},
         nodes, pods,
         timers::Timers,
@@ -338,6 +338,7 @@ fn wants_node(pod: &Value) -> bool {
     let scheduler = text(&pod["spec"]["schedulerName"]);
     text(&pod["spec"]["nodeName"]).is_empty()
         && (scheduler.is_empty() || scheduler == NAME)
+        && items(&pod["spec"]["schedulingGates"]).is_empty()
         && pods::active(pod)
 }
 

@@ -13,6 +13,7 @@ static DATA: &[&str] = &[
     include_str!("descriptions/apps.json"),
     include_str!("descriptions/autoscaling.json"),
     include_str!("descriptions/batch.json"),
+    include_str!("descriptions/certificates.json"),
     include_str!("descriptions/coordination.json"),
     include_str!("descriptions/core-cluster.json"),
     include_str!("descriptions/core-pods.json"),

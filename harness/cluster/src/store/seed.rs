@@ -7,7 +7,8 @@ use pulldrill_clock::secret;
 use super::{Account, Objects, Past, Store, Stored};
 
 /// Objects whose uid nobody asks for: they can be the same in every cluster.
-const ALIKE: &str = ".rbac.authorization.k8s.io";
+const ALIKE: [&str; 3] =
+    [".rbac.authorization.k8s.io", ".apiregistration.k8s.io", ".flowcontrol.apiserver.k8s.io"];
 
 /// The first state of stores.
 #[derive(Clone, Debug)]
@@ -33,7 +34,8 @@ impl Seed {
     /// The objects for one more store: those that have an identity get one of their own.
     fn objects(&self) -> BTreeMap<Arc<str>, Objects> {
         let mut resources = self.resources.clone();
-        let own = resources.iter_mut().filter(|(resource, _)| !resource.ends_with(ALIKE));
+        let alike = |resource: &str| ALIKE.iter().any(|end| resource.ends_with(end));
+        let own = resources.iter_mut().filter(|(resource, _)| !alike(resource));
         for object in own.flat_map(|(_, objects)| objects.values_mut()) {
             let mut body = object.with(object.value().clone());
             body.value["metadata"]["uid"] = secret::uid().into();

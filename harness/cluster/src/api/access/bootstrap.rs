@@ -9,6 +9,10 @@ use super::rbac::{Rule, aggregated};
 use crate::release::{Release, Span};
 
 static DATA: &str = include_str!("bootstrap.yaml");
+static CONTROLLERS: &str = include_str!("controllers.yaml");
+
+/// What the names of the controllers' roles begin with.
+const CONTROLLER: &str = "system:controller:";
 
 const API_VERSION: &str = "rbac.authorization.k8s.io/v1";
 const GROUP: &str = "rbac.authorization.k8s.io";
@@ -20,6 +24,31 @@ struct Data {
     verbs: BTreeMap<String, String>,
     roles: Vec<RoleData>,
     bindings: Vec<BindingData>,
+    /// Those of single namespaces.
+    local: Vec<LocalData>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Controllers {
+    roles: Vec<RoleData>,
+}
+
+/// A Role and the RoleBinding to it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LocalData {
+    namespace: String,
+    /// The role's name.
+    name: String,
+    /// The binding's, where that is another one.
+    #[serde(default)]
+    binding: Option<String>,
+    rules: Vec<RuleData>,
+    #[serde(default)]
+    users: String,
+    #[serde(default)]
+    accounts: String,
 }
 
 #[derive(Deserialize)]
@@ -33,12 +62,18 @@ struct RoleData {
     aggregate_to: Option<String>,
     #[serde(default)]
     rules: Vec<RuleData>,
+    #[serde(default)]
+    since: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleData {
+    #[serde(default)]
     verbs: String,
+    /// The right to write events, and nothing else.
+    #[serde(default)]
+    events: bool,
     #[serde(default)]
     groups: String,
     #[serde(default)]
@@ -67,7 +102,7 @@ struct BindingData {
     accounts: String,
 }
 
-/// The first ClusterRoles and ClusterRoleBindings of a release, with the resource that each belongs to.
+/// The first roles and bindings of a release, with the resource that each belongs to.
 pub(crate) fn first_objects(release: Release) -> Vec<(&'static str, Value)> {
     let data = data();
     let mut roles: Vec<Value> = data.roles.iter().map(|role| role.object(&data.verbs, release)).collect();
@@ -80,9 +115,26 @@ pub(crate) fn first_objects(release: Release) -> Vec<(&'static str, Value)> {
             }
         }
     }
+    let mut bindings: Vec<Value> = data.bindings.iter().map(BindingData::object).collect();
+    for controller in controllers().roles.iter().filter(|role| Span::new(role.since, None).has(release)) {
+        let mut role = controller.object(&data.verbs, release);
+        let name = format!("{CONTROLLER}{}", controller.name);
+        role["metadata"]["name"] = name.as_str().into();
+        roles.push(role);
+        let accounts = format!("kube-system/{}", controller.name);
+        bindings.push(BindingData { name, users: String::new(), groups: String::new(), accounts }.object());
+    }
     let roles = roles.into_iter().map(|role| ("clusterroles.rbac.authorization.k8s.io", role));
-    let bindings = data.bindings.iter().map(BindingData::object);
-    roles.chain(bindings.map(|binding| ("clusterrolebindings.rbac.authorization.k8s.io", binding))).collect()
+    let bindings = bindings.into_iter().map(|o| ("clusterrolebindings.rbac.authorization.k8s.io", o));
+    let local = data.local.iter().flat_map(|local| local.objects(&data.verbs));
+    roles.chain(bindings).chain(local).collect()
+}
+
+fn controllers() -> &'static Controllers {
+    static PARSED: OnceLock<Controllers> = OnceLock::new();
+    #[expect(clippy::expect_used, reason = "the data is part of the program, and a test reads it")]
+    PARSED
+        .get_or_init(|| serde_saphyr::from_str(CONTROLLERS).expect("the controllers' roles are well-formed"))
 }
 
 fn data() -> &'static Data {
@@ -128,8 +180,37 @@ impl RoleData {
     }
 }
 
+impl LocalData {
+    fn objects(&self, verbs: &BTreeMap<String, String>) -> [(&'static str, Value); 2] {
+        let binding = BindingData {
+            name: self.binding.as_ref().unwrap_or(&self.name).clone(),
+            users: self.users.clone(),
+            groups: String::new(),
+            accounts: self.accounts.clone(),
+        };
+        let rules: Vec<Value> = self.rules.iter().map(|rule| rule.rule(verbs).to_value()).collect();
+        let mut role = json!({"apiVersion": API_VERSION, "kind": "Role", "metadata": metadata(&self.name),
+            "rules": rules});
+        let mut binding = binding.object();
+        binding["kind"] = "RoleBinding".into();
+        binding["roleRef"] = json!({"apiGroup": GROUP, "kind": "Role", "name": self.name});
+        for object in [&mut role, &mut binding] {
+            object["metadata"]["namespace"] = self.namespace.as_str().into();
+        }
+        [("roles.rbac.authorization.k8s.io", role), ("rolebindings.rbac.authorization.k8s.io", binding)]
+    }
+}
+
 impl RuleData {
     fn rule(&self, verbs: &BTreeMap<String, String>) -> Rule {
+        if self.events {
+            return Rule {
+                verbs: words("create patch update"),
+                api_groups: vec![String::new(), "events.k8s.io".to_owned()],
+                resources: words("events"),
+                ..Rule::default()
+            };
+        }
         let groups = words(&self.groups).into_iter();
         let mut rule = Rule {
             verbs: words(verbs.get(&self.verbs).unwrap_or(&self.verbs)),
@@ -197,6 +278,32 @@ mod tests {
             assert_eq!(grants(20, name, verb, resource), old, "1.20: {name} {verb} {resource}");
             assert_eq!(grants(36, name, verb, resource), new, "1.36: {name} {verb} {resource}");
         }
+    }
+
+    /// Of `kubectl get clusterroles,roles,rolebindings -A -o json` of 1.20.2, what is about controllers and namespaces.
+    const RECORDED: &str = include_str!("bootstrap-1.20.jsonl");
+
+    #[test]
+    fn those_of_controllers_and_namespaces_are_the_recorded_ones() {
+        let all = first_objects(Release::minor(20));
+        let mut seen = 0;
+        for line in RECORDED.lines() {
+            let recorded: Value = serde_json::from_str(line).unwrap();
+            let same = |o: &Value| {
+                o["kind"] == recorded["kind"]
+                    && ["name", "namespace"].iter().all(|f| o["metadata"][f] == recorded["metadata"][f])
+            };
+            let (_, made) = all.iter().find(|(_, o)| same(o)).unwrap_or_else(|| panic!("no {recorded}"));
+            assert_eq!(made, &recorded);
+            seen += 1;
+        }
+        assert_eq!(seen, 29 + 29 + 7 + 7);
+        let controllers = |minor: u32| {
+            let all = first_objects(Release::minor(minor));
+            let names = all.iter().filter(|(_, o)| o["kind"] == "ClusterRole");
+            names.filter(|(_, o)| text(&o["metadata"]["name"]).starts_with(CONTROLLER)).count()
+        };
+        assert_eq!((controllers(20), controllers(36)), (29, 38));
     }
 
     #[test]

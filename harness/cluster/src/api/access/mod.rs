@@ -34,7 +34,7 @@ pub(super) use {
     tokens::{Bearer, Bound, ISSUER, Issuer, Token},
 };
 
-use super::{Api, Status, User};
+use super::{Api, SigningAuthority, Status, User};
 
 /// The group that may do everything.
 pub(super) const MASTERS: &str = "system:masters";
@@ -60,7 +60,7 @@ pub(super) enum Certified {
     /// It is good.
     User(User),
     /// It is not.
-    Wrong,
+    Wrong(Arc<[CertificateDer<'static>]>),
 }
 
 impl Certified {
@@ -68,16 +68,22 @@ impl Certified {
     pub(super) fn of(chain: &[CertificateDer<'_>], clients: &Clients) -> Self {
         match chain.first() {
             None => Self::Nobody,
-            Some(_) if !clients.vouch_for(chain) => Self::Wrong,
+            Some(_) if !clients.vouch_for(chain) => {
+                Self::Wrong(chain.iter().map(|certificate| certificate.clone().into_owned()).collect())
+            }
             // A good one that names nobody says nothing.
             Some(own) => User::of_certificate(own).map_or(Self::Nobody, Self::User),
         }
     }
 
-    /// What the certificate is worth at another cluster of the same authority: the masters are the same.
-    pub(super) fn abroad(self) -> Self {
+    /// What the certificate is worth at a virtual cluster: the masters are the same, and others are known who were
+    /// signed there.
+    pub(super) fn abroad(self, theirs: &SigningAuthority) -> Self {
         match self {
-            Self::User(user) if !user.is_in(MASTERS) => Self::Wrong,
+            Self::User(user) if !user.is_in(MASTERS) => Self::Wrong(Arc::default()),
+            Self::Wrong(chain) if theirs.vouch_for(&chain) => {
+                chain.first().and_then(|own| User::of_certificate(own)).map_or(Self::Nobody, Self::User)
+            }
             same => same,
         }
     }
@@ -127,7 +133,7 @@ impl Access {
         let user = match (certified, token(headers)) {
             (Certified::User(user), _) => self.of_release(user).authenticated(),
             (_, Some(token)) => self.token_user(&token)?.authenticated(),
-            (Certified::Wrong, None) => return Err(Status::unauthorized()),
+            (Certified::Wrong(_), None) => return Err(Status::unauthorized()),
             (Certified::Nobody, None) => User::anonymous(),
         };
         Ok(match impersonation::impersonated(&self.api, &user, headers)? {
@@ -168,6 +174,11 @@ impl Access {
     pub(super) fn rules(&self, user: &User, namespace: &str) -> Value {
         authorizer::review_rules(&self.api, user, namespace)
     }
+}
+
+/// Whether somebody may do something.
+pub(super) fn authorized(api: &Api, user: &User, wanted: &Attributes<'_>) -> bool {
+    authorizer::opinion(api, user, wanted).allowed
 }
 
 /// The token in the headers of a request. An `Authorization` that is no bearer's says nothing.

@@ -21,7 +21,8 @@ fn world(guarded: bool) -> Access {
     let options = ApiOptions { guarded, ..ApiOptions::default() };
     let access = Access::new(Arc::new(Api::with_options(Arc::new(Store::new(1000)), clock, options)));
     for (resource, object) in first_objects(Release::minor(36)) {
-        access.create(&User::controller("test"), resource, "", object).unwrap();
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
+        access.create(&User::controller("test"), resource, &namespace, object).unwrap();
     }
     access
 }

@@ -24,7 +24,7 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "secrets" => secret(object),
         "limitranges" => limits::limit_range(object),
         "namespaces" => namespace_label(object),
-        "nodes" => default(object, "spec", json!({})),
+        "nodes" => node(object),
         "services" => service(object),
         "persistentvolumeclaims" => default(&mut object["spec"], "volumeMode", "Filesystem"),
         "persistentvolumes" => volume(object),
@@ -51,6 +51,8 @@ pub(super) fn generate(resource: &Resource, object: &mut Value) {
             default(&mut object["spec"], "finalizers", json!(["kubernetes"]));
         }
         "services" => service_families(object),
+        "pods" => pod::note_gates(object),
+        "nodes" => node_info(object),
         _ => {}
     }
 }
@@ -63,6 +65,39 @@ fn autoscaler(object: &mut Value) {
     if is_nothing(&spec["metrics"]) {
         spec["metrics"] = json!([{"type": "Resource", "resource": {"name": "cpu",
             "target": {"type": "Utilization", "averageUtilization": 80}}}]);
+    }
+}
+
+/// What is known of a node's machine and always written.
+const NODE_INFO: [&str; 10] = [
+    "architecture",
+    "bootID",
+    "containerRuntimeVersion",
+    "kernelVersion",
+    "kubeProxyVersion",
+    "kubeletVersion",
+    "machineID",
+    "operatingSystem",
+    "osImage",
+    "systemUUID",
+];
+
+fn node(object: &mut Value) {
+    default(object, "spec", json!({}));
+    let only = object["spec"]["podCIDR"].clone();
+    if only.as_str().is_some_and(|only| !only.is_empty()) {
+        default(&mut object["spec"], "podCIDRs", json!([only]));
+    }
+}
+
+/// Fields of a node's status that are there from the start, if only empty.
+fn node_info(object: &mut Value) {
+    default(object, "status", json!({}));
+    let status = &mut object["status"];
+    default(status, "daemonEndpoints", json!({"kubeletEndpoint": {"Port": 0}}));
+    default(status, "nodeInfo", json!({}));
+    for field in NODE_INFO {
+        default(&mut status["nodeInfo"], field, "");
     }
 }
 

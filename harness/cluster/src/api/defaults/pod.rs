@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::json::{default, default_text, fields, items, items_mut, text};
+use crate::api::json::{default, default_text, fields, items, items_mut, push, text};
 
 /// Defaults of a pod.
 pub(super) fn pod(object: &mut Value) {
@@ -139,5 +139,18 @@ fn qos_class(spec: &Value) -> &'static str {
         (true, _) => "BestEffort",
         (_, true) => "Guaranteed",
         _ => "Burstable",
+    }
+}
+
+/// A pod that is held back by gates says so from the start; the scheduler does not look at it.
+pub(super) fn note_gates(pod: &mut Value) {
+    if items(&pod["spec"]["schedulingGates"]).is_empty() {
+        return;
+    }
+    let scheduled = |condition: &Value| condition["type"] == "PodScheduled";
+    if !items(&pod["status"]["conditions"]).iter().any(scheduled) {
+        let gated = json!({"type": "PodScheduled", "status": "False", "lastProbeTime": null, "lastTransitionTime": null,
+            "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates"});
+        push(&mut pod["status"], "conditions", gated);
     }
 }

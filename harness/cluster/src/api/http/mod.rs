@@ -49,7 +49,7 @@ pub use machines::{MachineChange, Machines};
 use reply::Reply;
 pub use virtual_clusters::VirtualClusters;
 
-use super::{Access, Api, LogSource, Status};
+use super::{Access, Api, LogSource, SigningAuthority, Status};
 use crate::{release::Release, schema::Schema, streams::Containers};
 
 /// What all requests share.
@@ -61,6 +61,8 @@ pub struct Server {
     pub access: Arc<Access>,
     /// Whose certificates are good.
     pub clients: Clients,
+    /// Who signs what users of this cluster ask for.
+    pub signing: SigningAuthority,
     /// What `/version` answers.
     pub version: Arc<Value>,
     /// `host:port` as discovery tells it.

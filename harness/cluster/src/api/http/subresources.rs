@@ -163,6 +163,13 @@ fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Sta
             );
             return Err(Status::new(409, "Conflict", message));
         }
+        if !items(&current.value()["spec"]["schedulingGates"]).is_empty() {
+            let name = &key.name;
+            let message = format!(
+                "Operation cannot be fulfilled on pods/binding \"{name}\": pod {name} has non-empty .spec.schedulingGates"
+            );
+            return Err(Status::new(409, "Conflict", message));
+        }
         let mut pod = current.value().clone();
         pod["spec"]["nodeName"] = node.as_str().into();
         let scheduled = |c: &Value| c["type"] == "PodScheduled";

@@ -1,8 +1,8 @@
 //! Virtual clusters: `/clusters/<name>` before any path is another cluster. They are made with `PUT`, removed with
 //! `DELETE` and listed with `GET /clusters`, by the masters of the cluster that serves them.
 //!
-//! Below the prefix everything is that cluster's own: its objects, its roles, its tokens. Certificates count there
-//! only when they are a master's: all of them come from the same authority.
+//! Below the prefix everything is that cluster's own: its objects, its roles, its tokens, and the users whose certificates
+//! it has signed. Of those that come from the process's own authority only a master's count there.
 
 use std::sync::Arc;
 
@@ -62,7 +62,8 @@ pub(super) fn enter(server: &Server, certified: Certified, mut request: Request<
     match PathAndQuery::try_from(format!("/{path}{query}")) {
         Ok(inner) => {
             *request.uri_mut() = Uri::from(inner);
-            Entered::There(Box::new(there), certified.abroad(), request)
+            let certified = certified.abroad(&there.signing);
+            Entered::There(Box::new(there), certified, request)
         }
         Err(error) => Entered::Nowhere(Status::bad_request(error.to_string())),
     }

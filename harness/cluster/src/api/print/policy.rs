@@ -27,6 +27,22 @@ pub(super) fn cell(name: &str, object: &Value) -> Option<Value> {
             None => "<none>".into(),
         },
         "request-condition" => request(object).into(),
+        "api-service" => match text(&spec["service"]["name"]) {
+            "" => "Local".into(),
+            name => format!("{}/{name}", text(&spec["service"]["namespace"])).into(),
+        },
+        "api-available" => match says(object, "Available") {
+            Some(available) if available["status"] == "True" => "True".into(),
+            Some(available) => {
+                format!("{} ({})", text(&available["status"]), text(&available["reason"])).into()
+            }
+            None => "Unknown".into(),
+        },
+        "missing-level" => says(object, "Dangling").map_or("?", |dangling| text(&dangling["status"])).into(),
+        "nominal-shares" => {
+            let of = |part: &str| spec[part]["nominalConcurrencyShares"].as_i64();
+            of("limited").or_else(|| of("exempt")).map_or("<none>".into(), |shares| shares.to_string().into())
+        }
         "webhooks" => items(&object["webhooks"]).len().into(),
         "component-status" => match component(object) {
             Some(healthy) if healthy["status"] == "True" => "Healthy".into(),
@@ -37,6 +53,11 @@ pub(super) fn cell(name: &str, object: &Value) -> Option<Value> {
         "component-error" => component(object).map_or("", |healthy| text(&healthy["error"])).into(),
         _ => return None,
     })
+}
+
+/// A condition of an object.
+fn says<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    items(&object["status"]["conditions"]).iter().find(|condition| condition["type"] == kind)
 }
 
 /// What is used of what may be, by name; limits apart from everything else.

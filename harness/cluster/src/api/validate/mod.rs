@@ -1,7 +1,9 @@
 //! What the API refuses to store, in its own words.
 
+pub(super) mod certificates;
 mod environment;
 mod ephemeral;
+mod gates;
 mod metadata;
 mod network;
 mod parts;

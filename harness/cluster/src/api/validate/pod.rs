@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{environment, parts, probes, scheduling, security};
+use super::{environment, gates, parts, probes, scheduling, security};
 use crate::api::{
     invalid::Errors,
     json::{items, text},
@@ -66,6 +66,7 @@ pub(super) fn spec(path: &str, spec: &Value, errors: &mut Errors) {
             check(&format!("{path}.{field}"), &spec[field], errors);
         }
     }
+    gates::check(path, spec, errors);
     parts::tolerations(path, spec, errors);
     parts::host_aliases(path, spec, errors);
     if let Some(seconds) = spec["activeDeadlineSeconds"].as_i64().filter(|s| *s < 1) {
@@ -247,6 +248,11 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
             allowed[list][index]["image"] = was["image"].clone();
         }
     }
+    if let Some(why) = deadline_change(&old["spec"], &new["spec"]) {
+        errors.invalid("spec.activeDeadlineSeconds", &new["spec"]["activeDeadlineSeconds"], why);
+        return;
+    }
+    gates::change(&old["spec"], &new["spec"], &mut allowed, errors);
     let only_added =
         items(&old["spec"]["tolerations"]).iter().all(|t| items(&new["spec"]["tolerations"]).contains(t));
     let grace = |pod: &Value| pod["spec"]["terminationGracePeriodSeconds"].as_i64();
@@ -263,6 +269,18 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
     }
     if allowed != old["spec"] {
         errors.forbidden("spec", &format!("{MUTABLE}\n{}", difference(&old["spec"], &allowed)));
+    }
+}
+
+/// Why the time that a pod may be active can't be changed so: it can only get shorter.
+fn deadline_change(old: &Value, new: &Value) -> Option<&'static str> {
+    match (old["activeDeadlineSeconds"].as_i64(), new["activeDeadlineSeconds"].as_i64()) {
+        (Some(before), Some(now)) if now > before => Some("must be less than or equal to previous value"),
+        (_, Some(now)) if !(0..=i64::from(i32::MAX)).contains(&now) => {
+            Some("must be between 0 and 2147483647, inclusive")
+        }
+        (Some(_), None) => Some("must not update from a positive integer to nil value"),
+        _ => None,
     }
 }
 

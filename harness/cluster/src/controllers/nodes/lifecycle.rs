@@ -28,6 +28,11 @@ const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 /// That of a node that somebody has cordoned.
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+/// Labels of nodes, and the names that they had before.
+const OLDER_LABELS: [(&str, &str); 2] =
+    [("kubernetes.io/arch", "beta.kubernetes.io/arch"), ("kubernetes.io/os", "beta.kubernetes.io/os")];
+/// How many seconds a kubelet may keep what it has read; more than none in clusters of hundreds of nodes.
+const TTL: &str = "node.alpha.kubernetes.io/ttl";
 /// The conditions of which nothing is known when the kubelet is silent.
 const CONDITIONS: [&str; 4] = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"];
 /// How late a look at the nodes notices that one has been silent for too long: looks are five seconds apart.
@@ -52,6 +57,7 @@ impl Lifecycle {
 
     fn sync(&mut self, key: &Key, context: &Context) -> Result<(), Status> {
         let Some(stored) = self.deps.get(RESOURCE, key) else { return Ok(()) };
+        self.complete(key, stored.value())?;
         match (self.alive)(&key.name) {
             // What its owner says of its health is right.
             None => return self.taint(key, &[UNSCHEDULABLE]),
@@ -69,6 +75,31 @@ impl Lifecycle {
             Some(_) => {}
         }
         self.taint(key, &[NOT_READY, UNREACHABLE, UNSCHEDULABLE])
+    }
+
+    /// Gives a node the older names of its labels, and says how long its kubelet may keep what it has read.
+    fn complete(&self, key: &Key, node: &Value) -> Result<(), Status> {
+        let lacks = |node: &Value| {
+            let labels = &node["metadata"]["labels"];
+            let older = OLDER_LABELS
+                .iter()
+                .any(|(name, older)| labels[*name].is_string() && labels[*older] != labels[*name]);
+            older || node["metadata"]["annotations"][TTL].is_null()
+        };
+        if deleting(node) || !lacks(node) {
+            return Ok(());
+        }
+        let completed = self.deps.edit(RESOURCE, key, |node| {
+            for (name, older) in OLDER_LABELS {
+                if let Some(value) = node["metadata"]["labels"].get(name).cloned() {
+                    node["metadata"]["labels"][older] = value;
+                }
+            }
+            if node["metadata"]["annotations"][TTL].is_null() {
+                node["metadata"]["annotations"][TTL] = "0".into();
+            }
+        });
+        completed.map(drop)
     }
 
     /// Tells of nodes that join and leave.

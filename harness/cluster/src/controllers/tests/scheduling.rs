@@ -269,3 +269,27 @@ async fn less_important_pods_make_room() {
         assert!(preempted.len() == 1 && preempted[0].starts_with(told), "{preempted:?}");
     }
 }
+
+#[tokio::test]
+async fn gates_hold_a_pod_back_until_the_last_one_is_lifted() {
+    let world = world(NEW).await;
+    world.create("pods", pod("gated", &json!({"schedulingGates": [{"name": "a"}, {"name": "b"}]})));
+    world.pass(30).await;
+    assert_eq!(place(&world, "gated"), None);
+    let gated = world.get("pods", "gated").unwrap();
+    let condition = super::super::json::condition(&gated, "PodScheduled").unwrap();
+    assert_eq!((&condition["status"], &condition["reason"]), (&json!("False"), &json!("SchedulingGated")));
+    assert_eq!(condition["message"], "Scheduling is blocked due to non-empty scheduling gates");
+    world.edit("pods", "gated", |pod| pod["spec"]["schedulingGates"] = json!([{"name": "b"}]));
+    world.pass(30).await;
+    assert_eq!(place(&world, "gated"), None);
+    world.edit("pods", "gated", |pod| {
+        pod["spec"]["schedulingGates"] = json!([]);
+        pod["spec"]["nodeSelector"] = json!({"zone": "b"});
+    });
+    world.settle().await;
+    assert_eq!(place(&world, "gated").as_deref(), Some("node-2"));
+    let placed = world.get("pods", "gated").unwrap();
+    let condition = super::super::json::condition(&placed, "PodScheduled").unwrap();
+    assert_eq!((&condition["status"], &condition["reason"]), (&json!("True"), &Value::Null));
+}

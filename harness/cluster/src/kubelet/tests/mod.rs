@@ -1,5 +1,6 @@
 //! Pods on a node with a registry beside it: what events and statuses come of it, and when.
 
+mod deadline;
 mod failing;
 mod nodes;
 mod references;

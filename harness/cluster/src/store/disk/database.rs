@@ -138,7 +138,10 @@ impl Database {
         let transaction = self.db.transaction()?;
         transaction.execute("DELETE FROM objects WHERE cluster = ?1", [cluster])?;
         transaction.execute("DELETE FROM clusters WHERE name = ?1", [cluster])?;
-        transaction.execute("DELETE FROM kept WHERE substr(name, instr(name, '/') + 1) = ?1", [cluster])?;
+        transaction.execute(
+            "DELETE FROM kept WHERE instr(name, '/') > 0 AND substr(name, instr(name, '/') + 1) = ?1",
+            [cluster],
+        )?;
         transaction.commit()?;
         self.reserved.remove(cluster);
         Ok(())
