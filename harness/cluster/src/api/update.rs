@@ -175,6 +175,11 @@ impl Api {
             validate::changed_object(resource, old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
+        if subresource == Some("status") {
+            let mut errors = Errors::default();
+            validate::changed_status(resource, &object, &mut errors);
+            self.refuse_invalid(resource, &object, errors)?;
+        }
         if subresource == Some("ephemeralcontainers") {
             let mut errors = Errors::default();
             validate::changed_ephemeral(old, &object, &mut errors);

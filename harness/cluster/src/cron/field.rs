@@ -14,6 +14,11 @@ impl Numbers {
         u32::try_from(number).is_ok_and(|n| self.0 >> n & 1 == 1)
     }
 
+    /// Whether it allows none, as a lonely comma does.
+    pub(super) const fn none(self) -> bool {
+        self.0 & !ANY == 0
+    }
+
     /// Whether it was left open.
     pub(super) const fn any(self) -> bool {
         self.0 & ANY != 0

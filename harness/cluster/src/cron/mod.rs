@@ -189,6 +189,10 @@ fn read(text: &str, grammar: Grammar) -> Result<Schedule, String> {
 
 impl Times {
     fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        // Nobody need look through years of minutes for these.
+        if [self.minutes, self.hours, self.months].iter().any(|numbers| numbers.none()) {
+            return None;
+        }
         let zone = self.zone.as_ref().unwrap_or(zone);
         let mut at = zone
             .to_datetime(after)

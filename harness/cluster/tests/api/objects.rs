@@ -255,3 +255,17 @@ async fn pods_are_assigned_in_the_older_way_too() {
     assert!(admin.get(&format!("{pods}/b")).await.json()["spec"]["nodeName"].is_null());
     assert_eq!(admin.ask(Method::GET, bindings, &[], "").await.code, 405);
 }
+
+#[tokio::test]
+async fn a_status_counts_no_fewer_than_none() {
+    let world = World::of(pulldrill_clock::Clock::live(), Parts::Bare, NEWEST, &[]).await;
+    let admin = world.admin();
+    assert_eq!(admin.post(DEPLOYMENTS, &deployment()).await.code, 201);
+    let path = format!("{DEPLOYMENTS}/web/status");
+    let change = |n: i64| json!({"status": {"replicas": n, "readyReplicas": 0}});
+    let refused = admin.patch(&path, "merge-patch+json", &change(-1)).await;
+    let why = "Deployment.apps \"web\" is invalid: status.replicas: Invalid value: -1: must be greater than or equal to 0";
+    assert_eq!((refused.code, refused.message().as_str()), (422, why));
+    let taken = admin.patch(&path, "merge-patch+json", &change(2)).await;
+    assert_eq!((taken.code, taken.json()["status"]["replicas"].as_i64()), (200, Some(2)));
+}

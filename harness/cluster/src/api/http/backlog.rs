@@ -165,7 +165,7 @@ mod tests {
             }
         });
         assert_eq!(sent, size + 10_000 * "ADDED".len() + "END".len());
-        assert!(used.bytes_max <= 2 * PIECE as u64 && used.count_total <= 3 * pieces + 10, "{used:?}");
+        assert!(used.bytes_max <= 3 * PIECE as u64 && used.count_total <= 3 * pieces + 10, "{used:?}");
         // Who takes one piece and no more holds objects that the store holds, too.
         let mut lazy = Backlog::default();
         lazy.objects("ADDED", objects);

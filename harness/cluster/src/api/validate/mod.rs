@@ -13,6 +13,7 @@ mod rbac;
 mod scheduling;
 mod secret;
 mod security;
+mod status;
 pub(super) mod wording;
 mod workload;
 
@@ -28,6 +29,11 @@ pub(super) fn new_object(resource: &Resource, object: &Value, errors: &mut Error
         ephemeral::none_yet(object, errors);
     }
     content(resource, object, None, errors);
+}
+
+/// Complaints about a new status.
+pub(super) fn changed_status(resource: &Resource, object: &Value, errors: &mut Errors) {
+    status::counters(&resource.store, &object["status"], errors);
 }
 
 /// Complaints about a change of a pod's ephemeral containers.

@@ -168,7 +168,8 @@ fn a_schedule_with_a_zone_may_stay_if_it_has_one_zone_only() {
     let complaints = |old: &Value, new: &Value| {
         let mut errors = Errors::default();
         changed_object(&resource, old, new, &mut errors);
-        errors.into_vec().iter().map(ToString::to_string).collect::<Vec<_>>()
+        let words = errors.into_vec().into_iter().map(|error| error.to_string());
+        words.filter(|error| !error.starts_with("spec.jobTemplate")).collect::<Vec<_>>()
     };
     let old = cron("TZ=UTC @daily", None);
     assert!(complaints(&old, &cron("TZ=UTC @hourly", None)).is_empty());
@@ -191,7 +192,8 @@ fn an_old_release_complains_about_a_schedule_once_and_in_its_own_words() {
     new_object(&resource, &object, &mut errors);
     let mut errors = errors.into_vec();
     cron_job::put(&mut errors, &object, crate::release::Release::minor(20));
-    let words: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let words = errors.iter().filter(|error| error.field == "spec.schedule");
+    let words: Vec<String> = words.map(ToString::to_string).collect();
     let value = "\"TZ=Mars 1 1 1 1 1\"";
     assert_eq!(
         words,
