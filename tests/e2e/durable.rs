@@ -15,8 +15,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
-    Api, Client, Config, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+    Api, Client, Config, Resource, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
@@ -72,50 +72,117 @@ async fn client(kubeconfig: &Path) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
-/// What one writer was told: the data of each of its objects, nothing for those that are gone. The last write may have
-/// been cut off: it was done, or it was not.
-#[derive(Default)]
-struct Told {
-    objects: BTreeMap<String, Option<String>>,
-    uncertain: Option<(String, Option<String>)>,
+/// The kinds that are written: group, kind, and what their objects need to have.
+const KINDS: [(&str, &str, &str); 5] = [
+    ("", "ConfigMap", "{}"),
+    ("", "Secret", r#"{"stringData": {"a": "b"}}"#),
+    ("", "Service", r#"{"spec": {"ports": [{"port": 80}]}}"#),
+    ("", "ServiceAccount", "{}"),
+    (
+        "apps",
+        "Deployment",
+        r#"{"spec": {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": {
+            "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "x"}]}}}}"#,
+    ),
+];
+
+/// Where a write leaves its number.
+const MARK: &str = "example.org/n";
+
+fn api(client: &Client, kind: usize) -> (Api<DynamicObject>, ApiResource) {
+    let (group, kind, _) = KINDS[kind];
+    let resource = ApiResource::from_gvk(&kube::api::GroupVersionKind::gvk(group, "v1", kind));
+    (Api::namespaced_with(client.clone(), "default", &resource), resource)
 }
 
-/// Creates, changes and deletes objects until the server is gone.
+/// A kind and a name.
+type Id = (usize, String);
+
+/// What one writer was told: the mark of each of its objects, nothing for those that are gone, and the highest revision.
+/// The last write may have been cut off: it was done, or it was not.
+#[derive(Default)]
+struct Told {
+    objects: BTreeMap<Id, Option<String>>,
+    uncertain: Option<(Id, Option<String>)>,
+    revision: u64,
+}
+
+fn revision(object: &impl Resource) -> u64 {
+    object.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
+}
+
+/// Creates, patches, replaces and deletes objects until the server is gone.
 async fn write(client: Client, round: usize, writer: usize, acknowledged: Arc<AtomicUsize>) -> Told {
-    let api: Api<ConfigMap> = Api::namespaced(client, "default");
     let mut told = Told::default();
     for n in 0.. {
-        let name = format!("w-{round}-{writer}-{}", n / 3);
-        let data = format!("{n}");
-        let deletes = n % 3 == 2;
-        if deletes && n % 2 == 1 {
+        let kind = (n / 4 + writer) % KINDS.len();
+        let (api, resource) = api(&client, kind);
+        let id = (kind, format!("w-{round}-{writer}-{}", n / 4));
+        let (name, mark) = (id.1.as_str(), n.to_string());
+        let deletes = n % 4 == 3;
+        if deletes && n % 8 == 7 {
             // Every other one stays.
             continue;
         }
-        told.uncertain = Some((name.clone(), (!deletes).then(|| data.clone())));
-        let object =
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"n": data}});
-        let written = match n % 3 {
-            0 => match serde_json::from_value(object) {
-                Ok(object) => api.create(&PostParams::default(), &object).await.map(|_| Some(data)),
-                Err(_) => return told,
+        told.uncertain = Some((id.clone(), (!deletes).then(|| mark.clone())));
+        let change = json!({"metadata": {"annotations": {MARK: mark}}});
+        let written = match n % 4 {
+            0 => {
+                let Ok(body) = serde_json::from_str(KINDS[kind].2) else { return told };
+                let mut object = DynamicObject::new(name, &resource).data(body);
+                object.annotations_mut().insert(MARK.into(), mark.clone());
+                api.create(&PostParams::default(), &object).await.map(|made| revision(&made))
+            }
+            1 => {
+                let patch = Patch::Merge(&change);
+                api.patch(name, &PatchParams::default(), &patch).await.map(|made| revision(&made))
+            }
+            2 => match api.get(name).await {
+                Ok(mut object) => {
+                    // Controllers may have written in the meantime.
+                    object.metadata.resource_version = None;
+                    object.annotations_mut().insert(MARK.into(), mark.clone());
+                    api.replace(name, &PostParams::default(), &object).await.map(|made| revision(&made))
+                }
+                Err(_) => {
+                    // Nothing was asked for.
+                    told.uncertain = None;
+                    return told;
+                }
             },
-            1 => api.patch(&name, &PatchParams::default(), &Patch::Merge(&object)).await.map(|_| Some(data)),
-            _ => api.delete(&name, &DeleteParams::default()).await.map(|_| None),
+            _ => {
+                let deleted = api.delete(name, &DeleteParams::default()).await;
+                deleted.map(|gone| gone.left().map_or(0, |last| revision(&last)))
+            }
         };
-        let Ok(now) = written else { return told };
-        told.objects.insert(name, now);
+        let Ok(revision) = written else { return told };
+        told.revision = told.revision.max(revision);
+        told.objects.insert(id, (!deletes).then_some(mark));
         told.uncertain = None;
         acknowledged.fetch_add(1, Ordering::Relaxed);
     }
     told
 }
 
+/// The marks of what is there, and the highest revision that the lists tell.
+async fn found(client: &Client) -> Result<(BTreeMap<Id, Option<String>>, u64)> {
+    let (mut found, mut highest) = (BTreeMap::new(), 0);
+    for kind in 0..KINDS.len() {
+        let list = api(client, kind).0.list(&ListParams::default()).await?;
+        let version = list.metadata.resource_version.as_deref().context("a version")?;
+        highest = highest.max(version.parse::<u64>()?);
+        for object in list.items.into_iter().filter(|object| object.name_any().starts_with("w-")) {
+            found.insert((kind, object.name_any()), object.annotations().get(MARK).cloned());
+        }
+    }
+    Ok((found, highest))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_is_there_after_a_kill() -> Result<()> {
     let root = TempDir::new()?;
-    let mut expected: BTreeMap<String, Option<String>> = BTreeMap::new();
-    let mut last = 0;
+    let mut expected: BTreeMap<Id, Option<String>> = BTreeMap::new();
+    let mut told_revision = 0;
     for round in 0..ROUNDS {
         let mut server = serve(root.path()).await?;
         let acknowledged = Arc::new(AtomicUsize::new(0));
@@ -131,31 +198,28 @@ async fn whatever_was_acknowledged_is_there_after_a_kill() -> Result<()> {
         let mut uncertain = Vec::new();
         for writer in writers {
             let told = writer.await?;
+            told_revision = told_revision.max(told.revision);
             expected.extend(told.objects);
             uncertain.extend(told.uncertain);
         }
         drop(server);
 
         let server = serve(root.path()).await?;
-        let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), "default");
-        let list = api.list(&ListParams::default()).await?;
-        let revision: u64 = list.metadata.resource_version.as_deref().context("a version")?.parse()?;
-        ensure!(revision > last, "round {round}: {revision} after {last}");
-        last = revision;
-        let found: BTreeMap<String, Option<String>> = list
-            .items
-            .into_iter()
-            .filter(|object| object.name_any().starts_with("w-"))
-            .map(|object| (object.name_any(), object.data.and_then(|mut data| data.remove("n"))))
-            .collect();
-        for (name, after) in uncertain {
-            let now = found.get(&name).cloned().flatten();
-            let before = expected.get(&name).cloned().flatten();
+        let (found, highest) = found(&server.client).await?;
+        ensure!(highest >= told_revision, "round {round}: {highest}, but {told_revision} was told");
+        let maps: Api<ConfigMap> = Api::namespaced(server.client.clone(), "default");
+        let probe = serde_json::from_value(json!({"metadata": {"generateName": "probe-"}}))?;
+        let next = revision(&maps.create(&PostParams::default(), &probe).await?);
+        ensure!(next > told_revision, "round {round}: {next} is given out again after {told_revision}");
+        told_revision = next.max(highest);
+        for (id, after) in uncertain {
+            let now = found.get(&id).cloned().flatten();
+            let before = expected.get(&id).cloned().flatten();
             ensure!(
                 now == before || now == after,
-                "round {round}: {name} is {now:?}, not {before:?} or {after:?}"
+                "round {round}: {id:?} is {now:?}, not {before:?} or {after:?}"
             );
-            expected.insert(name, now);
+            expected.insert(id, now);
         }
         let wanted: BTreeMap<_, _> =
             expected.clone().into_iter().filter(|(_, data)| data.is_some()).collect();

@@ -82,10 +82,27 @@ fn named(version: &str) -> Option<PathBuf> {
 /// The kubectls to test with: name and path. Those of the gate, else whatever is on PATH.
 #[allow(dead_code, reason = "not every test program needs it")]
 pub(crate) fn kubectls() -> Vec<(String, PathBuf)> {
-    let mut found: Vec<(String, PathBuf)> = ["1_20", "1_36"]
-        .into_iter()
-        .filter_map(|version| Some((version.replace('_', "."), named(version)?)))
-        .collect();
+    or_on_path(["1_20", "1_36"].into_iter().filter_map(known).collect())
+}
+
+/// One kubectl of each way to speak to a server, oldest first; else whatever is on PATH.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub(crate) fn every_kubectl() -> Vec<(String, PathBuf)> {
+    let releases = ["1_20", "1_30", "1_32", "1_36", "1_37"];
+    let found: Vec<_> = releases.into_iter().filter_map(known).collect();
+    if !found.is_empty() {
+        for missing in releases.into_iter().filter(|release| known(release).is_none()) {
+            skip(&format!("no kubectl {missing}: set PULLDRILL_TEST_KUBECTL_{missing}"));
+        }
+    }
+    or_on_path(found)
+}
+
+fn known(release: &str) -> Option<(String, PathBuf)> {
+    Some((release.replace('_', "."), named(release)?))
+}
+
+fn or_on_path(mut found: Vec<(String, PathBuf)>) -> Vec<(String, PathBuf)> {
     if found.is_empty()
         && let Some(path) = on_path("kubectl")
     {

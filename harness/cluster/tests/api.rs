@@ -17,6 +17,8 @@ mod durable;
 mod garbage;
 #[path = "api/hostile.rs"]
 mod hostile;
+#[path = "api/kubectl_reads.rs"]
+mod kubectl_reads;
 #[path = "api/kubectls.rs"]
 mod kubectls;
 #[path = "api/managed.rs"]

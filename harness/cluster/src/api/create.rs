@@ -189,6 +189,9 @@ impl Api {
             return Ok(());
         }
         validate::wording::put(&mut errors, self.options().release);
+        if resource.store == "cronjobs.batch" {
+            validate::cron_job::put(&mut errors, object, self.options().release);
+        }
         Err(Status::invalid(resource, object["metadata"]["name"].as_str().unwrap_or_default(), &errors))
     }
 }

@@ -192,6 +192,11 @@ impl Api {
             certificates::check_decision(subresource, old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
+        if subresource == Some("status") {
+            let mut errors = Errors::default();
+            validate::changed_status(resource, &object, &mut errors);
+            self.refuse_invalid(resource, &object, errors)?;
+        }
         if subresource == Some("ephemeralcontainers") {
             let mut errors = Errors::default();
             validate::changed_ephemeral(old, &object, &mut errors);

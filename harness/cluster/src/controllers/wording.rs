@@ -1,5 +1,7 @@
 //! What differs between releases in the texts and fields that controllers write.
 
+use crate::cron::Grammar;
+
 /// The controllers' side of a dialect.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wording {
@@ -21,6 +23,8 @@ pub(crate) struct Wording {
     pub(crate) job_criteria: bool,
     /// The unit of the number in the name of a CronJob's Job, in seconds.
     pub(crate) cron_name_unit: i64,
+    /// How schedules are read.
+    pub(crate) cron: Grammar,
     /// What the event about an ended Job of a CronJob calls its state.
     pub(crate) cron_state: &'static str,
     /// A CronJob's Job says when it was meant to run; the CronJob remembers the last success.
@@ -69,6 +73,7 @@ const V1_20: Wording = Wording {
     stateful_available: false,
     job_criteria: false,
     cron_name_unit: 1,
+    cron: Grammar::V1,
     cron_state: "status",
     cron_stamps: false,
     budget_conditions: false,
@@ -109,6 +114,7 @@ const V1_36: Wording = Wording {
     stateful_available: true,
     job_criteria: true,
     cron_name_unit: 60,
+    cron: Grammar::V3,
     cron_state: "condition",
     cron_stamps: true,
     budget_conditions: true,

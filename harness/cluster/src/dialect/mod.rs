@@ -277,6 +277,12 @@ mod tests {
         let [middle, crio] =
             ["k8s-1.31-containerd-1.7", "k8s-1.31-cri-o-1.31"].map(|id| Dialect::named(id).unwrap());
         assert_eq!(middle.text(Text::BackOffWaiting, &values), "Back-off pulling image \"nginx\"");
+        let since_26 = [("container", "app"), ("pod", "web_default(1)"), ("wanted", "2"), ("freed", "1")];
+        for text in [Text::CrashBackOff, Text::DiskFull] {
+            let newest = new.text(text, &since_26);
+            assert!(middle.text(text, &since_26) == newest && crio.text(text, &since_26) == newest);
+            assert_ne!(old.text(text, &since_26), newest);
+        }
         assert_eq!(
             (&middle.server["minor"], &middle.server["gitTreeState"]),
             (&"31".into(), &"clean".into())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use http::Method;
 use pulldrill_clock::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{NEWEST, World, config_map};
 
@@ -103,5 +103,95 @@ async fn pods_run_on_after_a_restart() {
     assert_eq!(world.admin().patch(&path, "merge-patch+json", &scale).await.code, 200);
     let mut watch = world.admin().watch(&format!("{deployments}?watch=true")).await;
     while watch.next().await.unwrap().1["status"]["readyReplicas"] != 4 {}
+    end(world).await;
+}
+
+const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
+const PODS: &str = "/api/v1/namespaces/default/pods";
+
+fn busybox(world: &World) {
+    let image = json!({"architecture": "amd64", "config": {"Cmd": ["sh"]}});
+    world.cluster.load_image("busybox:1", &image).unwrap();
+}
+
+/// Waits until the status of a Job is as wanted, and returns it.
+async fn job_status(world: &World, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let path = format!("{JOBS}?watch=true&fieldSelector=metadata.name%3D{name}");
+    let mut watch = world.admin().watch(&path).await;
+    loop {
+        let (_, job) = watch.next().await.unwrap();
+        if wanted(&job["status"]) {
+            return job["status"].clone();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_jobs_have_done_is_not_done_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = start(folder.path()).await;
+    busybox(&world);
+    let admin = world.admin();
+    let job = |name: &str, spec: Value, script: &str| {
+        let mut job = json!({"metadata": {"name": name}, "spec": spec});
+        job["spec"]["template"] = json!({"spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "c", "image": "busybox:1", "command": ["sh", "-c", script]}]}});
+        job
+    };
+    // Two of three end, the last never; and one that goes on and on until it is told to pause.
+    let numbered = json!({"completions": 3, "parallelism": 3, "completionMode": "Indexed"});
+    let script = "test $JOB_COMPLETION_INDEX -lt 2 || sleep infinity";
+    assert_eq!(admin.post(JOBS, &job("numbered", numbered, script)).await.code, 201);
+    let plain = json!({"completions": 1000, "parallelism": 1});
+    assert_eq!(admin.post(JOBS, &job("plain", plain, "true")).await.code, 201);
+    let done = |n: i64| move |status: &Value| status["succeeded"].as_i64().unwrap_or(0) >= n;
+    job_status(&world, "plain", done(2)).await;
+    let parallelism = async |world: &World, n: i64| {
+        let change = json!({"spec": {"parallelism": n}});
+        let changed = world.admin().patch(&format!("{JOBS}/plain"), "merge-patch+json", &change).await;
+        assert_eq!(changed.code, 200);
+    };
+    parallelism(&world, 0).await;
+    let resting = |status: &Value| {
+        status["active"].is_null()
+            && status["uncountedTerminatedPods"] == json!({})
+            && status["terminating"] == 0
+    };
+    let before = job_status(&world, "plain", resting).await["succeeded"].as_i64().unwrap();
+    let two = |status: &Value| status["completedIndexes"] == "0,1" && status["active"] == 1;
+    job_status(&world, "numbered", two).await;
+    // Somebody tidies up.
+    for pod in admin.get(PODS).await.json()["items"].as_array().unwrap() {
+        if pod["status"]["phase"] == "Succeeded" {
+            let name = pod["metadata"]["name"].as_str().unwrap();
+            assert_eq!(admin.delete(&format!("{PODS}/{name}")).await.code, 200);
+        }
+    }
+    end(world).await;
+
+    let world = start(folder.path()).await;
+    busybox(&world);
+    let admin = world.admin();
+    parallelism(&world, 1).await;
+    let mut watch = admin.watch(&format!("{JOBS}?watch=true&fieldSelector=metadata.name%3Dplain")).await;
+    loop {
+        let (_, job) = watch.next().await.unwrap();
+        let now = job["status"]["succeeded"].as_i64().unwrap_or(0);
+        assert!(now >= before, "{now} after {before}");
+        if now > before {
+            break;
+        }
+    }
+    parallelism(&world, 0).await;
+    let status = job_status(&world, "numbered", two).await;
+    assert_eq!(status["succeeded"], 2, "{status}");
+    let pods = admin.get(&format!("{PODS}?labelSelector=job-name%3Dnumbered")).await.json();
+    let numbers: Vec<&Value> = pods["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pod| &pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"])
+        .collect();
+    assert_eq!(numbers, ["2"]);
     end(world).await;
 }

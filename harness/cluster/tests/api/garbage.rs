@@ -53,7 +53,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
 const ENOUGH: usize = 20;
 
 /// Real servers answer so too, with 500.
-const INTERNAL: [&str; 7] = [
+const INTERNAL: [&str; 9] = [
     "resourceVersion should not be set on objects to be created",
     // Who is impersonated in a way that makes no sense.
     "Internal Server Error",
@@ -64,6 +64,9 @@ const INTERNAL: [&str; 7] = [
     "failed to create manager for existing fields",
     // What a watch can't begin at.
     "strconv.ParseUint",
+    // Nodes that no pod can be assigned to.
+    "target.kind: Unsupported value",
+    "target.name: Required value",
     FULL,
 ];
 

@@ -76,8 +76,18 @@ async fn odd_requests_get_clear_answers() {
             json!({"spec": {"template": []}}),
         ] {
             let path = "/api/v1/namespaces/default?fieldManager=x";
-            let code = admin.patch(path, kind, &body).await.code;
-            assert!(code < 600, "{kind} {body}: {code}");
+            let answer = admin.patch(path, kind, &body).await;
+            // What says nothing is fine for patches that are objects; what doesn't fit the types, real servers apply with 500.
+            let fine = answer.code == 200 && body.is_object() && !kind.starts_with("json");
+            let untyped = kind == "apply-patch+yaml"
+                && answer.code == 500
+                && answer.message().starts_with("failed to create typed patch object");
+            assert!(
+                (400..500).contains(&answer.code) || fine || untyped,
+                "{kind} {body}: {} {:?}",
+                answer.code,
+                answer.body
+            );
         }
     }
     assert_eq!(admin.get("/healthz").await.code, 200);
@@ -142,9 +152,11 @@ async fn no_resource_is_given_a_misshapen_object_that_breaks_it() {
     for path in [format!("{deployments}/d"), "/api/v1/namespaces/default".into()] {
         for body in misshapen() {
             assert!(admin.patch(&path, "merge-patch+json", &body).await.code < 500, "{body} to {path}");
+            let merged = admin.patch(&path, "strategic-merge-patch+json", &body).await;
             // The words for elements without a merge key are those of an internal error.
-            let code = admin.patch(&path, "strategic-merge-patch+json", &body).await.code;
-            assert!(code <= 500, "{code} for {body} to {path}");
+            let keyless =
+                merged.code == 500 && merged.message().contains("does not contain declared merge key");
+            assert!(merged.code < 500 || keyless, "{} for {body} to {path}: {:?}", merged.code, merged.body);
             for (field, value) in body.as_object().into_iter().flatten() {
                 let change = json!([{"op": "add", "path": format!("/{field}"), "value": value}]);
                 assert!(

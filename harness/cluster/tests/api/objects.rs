@@ -3,7 +3,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::world::{World, config_map};
+use pulldrill_cluster::Parts;
+
+use crate::world::{NEWEST, World, config_map};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
@@ -200,4 +202,70 @@ async fn both_views_of_events_show_the_same_objects() {
         (old["message"].as_str(), old["involvedObject"]["name"].as_str()),
         (Some("a note"), Some("p"))
     );
+}
+
+#[tokio::test]
+async fn pods_are_assigned_in_the_older_way_too() {
+    let world = World::of(pulldrill_clock::Clock::live(), Parts::Bare, NEWEST, &[]).await;
+    let admin = world.admin();
+    let pods = "/api/v1/namespaces/default/pods";
+    let bindings = "/api/v1/namespaces/default/bindings";
+    for name in ["a", "b"] {
+        let pod = json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "x"}]}});
+        assert_eq!(admin.post(pods, &pod).await.code, 201);
+    }
+    let to = |pod: &str, node: &str| {
+        json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node}})
+    };
+    let bound = admin.post(bindings, &to("a", "node-1")).await;
+    assert_eq!((bound.code, bound.json()["status"].as_str()), (201, Some("Success")), "{:?}", bound.body);
+    let pod = admin.get(&format!("{pods}/a")).await.json();
+    assert_eq!(pod["spec"]["nodeName"], "node-1");
+    assert_eq!(pod["status"]["conditions"][0]["type"], "PodScheduled");
+    let again = admin.post(bindings, &to("a", "node-2")).await;
+    let why =
+        "Operation cannot be fulfilled on pods/binding \"a\": pod a is already assigned to node \"node-1\"";
+    assert_eq!((again.code, again.message().as_str()), (409, why));
+    assert_eq!(admin.post(bindings, &to("ghost", "node-1")).await.code, 404);
+    let mut elsewhere = to("b", "node-1");
+    elsewhere["metadata"]["namespace"] = "other".into();
+    for (bad, code, why) in [
+        (to("", "node-1"), 400, "Name parameter required."),
+        (
+            elsewhere,
+            400,
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+        (to("b", ""), 500, "target.name: Required value"),
+        (
+            json!({"metadata": {"name": "b"}, "target": {"kind": "Pod", "name": "x"}}),
+            500,
+            "target.kind: Unsupported value: \"Pod\": supported values: \"Node\", \"<empty>\"",
+        ),
+    ] {
+        let refused = admin.post(bindings, &bad).await;
+        assert_eq!((refused.code, refused.message().as_str()), (code, why), "{bad}");
+    }
+    let other = admin.post(&format!("{pods}/b/binding"), &to("a", "node-1")).await;
+    assert_eq!(
+        (other.code, other.message().as_str()),
+        (400, "name in URL does not match name in Binding object")
+    );
+    assert!(admin.get(&format!("{pods}/b")).await.json()["spec"]["nodeName"].is_null());
+    assert_eq!(admin.ask(Method::GET, bindings, &[], "").await.code, 405);
+}
+
+#[tokio::test]
+async fn a_status_counts_no_fewer_than_none() {
+    let world = World::of(pulldrill_clock::Clock::live(), Parts::Bare, NEWEST, &[]).await;
+    let admin = world.admin();
+    assert_eq!(admin.post(DEPLOYMENTS, &deployment()).await.code, 201);
+    let path = format!("{DEPLOYMENTS}/web/status");
+    let change = |n: i64| json!({"status": {"replicas": n, "readyReplicas": 0}});
+    let refused = admin.patch(&path, "merge-patch+json", &change(-1)).await;
+    let why = "Deployment.apps \"web\" is invalid: status.replicas: Invalid value: -1: must be greater than or equal to 0";
+    assert_eq!((refused.code, refused.message().as_str()), (422, why));
+    let taken = admin.patch(&path, "merge-patch+json", &change(2)).await;
+    assert_eq!((taken.code, taken.json()["status"]["replicas"].as_i64()), (200, Some(2)));
 }

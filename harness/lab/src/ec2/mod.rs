@@ -85,7 +85,7 @@ pub(crate) async fn answer(account: &Account, firewall: &Firewall<'_>, request: 
             let name = format!("{action}Response");
             xml.within_namespace(&name, NAMESPACE, |xml| {
                 xml.text("requestId", &id);
-                xml.append(content);
+                xml.append(&content);
             });
             Ec2Answer { status: 200, body: xml.document() }
         }

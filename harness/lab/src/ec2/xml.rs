@@ -50,7 +50,7 @@ impl Xml {
     }
 
     /// What has been written elsewhere.
-    pub(super) fn append(&mut self, other: Self) {
+    pub(super) fn append(&mut self, other: &Self) {
         self.0.push_str(&other.0);
     }
 

@@ -177,6 +177,7 @@ async fn on_resource(
         "get" => read::get(server, asked, target),
         "list" => list::list(server, asked, target),
         "watch" => watch::watch(server, asked, target),
+        "create" if target.resource.store == "bindings" => subresources::bind(server, asked, target),
         "create" => write::create(server, asked, target),
         "update" => write::update(server, asked, target),
         "patch" => patch::patch(server, asked, target),

@@ -4,6 +4,7 @@
 //! `dispatch`, which finds the handler by the shape of the path alone. What kinds are is never asked
 //! here, except for the few virtual ones that answer questions (`reviews`).
 
+mod backlog;
 mod body;
 mod connection;
 mod containers;

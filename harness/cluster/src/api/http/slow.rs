@@ -108,4 +108,35 @@ mod tests {
         assert!(waits.is_none());
         drop(far);
     }
+
+    #[tokio::test]
+    async fn a_watcher_at_a_real_socket_who_reads_nothing_is_cut_off() {
+        use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+        use hyper_util::rt::TokioIo;
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let taken = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = taken.clone();
+        let service = service_fn(move |_: Request<Incoming>| {
+            let count = count.clone();
+            let pieces = futures::stream::repeat_with(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                bytes::Bytes::from_static(&[b'x'; 65536])
+            });
+            let reply = crate::api::http::reply::stream("application/json", pieces);
+            std::future::ready(Ok::<_, std::convert::Infallible>(reply))
+        });
+        let stream = Impatient::new(stream, Duration::from_millis(200));
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        let why = format!("{:?}", ended.unwrap_err());
+        assert!(why.contains("the client does not read"), "{why}");
+        // The buffers of the kernel got full, and nothing was made beyond them.
+        assert!(taken.load(Ordering::Relaxed) < 1000);
+        let mut rest = Vec::new();
+        let _reset = client.read_to_end(&mut rest).await;
+        assert!(rest.starts_with(b"HTTP/1.1 200"));
+    }
 }

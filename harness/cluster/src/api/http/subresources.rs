@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     api::{
-        Apply, Status, WriteOptions, convert,
+        Apply, Errors, Status, WriteOptions, convert,
         json::{self as fields, items, text},
     },
     patch::apply::gvk,
-    store::Stored,
+    store::{Key, Stored},
 };
 
 /// Whether a subresource is answered here.
@@ -151,17 +151,68 @@ fn created() -> Reply {
 fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let request = server.decode(asked, "Binding")?;
+    if text(&request["metadata"]["name"]) != key.name {
+        return Err(Status::bad_request("name in URL does not match name in Binding object"));
+    }
+    assign(server, asked, target, &key, &request)
+}
+
+/// The older way to assign a pod to a node: posted to a collection that holds nothing.
+pub(super) fn bind(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
+    let request = server.decode(asked, "Binding")?;
+    let (name, namespace) = (text(&request["metadata"]["name"]), text(&request["metadata"]["namespace"]));
+    if name.is_empty() {
+        return Err(Status::bad_request("Name parameter required."));
+    }
+    let own = target.namespace.as_deref().unwrap_or_default();
+    if !namespace.is_empty() && namespace != own {
+        let message = "the namespace of the provided object does not match the namespace sent on the request";
+        return Err(Status::bad_request(message));
+    }
+    assign(server, asked, target, &Key::new(own, name), &request)
+}
+
+/// What is wrong with the target of an assignment. Real servers have no better code for it (`ValidatePodBinding`).
+fn check_target(request: &Value) -> Result<(), Status> {
+    let mut errors = Errors::default();
+    let (kind, name) = (&request["target"]["kind"], &request["target"]["name"]);
+    if !matches!(text(kind), "" | "Node") {
+        errors.unsupported("target.kind", kind, &["Node", "<empty>"]);
+    }
+    if text(name).is_empty() {
+        errors.required("target.name", "");
+    }
+    let errors: Vec<String> = errors.into_vec().iter().map(ToString::to_string).collect();
+    match errors.as_slice() {
+        [] => Ok(()),
+        [only] => Err(Status::new(500, "", only.as_str())),
+        all => Err(Status::new(500, "", format!("[{}]", all.join(", ")))),
+    }
+}
+
+fn assign(
+    server: &Server,
+    asked: &Asked,
+    target: &Target,
+    key: &Key,
+    request: &Value,
+) -> Result<Reply, Status> {
     let options = write_options(asked, target, "CreateOptions")?;
+    check_target(request)?;
     let node = text(&request["target"]["name"]).to_owned();
     let now = server.clock().shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    server.api.change(&asked.user, "pods", &key, Some("binding"), &options, |current| {
+    server.api.change(&asked.user, "pods", key, Some("binding"), &options, |current| {
         let has = text(&current.value()["spec"]["nodeName"]);
+        let name = &key.name;
+        let conflict = |why: String| {
+            let message = format!("Operation cannot be fulfilled on pods/binding \"{name}\": {why}");
+            Err(Status::new(409, "Conflict", message))
+        };
+        if current.value()["metadata"]["deletionTimestamp"].is_string() {
+            return conflict(format!("pod {name} is being deleted, cannot be assigned to a host"));
+        }
         if !has.is_empty() {
-            let name = &key.name;
-            let message = format!(
-                "Operation cannot be fulfilled on pods/binding \"{name}\": pod {name} is already assigned to node {has:?}"
-            );
-            return Err(Status::new(409, "Conflict", message));
+            return conflict(format!("pod {name} is already assigned to node {has:?}"));
         }
         if !items(&current.value()["spec"]["schedulingGates"]).is_empty() {
             let name = &key.name;

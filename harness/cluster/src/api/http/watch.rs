@@ -5,7 +5,6 @@
 //! follow the same resource, each gets what happened during a round of all of them in one piece.
 
 use std::{
-    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,6 +17,7 @@ use tokio::sync::watch::Receiver;
 
 use super::{
     Reply, Server,
+    backlog::{Backlog, Item, Meaning},
     dispatch::Asked,
     list::{Filter, invalid_list_options, revision},
     negotiate,
@@ -44,9 +44,6 @@ const INITIAL_EVENTS: u32 = 27;
 /// and since this one it does.
 const WATCH_LIST: u32 = 32;
 
-/// How many bytes are put together before they are handed on.
-const PIECE: usize = 256 * 1024;
-
 /// What each of those who follow a resource adds to a round: some times what serving it takes (encryption, and a turn of
 /// the kernel's), so that between two rounds writers get on.
 const TURN: Duration = Duration::from_micros(25);
@@ -67,7 +64,7 @@ struct Watch {
     follow: Receiver<u64>,
     /// When it last found something to send.
     served: Option<Instant>,
-    ready: VecDeque<Bytes>,
+    backlog: Backlog,
     /// A table's columns are told once.
     columns_told: bool,
     ended: bool,
@@ -98,7 +95,7 @@ pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<R
         bookmarks: query.flag("allowWatchBookmarks"),
         seen: start,
         served: None,
-        ready: VecDeque::new(),
+        backlog: Backlog::default(),
         columns_told: false,
         ended: false,
         timeout: Box::pin(real::sleep(Duration::from_secs(timeout.unsigned_abs()))),
@@ -146,7 +143,7 @@ impl Watch {
     /// The next piece of the stream.
     async fn next(mut self) -> Option<(Bytes, Self)> {
         loop {
-            if let Some(piece) = self.ready.pop_front() {
+            if let Some(piece) = self.piece() {
                 return Some((piece, self));
             }
             if self.ended {
@@ -163,7 +160,7 @@ impl Watch {
                 () = self.timeout.as_mut() => {
                     self.ended = true;
                     if self.bookmarks {
-                        self.bookmark(false);
+                        self.mark();
                     }
                 }
                 changed = self.follow.changed() => {
@@ -176,7 +173,7 @@ impl Watch {
                     self.bookmark_due = Box::pin(real::sleep(BOOKMARKS));
                     // What happened to others has woken nobody, but it counts.
                     if !self.catch_up() {
-                        self.bookmark(false);
+                        self.mark();
                     }
                 }
             }
@@ -192,12 +189,34 @@ impl Watch {
         }
     }
 
+    /// Puts together what is to be sent next.
+    fn piece(&mut self) -> Option<Bytes> {
+        let mut backlog = std::mem::take(&mut self.backlog);
+        let piece = backlog.piece(|item, piece| self.write(item, piece));
+        self.backlog = backlog;
+        piece
+    }
+
+    fn write(&mut self, item: Item<'_>, piece: &mut BytesMut) {
+        match item {
+            Item::Object(kind, object) => self.object(kind, object, piece),
+            Item::Left(event) => {
+                let Some(previous) = &event.previous else { return };
+                let mut last = previous.with(previous.value().clone());
+                last.value["metadata"]["resourceVersion"] = event.revision.to_string().into();
+                self.object("DELETED", &Stored::unstored(last), piece);
+            }
+            Item::StateEnds => frame("BOOKMARK", self.bookmark(true).as_bytes(), piece),
+            Item::Alone(event) => piece.extend_from_slice(&event),
+        }
+    }
+
     /// Queues everything that has happened. True when that was anything to send.
     fn catch_up(&mut self) -> bool {
         let store = self.server.api.store().clone();
         match store.events_of(&[&self.target.resource.store], self.seen) {
             Ok((events, revision)) => {
-                self.events(&events);
+                self.events(events);
                 self.seen = self.seen.max(revision);
             }
             Err(_) => {
@@ -205,7 +224,7 @@ impl Watch {
                 let missed = store.missed_by_aging(self.seen);
                 if let (Form::Table(_), Some(mut missed)) = (self.form, missed) {
                     missed.retain(|event| *event.resource == *self.target.resource.store);
-                    self.events(&missed);
+                    self.events(missed);
                     self.all("MODIFIED");
                     return true;
                 }
@@ -216,43 +235,28 @@ impl Watch {
                 self.ended = true;
             }
         }
-        !self.ready.is_empty()
+        !self.backlog.is_empty()
     }
 
-    fn events(&mut self, events: &[Arc<Event>]) {
-        let mut piece = BytesMut::new();
-        for event in events {
-            self.seen = self.seen.max(event.revision);
-            self.event(event, &mut piece);
-            self.flush(&mut piece, PIECE);
+    fn events(&mut self, events: Vec<Arc<Event>>) {
+        if let Some(last) = events.last() {
+            self.seen = self.seen.max(last.revision);
         }
-        self.flush(&mut piece, 1);
+        let meant = events.into_iter().filter_map(|event| Some((self.meaning(&event)?, event)));
+        let meant = meant.collect();
+        self.backlog.events(meant);
     }
 
-    fn flush(&mut self, piece: &mut BytesMut, at_least: usize) {
-        if piece.len() >= at_least {
-            self.ready.push_back(piece.split().freeze());
-        }
-    }
-
-    /// Queues what an event means to this watch: an object that enters or leaves the selection is new or
-    /// gone for it.
-    fn event(&mut self, event: &Event, piece: &mut BytesMut) {
+    /// What an event means to this watch: an object that enters or leaves the selection is new or gone for it.
+    fn meaning(&self, event: &Event) -> Option<Meaning> {
         let is = self.filter.matches(event.object.value());
         let was = event.previous.as_ref().is_some_and(|p| self.filter.matches(p.value()));
         match (event.change, was, is) {
-            (Change::Added, _, true) | (Change::Modified, false, true) => {
-                self.object("ADDED", &event.object, piece);
-            }
-            (Change::Modified, true, true) => self.object("MODIFIED", &event.object, piece),
-            (Change::Deleted, _, true) => self.object("DELETED", &event.object, piece),
-            (Change::Modified, true, false) => {
-                let Some(previous) = &event.previous else { return };
-                let mut last = previous.with(previous.value().clone());
-                last.value["metadata"]["resourceVersion"] = event.revision.to_string().into();
-                self.object("DELETED", &Stored::unstored(last), piece);
-            }
-            _ => {}
+            (Change::Added, _, true) | (Change::Modified, false, true) => Some(Meaning::Object("ADDED")),
+            (Change::Modified, true, true) => Some(Meaning::Object("MODIFIED")),
+            (Change::Deleted, _, true) => Some(Meaning::Object("DELETED")),
+            (Change::Modified, true, false) => Some(Meaning::Left),
+            _ => None,
         }
     }
 
@@ -274,20 +278,15 @@ impl Watch {
     fn present_state(&mut self) {
         self.all("ADDED");
         if self.bookmarks && self.server.release().since(WATCH_LIST) {
-            self.bookmark(true);
+            self.backlog.state_ends();
         }
     }
 
-    fn all(&mut self, kind: &str) {
+    fn all(&mut self, kind: &'static str) {
         let store = self.server.api.store().clone();
         let (objects, revision) = store.list(&self.target.resource.store, self.target.namespace.as_deref());
-        let mut piece = BytesMut::new();
-        let wanted: Vec<_> = objects.into_iter().filter(|o| self.filter.matches(o.value())).collect();
-        for object in &wanted {
-            self.object(kind, object, &mut piece);
-            self.flush(&mut piece, PIECE);
-        }
-        self.flush(&mut piece, 1);
+        let wanted = objects.into_iter().filter(|o| self.filter.matches(o.value())).collect();
+        self.backlog.objects(kind, wanted);
         self.seen = revision;
     }
 
@@ -295,13 +294,18 @@ impl Watch {
     fn alone(&mut self, kind: &str, content: &str) {
         let mut piece = BytesMut::new();
         frame(kind, content.as_bytes(), &mut piece);
-        self.ready.push_back(piece.freeze());
+        self.backlog.alone(piece.freeze());
     }
 
-    fn bookmark(&mut self, initial_end: bool) {
+    /// What says how far it has come.
+    fn bookmark(&self, initial_end: bool) -> String {
         let writer = Writer::new(&self.server, &self.target, self.form, &self.query);
-        let content = writer.bookmark(self.seen, initial_end).to_string();
-        self.alone("BOOKMARK", &content);
+        writer.bookmark(self.seen, initial_end).to_string()
+    }
+
+    fn mark(&mut self) {
+        let bookmark = self.bookmark(false);
+        self.alone("BOOKMARK", &bookmark);
     }
 }
 

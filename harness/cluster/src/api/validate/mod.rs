@@ -1,6 +1,7 @@
 //! What the API refuses to store, in its own words.
 
 pub(super) mod certificates;
+pub(super) mod cron_job;
 mod environment;
 mod ephemeral;
 mod gates;
@@ -14,6 +15,7 @@ mod rbac;
 mod scheduling;
 mod secret;
 mod security;
+mod status;
 pub(super) mod wording;
 mod workload;
 
@@ -28,7 +30,12 @@ pub(super) fn new_object(resource: &Resource, object: &Value, errors: &mut Error
     if resource.store == "pods" {
         ephemeral::none_yet(object, errors);
     }
-    content(resource, object, errors);
+    content(resource, object, None, errors);
+}
+
+/// Complaints about a new status.
+pub(super) fn changed_status(resource: &Resource, object: &Value, errors: &mut Errors) {
+    status::counters(&resource.store, &object["status"], errors);
 }
 
 /// Complaints about a change of a pod's ephemeral containers.
@@ -55,10 +62,10 @@ pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, erro
         }
         other => policy::change(other, old, new, errors),
     }
-    content(resource, new, errors);
+    content(resource, new, Some(old), errors);
 }
 
-fn content(resource: &Resource, object: &Value, errors: &mut Errors) {
+fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mut Errors) {
     metadata::check(&object["metadata"], errors);
     match resource.store.as_str() {
         "pods" => pod::spec("spec", &object["spec"], errors),
@@ -73,7 +80,7 @@ fn content(resource: &Resource, object: &Value, errors: &mut Errors) {
         "statefulsets.apps" => workload::stateful_set(object, errors),
         "daemonsets.apps" => workload::daemon_set(object, errors),
         "jobs.batch" => workload::job("spec", &object["spec"], errors),
-        "cronjobs.batch" => workload::cron_job(object, errors),
+        "cronjobs.batch" => cron_job::cron_job(object, old, errors),
         "events" => event(object, errors),
         "roles.rbac.authorization.k8s.io" => rbac::role(object, errors),
         "clusterroles.rbac.authorization.k8s.io" => rbac::cluster_role(object, errors),

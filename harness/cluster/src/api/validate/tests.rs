@@ -98,15 +98,107 @@ fn deployments() {
     );
 }
 
+fn cron(schedule: &str, zone: Option<&str>) -> Value {
+    let mut cron = json!({"metadata": {"name": "x"}, "spec": {"schedule": schedule, "concurrencyPolicy": "Allow",
+        "jobTemplate": {"spec": {"template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}}}}});
+    if let Some(zone) = zone {
+        cron["spec"]["timeZone"] = zone.into();
+    }
+    cron
+}
+
 #[test]
 fn cron_jobs() {
-    let made = complaints(
-        "cronjobs.batch",
-        json!({"spec": {"schedule": "* * * *", "jobTemplate": {"spec": {"template": {"spec": {
-            "restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}}}}}),
-    );
+    let both = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+    for (schedule, zone, words) in [
+        (
+            "* * * *",
+            None,
+            &["spec.schedule: Invalid value: \"* * * *\": expected exactly 5 fields, found 4: [* * * *]"][..],
+        ),
+        (
+            "61 * * * *",
+            None,
+            &["spec.schedule: Invalid value: \"61 * * * *\": end of range (61) above maximum (59): 61"],
+        ),
+        ("@every 1h", None, &[]),
+        ("@hourly", Some("Europe/Paris"), &[]),
+        ("", None, &["spec.schedule: Required value"]),
+        (
+            "@hourly",
+            Some("Europe/Pariss"),
+            &["spec.timeZone: Invalid value: \"Europe/Pariss\": unknown time zone Europe/Pariss"],
+        ),
+        ("@hourly", Some("/etc"), &["spec.timeZone: Invalid value: \"/etc\": unknown time zone /etc"]),
+        (
+            "@hourly",
+            Some(""),
+            &["spec.timeZone: Invalid value: \"\": timeZone must be nil or non-empty string"],
+        ),
+        (
+            "@hourly",
+            Some("Local"),
+            &[
+                "spec.timeZone: Invalid value: \"Local\": timeZone must be an explicit time zone as defined in \
+               https://www.iana.org/time-zones",
+            ],
+        ),
+        (
+            "CRON_TZ=UTC @hourly",
+            None,
+            &[&format!("spec.schedule: Invalid value: \"CRON_TZ=UTC @hourly\": {both}")],
+        ),
+        (
+            "TZ=Mars 1 1 1 1 1",
+            None,
+            &[
+                "spec.schedule: Invalid value: \"TZ=Mars 1 1 1 1 1\": provided bad location Mars: unknown time zone Mars",
+                &format!("spec.schedule: Invalid value: \"TZ=Mars 1 1 1 1 1\": {both}"),
+            ],
+        ),
+    ] {
+        assert_eq!(complaints("cronjobs.batch", cron(schedule, zone)), words, "{schedule} {zone:?}");
+    }
+}
+
+#[test]
+fn a_schedule_with_a_zone_may_stay_if_it_has_one_zone_only() {
+    let resource = Resources::default().stored("cronjobs.batch").unwrap();
+    let complaints = |old: &Value, new: &Value| {
+        let mut errors = Errors::default();
+        changed_object(&resource, old, new, &mut errors);
+        let words = errors.into_vec().into_iter().map(|error| error.to_string());
+        words.filter(|error| !error.starts_with("spec.jobTemplate")).collect::<Vec<_>>()
+    };
+    let old = cron("TZ=UTC @daily", None);
+    assert!(complaints(&old, &cron("TZ=UTC @hourly", None)).is_empty());
     assert_eq!(
-        made,
-        ["spec.schedule: Invalid value: \"* * * *\": expected exactly 5 fields, found 4: [* * * *]"]
+        complaints(&old, &cron("TZ=UTC @daily", Some("UTC"))),
+        [
+            "spec.schedule: Invalid value: \"TZ=UTC @daily\": cannot use both timeZone field and TZ or CRON_TZ in schedule"
+        ]
+    );
+    assert_eq!(complaints(&cron("@daily", None), &old).len(), 1);
+    // A zone that has got lost in the meantime is not asked about again.
+    assert!(complaints(&cron("@daily", Some("Mars")), &cron("@hourly", Some("Mars"))).is_empty());
+}
+
+#[test]
+fn an_old_release_complains_about_a_schedule_once_and_in_its_own_words() {
+    let resource = Resources::default().stored("cronjobs.batch").unwrap();
+    let object = cron("TZ=Mars 1 1 1 1 1", None);
+    let mut errors = Errors::default();
+    new_object(&resource, &object, &mut errors);
+    let mut errors = errors.into_vec();
+    cron_job::put(&mut errors, &object, crate::release::Release::minor(20));
+    let words = errors.iter().filter(|error| error.field == "spec.schedule");
+    let words: Vec<String> = words.map(ToString::to_string).collect();
+    let value = "\"TZ=Mars 1 1 1 1 1\"";
+    assert_eq!(
+        words,
+        [format!(
+            "spec.schedule: Invalid value: {value}: Expected exactly 5 fields, found 6: TZ=Mars 1 1 1 1 1"
+        )]
     );
 }

@@ -1,4 +1,4 @@
-//! Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs and CronJobs.
+//! Deployments, ReplicaSets, StatefulSets, DaemonSets and Jobs.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ const STATEFUL_SET: &str = "updates to statefulset spec for fields other than 'r
     'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are \
     forbidden";
 
-fn not_negative(field: &str, value: &Value, errors: &mut Errors) {
+pub(super) fn not_negative(field: &str, value: &Value, errors: &mut Errors) {
     if value.as_i64().is_some_and(|n| n < 0) {
         errors.invalid(field, value, "must be greater than or equal to 0");
     }
@@ -158,32 +158,6 @@ pub(super) fn job(path: &str, spec: &Value, errors: &mut Errors) {
         let field = format!("{path}.template.spec.restartPolicy");
         errors.required(field, "valid values: \"OnFailure\", \"Never\"");
     }
-}
-
-/// Complaints about a CronJob.
-pub(super) fn cron_job(object: &Value, errors: &mut Errors) {
-    let spec = &object["spec"];
-    let schedule = &spec["schedule"];
-    let fields: Vec<&str> = text(schedule).split_whitespace().collect();
-    if text(schedule).is_empty() {
-        errors.required("spec.schedule", "");
-    } else if !text(schedule).starts_with('@') && fields.len() != 5 {
-        let detail = format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" "));
-        errors.invalid("spec.schedule", schedule, &detail);
-    }
-    for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
-        not_negative(&format!("spec.{field}"), &spec[field], errors);
-    }
-    let policies = ["Allow", "Forbid", "Replace"];
-    if !policies.contains(&text(&spec["concurrencyPolicy"])) {
-        errors.unsupported("spec.concurrencyPolicy", &spec["concurrencyPolicy"], &policies);
-    }
-    if let Some(zone) = spec["timeZone"].as_str()
-        && jiff::tz::TimeZone::get(zone).is_err()
-    {
-        errors.invalid("spec.timeZone", &spec["timeZone"], &format!("unknown time zone {zone}"));
-    }
-    job("spec.jobTemplate.spec", &spec["jobTemplate"]["spec"], errors);
 }
 
 /// The selector of a workload can't change.

@@ -1,7 +1,6 @@
 //! CronJobs: a Job at every time that a schedule names.
 
 mod history;
-mod schedule;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
@@ -16,17 +15,17 @@ use super::{
 };
 use crate::{
     api::Status,
+    cron::{self, Due, Schedule},
     engine::{Context, Controller, Queue},
     store::{Event, Key},
 };
-use schedule::Schedule;
 
 const RESOURCE: &str = "cronjobs.batch";
 const JOBS: &str = "jobs.batch";
 const SCHEDULED_AT: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
 /// More missed times than this are complained about.
-const MANY: usize = 100;
+const MANY: u64 = 100;
 
 /// Keeps CronJobs.
 pub(crate) struct CronJobs {
@@ -92,7 +91,7 @@ impl View<'_> {
     /// Starts the Job of the latest time that has come. Returns the next time.
     fn run(&mut self) -> Result<Option<Timestamp>, Status> {
         let spec = &self.cron["spec"];
-        let schedule = match Schedule::parse(text(&spec["schedule"])) {
+        let schedule = match Schedule::parse(text(&spec["schedule"]), self.deps.wording.cron) {
             Ok(schedule) => schedule,
             Err(error) => {
                 let message = format!("unparseable schedule: \"{}\" : {error}", text(&spec["schedule"]));
@@ -100,41 +99,29 @@ impl View<'_> {
                 return Ok(None);
             }
         };
-        let zone =
-            spec["timeZone"].as_str().and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
+        let zone = cron::zone(text(&spec["timeZone"])).unwrap_or(TimeZone::UTC);
         let now = self.deps.now();
-        let (due, missed, next) = self.due(&schedule, &zone, now);
-        if missed > MANY {
+        let Due { latest, count, next } = self.due(&schedule, &zone, now);
+        if count > MANY {
             let message = format!(
-                "too many missed start times: {missed}. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
+                "too many missed start times: {count}. Set or decrease .spec.startingDeadlineSeconds or check clock skew"
             );
             self.deps.warning(self.cron, "TooManyMissedTimes", &message);
         }
-        if let Some(due) = due {
+        if let Some(due) = latest {
             self.start(due, now)?;
         }
         Ok(next)
     }
 
-    /// The latest time that has come, how many have, and the next.
-    fn due(
-        &self,
-        schedule: &Schedule,
-        zone: &TimeZone,
-        now: Timestamp,
-    ) -> (Option<Timestamp>, usize, Option<Timestamp>) {
+    /// What has come since the last run, or since the beginning.
+    fn due(&self, schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Due {
         let last = time(&self.status["lastScheduleTime"]);
         let mut from = last.or_else(|| time(&self.cron["metadata"]["creationTimestamp"])).unwrap_or(now);
         if let Some(window) = self.window() {
             from = from.max(now - window);
         }
-        let (mut due, mut missed) = (None, 0);
-        let mut next = schedule.next(from, zone);
-        while let Some(at) = next.filter(|at| *at <= now) {
-            (due, missed) = (Some(at), missed + 1);
-            next = schedule.next(at, zone);
-        }
-        (due, missed, next)
+        schedule.due(from, now, zone)
     }
 
     fn window(&self) -> Option<SignedDuration> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::View;
-use crate::controllers::json::{int, text, time};
+use crate::controllers::json::{condition, text, time};
 
 /// How a Job ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,12 @@ impl End {
 impl View<'_> {
     /// How the Job ends, if it does now.
     pub(super) fn end(&self) -> Option<End> {
+        if let Some(announced) = self.announced() {
+            return Some(announced);
+        }
         let spec = &self.job["spec"];
         let limit = spec["backoffLimit"].as_i64().unwrap_or(6);
-        let failed = i64::try_from(self.history.failed.len()).unwrap_or(i64::MAX);
+        let failed = self.tally.failed();
         let restarting = text(&spec["template"]["spec"]["restartPolicy"]) == "OnFailure";
         if failed > limit || restarting && self.restarts() > 0 && self.restarts() >= limit {
             return Some(End::BackoffLimit);
@@ -60,6 +63,14 @@ impl View<'_> {
             None => self.succeeded() > 0 && self.active().next().is_none(),
         };
         done.then_some(End::Complete)
+    }
+
+    /// The end that has been told of, while its last word is not spoken.
+    fn announced(&self) -> Option<End> {
+        [End::Complete, End::BackoffLimit, End::Deadline].into_iter().find(|end| {
+            let (first, _, reason, _) = end.words();
+            condition(self.job, first).is_some_and(|c| c["status"] == "True" && c["reason"] == reason)
+        })
     }
 
     fn late(&self) -> bool {
@@ -86,10 +97,5 @@ impl View<'_> {
     pub(super) fn ending_pods(&self) -> i64 {
         let ending = |pod: &&Value| super::deleting(pod) && !super::pods::ended(pod);
         i64::try_from(self.pods.iter().filter(ending).count()).unwrap_or(0)
-    }
-
-    /// The generation that the status is about is not shown for Jobs; their number of failures is.
-    pub(super) fn failed(&self) -> i64 {
-        int(&self.job["status"]["failed"]).max(i64::try_from(self.history.failed.len()).unwrap_or(0))
     }
 }

@@ -59,6 +59,18 @@ pub(super) fn missing(
     (0..completions).filter(|n| !done.contains(n) && !active.contains(n)).take(count).collect()
 }
 
+/// No more numbers than a Job with numbers may have are read.
+const MOST: usize = 100_000;
+
+/// The numbers below `completions` that a status tells; what can't be read tells nothing.
+pub(super) fn numbers(text: &str, completions: i64) -> BTreeSet<i64> {
+    let read = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some((first.parse::<i64>().ok()?.max(0), last.parse::<i64>().ok()?.min(completions - 1)))
+    };
+    text.split(',').filter_map(read).flat_map(|(first, last)| first..=last).take(MOST).collect()
+}
+
 /// Numbers as a status tells them: `0,2-4`.
 pub(super) fn ranges(numbers: &BTreeSet<i64>) -> String {
     let mut runs: Vec<(i64, i64)> = Vec::new();
@@ -91,8 +103,11 @@ mod tests {
             (&[0, 1, 2], "0-2"),
         ];
         for (numbers, text) in cases {
-            assert_eq!(ranges(&numbers.iter().copied().collect()), text);
+            let set: BTreeSet<i64> = numbers.iter().copied().collect();
+            assert_eq!(ranges(&set), text);
+            assert_eq!(super::numbers(text, 9), set);
         }
+        assert_eq!(numbers("x,-4,1-,7-2,2-9223372036854775807", 4), BTreeSet::from([2, 3]));
         let (done, active) = (BTreeSet::from([0, 2]), BTreeSet::from([1]));
         assert_eq!(missing(6, &done, &active, 2), [3, 4]);
         assert_eq!(missing(3, &done, &active, 2), Vec::<i64>::new());

@@ -6,8 +6,12 @@
 mod end;
 mod indexed;
 mod status;
+mod tally;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -15,8 +19,8 @@ use serde_json::Value;
 use super::{
     children::Children,
     deps::Deps,
-    json::{condition, int, time},
-    meta::{deleting, name, uid},
+    json::{condition, int, text, time},
+    meta::{controller_of, deleting, name, namespace, uid},
     pods,
     replicaset::{create_pod_from, delete_pod},
     timers::Timers,
@@ -24,8 +28,9 @@ use super::{
 use crate::{
     api::Status,
     engine::{Context, Controller, Queue},
-    store::{Change, Event, Key},
+    store::{Change, Event, Key, Stored},
 };
+use tally::Tally;
 
 const RESOURCE: &str = "jobs.batch";
 /// No more pods than this are made in one go.
@@ -37,34 +42,30 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(10);
 pub(crate) struct Jobs {
     deps: Deps,
     pods: Children,
-    histories: HashMap<String, History>,
+    failures: HashMap<String, Failures>,
+    /// Pods whose Job may be gone.
+    orphans: HashSet<Key>,
     timers: Timers,
 }
 
-/// The pods of a Job that have ended; they count even after somebody has deleted them.
+/// When the pods of a Job failed, for how long the next one has to wait.
 #[derive(Debug, Default)]
-struct History {
-    succeeded: HashSet<String>,
-    /// The numbers that have succeeded, where pods have numbers.
-    indexes: BTreeSet<i64>,
-    failed: HashSet<String>,
-    /// When the latest failure was seen, in lab time.
-    last_failure: Option<Timestamp>,
+struct Failures {
+    seen: HashSet<String>,
+    /// When the latest was seen, in lab time.
+    last: Option<Timestamp>,
 }
 
-impl History {
+impl Failures {
     fn take(&mut self, pod: &Value, now: Timestamp) {
-        if pod["status"]["phase"] == "Succeeded" {
-            self.succeeded.insert(uid(pod).to_owned());
-            self.indexes.extend(indexed::index_of(pod));
-        } else if pod["status"]["phase"] == "Failed" && self.failed.insert(uid(pod).to_owned()) {
-            self.last_failure = Some(now);
+        if pod["status"]["phase"] == "Failed" && self.seen.insert(uid(pod).to_owned()) {
+            self.last = Some(now);
         }
     }
 
     /// How long the next pod has to wait after the latest failure.
     fn delay(&self) -> SignedDuration {
-        let doublings = u32::try_from(self.failed.len().saturating_sub(1)).unwrap_or(u32::MAX).min(10);
+        let doublings = u32::try_from(self.seen.len().saturating_sub(1)).unwrap_or(u32::MAX).min(10);
         (FIRST_DELAY * 2_i32.pow(doublings)).min(LONGEST_DELAY)
     }
 }
@@ -75,7 +76,8 @@ impl Jobs {
         Self {
             deps,
             pods: Children::new(RESOURCE, "Job", "pods"),
-            histories: HashMap::new(),
+            failures: HashMap::new(),
+            orphans: HashSet::new(),
             timers: Timers::default(),
         }
     }
@@ -83,6 +85,9 @@ impl Jobs {
     fn sync(&mut self, key: &Key, context: &Context) -> Result<(), Status> {
         let Some(stored) = self.deps.get(RESOURCE, key) else { return Ok(()) };
         let job = stored.value();
+        if deleting(job) || finished(job).is_some() {
+            self.let_go_ended(job)?;
+        }
         if deleting(job) {
             return Ok(());
         }
@@ -91,25 +96,81 @@ impl Jobs {
         }
         let claimed = self.pods.claim(&self.deps, job, |_| true);
         let pods: Vec<Value> = claimed.iter().map(|pod| pod.value().clone()).collect();
-        let history = self.histories.entry(uid(job).to_owned()).or_default();
-        pods.iter().for_each(|pod| history.take(pod, context.clock.now()));
-        let view = View { deps: &self.deps, job, pods: &pods, history };
+        let failures = self.failures.entry(uid(job).to_owned()).or_default();
+        pods.iter().for_each(|pod| failures.take(pod, context.clock.now()));
+        let tally = if self.deps.wording.job_criteria {
+            // Those that others have made and the selector fits.
+            for pod in pods.iter().filter(|pod| pods::active(pod) && !tally::held(pod)) {
+                self.deps.edit("pods", &Key::of(pod), tally::hold)?;
+            }
+            Tally::of_status(job, &pods)
+        } else {
+            Tally::of_pods(&pods)
+        };
+        let view = View { deps: &self.deps, job, pods: &pods, failures, tally: &tally };
         let end = view.end();
         let acted = match &end {
             Some(_) => view.stop(),
-            None if view.suspended() => view.stop(),
+            None if view.suspended() => view.suspend(),
             None => view.manage(key, &mut self.timers, context),
         };
         let status = view.status(end.as_ref());
         let written = self.deps.write_status(RESOURCE, key, &status)?;
-        if finished(job).is_none() && finished(written.value()).is_some() {
+        if finished(written.value()).is_some() {
             view.announce(end.as_ref());
-            self.histories.remove(uid(job));
+            self.failures.remove(uid(job));
+        }
+        // Their going makes the next look, which counts them.
+        for pod in &tally.settled {
+            let_go(&self.deps, pod)?;
         }
         if let Some(deadline) = deadline(written.value()) {
             self.timers.at_shown(key, deadline, context);
         }
         acted
+    }
+
+    /// Lets pods go that nobody will count any more.
+    fn let_go_ended(&self, job: &Value) -> Result<(), Status> {
+        let pods = self.pods.of(&self.deps, uid(job));
+        let ended = pods.iter().filter(|pod| tally::held(pod.value()) && tally::over(pod.value()));
+        ended.map(|pod| pod.key()).try_for_each(|pod| let_go(&self.deps, &pod))
+    }
+
+    /// The Job that manages a pod, if that is there.
+    fn job_of(&self, pod: &Value) -> Option<Arc<Stored>> {
+        let owner = controller_of(pod).filter(|owner| owner["kind"] == "Job")?;
+        let job = self.deps.get(RESOURCE, &Key::new(namespace(pod), text(&owner["name"])))?;
+        (owner["uid"] == job.meta("uid")).then_some(job)
+    }
+
+    fn note_orphans(&mut self, event: &Event, queue: &mut Queue) {
+        let pods = match &*event.resource {
+            RESOURCE if event.change == Change::Deleted => {
+                self.pods.of(&self.deps, uid(event.object.value()))
+            }
+            "pods" if event.change != Change::Deleted => vec![event.object.clone()],
+            _ => return,
+        };
+        for pod in pods {
+            if tally::held(pod.value()) && self.job_of(pod.value()).is_none() {
+                self.orphans.insert(pod.key());
+                queue.add(pod.key());
+            }
+        }
+    }
+
+    /// A pod that no Job counts need not stay for one.
+    fn release_orphan(&mut self, key: &Key) -> Result<(), Status> {
+        if !self.orphans.contains(key) {
+            return Ok(());
+        }
+        let pod = self.deps.get("pods", key);
+        if pod.is_some_and(|pod| tally::held(pod.value()) && self.job_of(pod.value()).is_none()) {
+            let_go(&self.deps, key)?;
+        }
+        self.orphans.remove(key);
+        Ok(())
     }
 
     /// Deletes a Job that has been over for `ttlSecondsAfterFinished`.
@@ -130,15 +191,24 @@ impl Controller for Jobs {
     }
 
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
+        self.note_orphans(event, queue);
         self.pods.observe(&self.deps, event, queue);
         if &*event.resource == RESOURCE && event.change == Change::Deleted {
-            self.histories.remove(uid(event.object.value()));
+            self.failures.remove(uid(event.object.value()));
         }
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {
-        let outcome = self.sync(key, context);
+        let outcome = self.release_orphan(key).and_then(|()| self.sync(key, context));
         self.timers.outcome(key, &outcome, context);
+    }
+}
+
+/// Takes the finalizer from a pod; one that is gone already is no failure.
+fn let_go(deps: &Deps, pod: &Key) -> Result<(), Status> {
+    match deps.edit("pods", pod, tally::let_go) {
+        Err(status) if status.code != 404 => Err(status),
+        _ => Ok(()),
     }
 }
 
@@ -162,7 +232,8 @@ struct View<'a> {
     deps: &'a Deps,
     job: &'a Value,
     pods: &'a [Value],
-    history: &'a History,
+    failures: &'a Failures,
+    tally: &'a Tally,
 }
 
 impl View<'_> {
@@ -175,12 +246,7 @@ impl View<'_> {
     }
 
     fn succeeded(&self) -> i64 {
-        let count = if indexed::is_indexed(self.job) {
-            self.history.indexes.len()
-        } else {
-            self.history.succeeded.len()
-        };
-        i64::try_from(count).unwrap_or(i64::MAX)
+        self.tally.succeeded(indexed::is_indexed(self.job))
     }
 
     /// How many pods should be active now.
@@ -198,15 +264,13 @@ impl View<'_> {
         let active: Vec<&Value> = self.active().collect();
         let wanted = usize::try_from(self.wanted()).unwrap_or(0);
         let excess = active.len().saturating_sub(wanted);
-        for pod in active.iter().take(excess) {
-            delete_pod(self.deps, self.job, pod)?;
-        }
+        active.iter().take(excess).try_for_each(|pod| self.withdraw(pod))?;
         let missing = wanted.saturating_sub(active.len()).min(BURST);
         if missing == 0 {
             return Ok(());
         }
-        if let Some(failure) = self.history.last_failure {
-            let left = (failure + self.history.delay()).duration_since(context.clock.now());
+        if let Some(failure) = self.failures.last {
+            let left = (failure + self.failures.delay()).duration_since(context.clock.now());
             if left.is_positive() {
                 timers.after(key, left, context);
                 return Ok(());
@@ -215,12 +279,15 @@ impl View<'_> {
         let fresh = || {
             let mut pod = pods::from_template(&self.job["spec"]["template"], self.job);
             pod["metadata"]["generateName"] = format!("{}-", name(self.job)).into();
+            if self.deps.wording.job_criteria {
+                tally::hold(&mut pod);
+            }
             pod
         };
         if indexed::is_indexed(self.job) {
             let taken: BTreeSet<i64> = active.iter().filter_map(|pod| indexed::index_of(pod)).collect();
             let completions = int(&self.job["spec"]["completions"]);
-            for index in indexed::missing(completions, &self.history.indexes, &taken, missing) {
+            for index in indexed::missing(completions, &self.tally.indexes, &taken, missing) {
                 let mut pod = fresh();
                 indexed::number(&mut pod, self.job, index, self.deps.wording.job_criteria);
                 create_pod_from(self.deps, self.job, pod)?;
@@ -231,6 +298,18 @@ impl View<'_> {
             create_pod_from(self.deps, self.job, fresh())?;
         }
         Ok(())
+    }
+
+    /// Deletes a pod that is not to count as a failure.
+    fn withdraw(&self, pod: &Value) -> Result<(), Status> {
+        if tally::held(pod) {
+            let_go(self.deps, &Key::of(pod))?;
+        }
+        delete_pod(self.deps, self.job, pod)
+    }
+
+    fn suspend(&self) -> Result<(), Status> {
+        self.active().try_for_each(|pod| self.withdraw(pod))
     }
 
     fn stop(&self) -> Result<(), Status> {

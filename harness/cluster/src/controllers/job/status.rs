@@ -11,13 +11,14 @@ impl View<'_> {
         let modern = self.deps.wording.job_criteria;
         let stopping = end.is_some() || self.suspended();
         let active = if stopping { 0 } else { self.active().count() };
+        let (succeeded, failed) = self.tally.counted(indexed::is_indexed(self.job));
         let mut status = Value::Object(counters([
             ("active", i64::try_from(active).unwrap_or(0)),
-            ("succeeded", self.succeeded()),
-            ("failed", self.failed()),
+            ("succeeded", succeeded),
+            ("failed", failed),
         ]));
-        if indexed::is_indexed(self.job) && !self.history.indexes.is_empty() {
-            status["completedIndexes"] = indexed::ranges(&self.history.indexes).into();
+        if indexed::is_indexed(self.job) && !self.tally.indexes.is_empty() {
+            status["completedIndexes"] = indexed::ranges(&self.tally.indexes).into();
         }
         let mut terminating = self.ending_pods();
         if stopping {
@@ -27,7 +28,7 @@ impl View<'_> {
             let ready = self.active().filter(|pod| !stopping && pods::ready(pod)).count();
             status["ready"] = ready.into();
             status["terminating"] = terminating.into();
-            status["uncountedTerminatedPods"] = json!({});
+            status["uncountedTerminatedPods"] = self.tally.uncounted();
         }
         if let Some(start) = self.start() {
             status["startTime"] = start;
@@ -39,8 +40,8 @@ impl View<'_> {
             if modern {
                 self.add(&mut conditions, first, reason, message);
             }
-            // The last word is spoken when no pod is left to change it.
-            if terminating == 0 || !modern {
+            // The last word is spoken when no pod is left to change it, and all have been counted.
+            if terminating == 0 && self.tally.complete() || !modern {
                 let reasoned = modern || *end != End::Complete;
                 let (reason, message) = if reasoned { (reason, message) } else { ("", "") };
                 self.add(&mut conditions, last, reason, message);

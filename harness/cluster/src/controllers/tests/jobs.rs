@@ -126,6 +126,83 @@ async fn cron_jobs_run_on_time_and_keep_a_short_history() {
 }
 
 #[tokio::test]
+async fn an_interval_counts_from_the_last_run() {
+    let world = World::start(V36).await;
+    world.create("cronjobs.batch", cron("@every 7m", "Allow", "app:done"));
+    world.pass(25 * 60).await;
+    let created = super::super::json::time(
+        &world.get("cronjobs.batch", "tick").unwrap()["metadata"]["creationTimestamp"],
+    );
+    let last =
+        super::super::json::time(&world.get("cronjobs.batch", "tick").unwrap()["status"]["lastScheduleTime"]);
+    assert_eq!(last.unwrap().duration_since(created.unwrap()).as_secs(), 21 * 60);
+    assert_eq!(world.list("jobs.batch").len(), 3);
+}
+
+#[tokio::test]
+async fn pods_are_kept_until_they_are_counted() {
+    for (dialect, held) in [(V36, true), (V20, false)] {
+        let world = World::start(dialect).await;
+        let mut two = job("app:done");
+        two["spec"]["completions"] = json!(2);
+        two["spec"]["parallelism"] = json!(1);
+        world.create("jobs.batch", two);
+        world.pass(30).await;
+        let status = world.get("jobs.batch", "load").unwrap()["status"].clone();
+        assert_eq!(status["succeeded"], 2);
+        let versions = world.versions("pods");
+        let finalizers = |pod: &Value| pod["metadata"]["finalizers"].clone();
+        let kept = json!(["batch.kubernetes.io/job-tracking"]);
+        assert_eq!(finalizers(&versions[0]), if held { kept.clone() } else { Value::Null }, "{dialect}");
+        assert!(world.list("pods").iter().all(|pod| finalizers(pod).is_null()), "{dialect}");
+        // An end is named before the pod is let go, and counted after that.
+        let named = world.versions("jobs.batch").iter().any(|job| {
+            let named = job["status"]["uncountedTerminatedPods"]["succeeded"].as_array().map_or(0, Vec::len);
+            named == 1 && job["status"]["succeeded"].as_i64().unwrap_or(0) < 2
+        });
+        assert_eq!(named, held, "{dialect}");
+        if held {
+            assert_eq!(status["uncountedTerminatedPods"], json!({}));
+        }
+    }
+}
+
+#[tokio::test]
+async fn pods_that_somebody_deletes_count_as_failures_and_go() {
+    let world = World::start(V36).await;
+    let mut load = job("app:1");
+    load["spec"]["backoffLimit"] = json!(1);
+    world.create("jobs.batch", load);
+    world.pass(5).await;
+    let first = world.list("pods")[0].clone();
+    world.delete("pods", first["metadata"]["name"].as_str().unwrap(), "Background");
+    world.pass(20).await;
+    let pods = world.list("pods");
+    assert!(pods.len() == 1 && pods[0]["metadata"]["uid"] != first["metadata"]["uid"]);
+    let status = world.get("jobs.batch", "load").unwrap()["status"].clone();
+    assert_eq!((&status["failed"], &status["active"]), (&json!(1), &json!(1)), "{status}");
+}
+
+#[tokio::test]
+async fn nothing_stays_behind_for_a_job_that_is_gone() {
+    for policy in ["Background", "Foreground"] {
+        let world = World::start(V36).await;
+        world.create("jobs.batch", job("app:1"));
+        world.pass(5).await;
+        world.delete("jobs.batch", "load", policy);
+        world.pass(60).await;
+        assert_eq!((world.list("jobs.batch").len(), world.list("pods").len()), (0, 0), "{policy}");
+    }
+    let world = World::start(V36).await;
+    world.create("jobs.batch", job("app:1"));
+    world.pass(5).await;
+    world.delete("jobs.batch", "load", "Orphan");
+    world.pass(60).await;
+    let pods = world.list("pods");
+    assert!(pods.len() == 1 && pods[0]["metadata"]["finalizers"].is_null(), "{pods:?}");
+}
+
+#[tokio::test]
 async fn a_run_that_cannot_pull_blocks_all_later_ones_when_overlap_is_forbidden() {
     for (policy, expected) in [("Forbid", 1), ("Allow", 6), ("Replace", 1)] {
         let world = World::start(V36).await;
