@@ -59,7 +59,7 @@ fn what_is_forbidden_is_missing_and_what_is_authorised_is_there() {
     assert_eq!(before.permissions.len(), 24);
     let (rules, added) = authorize(&before, &one("tcp", Some((443, 443)), "10.25.7.9/32")).unwrap();
     assert_eq!((rules[0].id.as_str(), rules[0].port), (added[0].id.as_str(), Some(443)));
-    assert_eq!(rules[1..], std::slice::from_ref(&blocked));
+    assert_eq!(&rules[1..], std::slice::from_ref(&blocked));
     let after = group(rules);
     assert_eq!(shown(&after)[0], "tcp 443-443 10.25.7.9/32");
     assert_eq!(after.permissions.len(), 25);
