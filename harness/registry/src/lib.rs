@@ -34,6 +34,8 @@ mod host;
 pub mod image;
 mod images;
 pub mod interface;
+#[cfg(test)]
+mod laws;
 mod name;
 pub mod names;
 mod personal;

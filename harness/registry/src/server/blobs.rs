@@ -80,7 +80,7 @@ async fn delete(exchange: &Exchange<'_>, repository: &str, digest: &str) -> Outc
 
 /// The first and last byte of a range; nothing inside when it cannot be had, nothing at all when it is not
 /// one range of bytes (then it is ignored, as HTTP says).
-fn part(range: &str, length: u64) -> Option<Option<(u64, u64)>> {
+pub(crate) fn part(range: &str, length: u64) -> Option<Option<(u64, u64)>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     if last.contains(',') {
         return None;

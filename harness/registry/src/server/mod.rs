@@ -1,8 +1,8 @@
 //! The HTTP side: a listener per host, and one exchange per request. What is asked for is [`route`]'s, who asks
 //! is [`auth`]'s; the other modules answer.
 
-mod auth;
-mod blobs;
+pub(crate) mod auth;
+pub(crate) mod blobs;
 mod body;
 mod ecr_api;
 mod exchange;
@@ -12,12 +12,12 @@ mod listener;
 mod lists;
 mod manifests;
 mod refusals;
-mod route;
+pub(crate) mod route;
 pub(crate) mod shared_port;
 pub(crate) mod sigv4;
 mod sts;
 mod token_service;
-mod uploads;
+pub(crate) mod uploads;
 
 pub(crate) use listener::{Listener, Role};
 

@@ -151,7 +151,7 @@ fn misplaced(exchange: &Exchange<'_>, upload: &Upload) -> Result<Option<Answer>,
 }
 
 /// The first and last byte of a piece: `FIRST-LAST`, or as other requests have it, `bytes FIRST-LAST/ALL`.
-fn piece(range: &str) -> Option<(u64, u64)> {
+pub(crate) fn piece(range: &str) -> Option<(u64, u64)> {
     let range = range.strip_prefix("bytes ").unwrap_or(range);
     let (first, last) = range.split('/').next()?.split_once('-')?;
     // A sign is no digit.

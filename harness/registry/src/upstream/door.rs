@@ -27,7 +27,7 @@ pub(super) struct Door {
 
 /// What it wants.
 #[derive(Debug, Clone, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     Nothing,
     Password,
     Tokens { realm: String, service: Option<String> },
@@ -141,7 +141,7 @@ async fn ask(http: &Client, base: &Url) -> Result<Kind, Lost> {
 }
 
 /// What a `WWW-Authenticate` header asks for.
-fn challenge(text: &str) -> Option<Kind> {
+pub(crate) fn challenge(text: &str) -> Option<Kind> {
     let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
     if scheme.eq_ignore_ascii_case("basic") {
         return Some(Kind::Password);

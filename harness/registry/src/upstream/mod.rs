@@ -3,7 +3,7 @@
 //!
 //! - [`door`]: tokens and passwords, as the upstream wants them. [`memory`]: uploads under way, configurations seen.
 
-mod door;
+pub(crate) mod door;
 mod memory;
 
 use std::{error::Error, time::Duration};
