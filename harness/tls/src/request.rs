@@ -91,6 +91,11 @@ impl CertificateRequest {
         if !rest.is_empty() {
             return Err(RequestError::Trailing);
         }
+        // Nobody signs these two: the parser takes any tag for that of an algorithm's name, and signatures are whole bytes.
+        let names_algorithm = names_algorithm(der, request.certification_request_info.raw.len());
+        if !names_algorithm || request.signature_value.unused_bits != 0 {
+            return Err(RequestError::Structure);
+        }
         request.verify_signature().map_err(|_| RequestError::Signature(forged(&request)))?;
         let info = &request.certification_request_info;
         let mut read = Self {
@@ -177,6 +182,13 @@ fn check_frame(der: &[u8]) -> Result<(), RequestError> {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(RequestError::Trailing),
     }
+}
+
+/// Whether what follows so many bytes of content is a sequence that begins with an object identifier, in short form.
+fn names_algorithm(der: &[u8], content: usize) -> bool {
+    let length = der.get(1).copied().unwrap_or_default();
+    let head = 2 + if length & 0x80 == 0 { 0 } else { usize::from(length & 0x7f) };
+    matches!(der.get(head + content..), Some([0x30, _, 0x06, ..]))
 }
 
 #[cfg(test)]
