@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pulldrill_tls::CertificateRequest;
 use serde_json::Value;
 
-use super::{bytes, condition, issued, texts};
+use super::{add_condition, bytes, condition, issued, texts};
 use crate::{
     api::{
         Attributes, Status, User,
@@ -47,10 +47,7 @@ impl Approving {
         }
         let Some(why) = self.right(request) else { return Ok(()) };
         let approved = condition("Approved", "AutoApproved", why);
-        let approve = |request: &mut Value| match request["status"]["conditions"].as_array_mut() {
-            Some(conditions) => conditions.push(approved.clone()),
-            None => request["status"]["conditions"] = vec![approved.clone()].into(),
-        };
+        let approve = |request: &mut Value| add_condition(&mut request["status"], approved.clone());
         self.deps.edit_sub(STORE, key, "approval", approve).map(drop)
     }
 

@@ -29,6 +29,14 @@ fn bytes(field: &Value) -> Vec<u8> {
     STANDARD.decode(text(field)).unwrap_or_default()
 }
 
+/// Adds a condition to a request's status.
+fn add_condition(status: &mut Value, condition: Value) {
+    match status["conditions"].as_array_mut() {
+        Some(conditions) => conditions.push(condition),
+        None => status["conditions"] = vec![condition].into(),
+    }
+}
+
 /// A condition as it is added, without its times.
 fn condition(kind: &str, reason: &str, message: &str) -> Value {
     serde_json::json!({"type": kind, "status": "True", "reason": reason, "message": message})

@@ -3,7 +3,7 @@
 use pulldrill_tls::CertificateRequest;
 use serde_json::Value;
 
-use super::{bytes, condition, issued, texts};
+use super::{add_condition, bytes, condition, issued, texts};
 use crate::{
     api::{
         SigningAuthority, Status,
@@ -41,11 +41,7 @@ impl Signing {
         match signers::check(json::text(&spec["signerName"]), &asked, &usages, self.deps.release()) {
             None => Ok(()),
             Some(Err(why)) => self.write(key, |status| {
-                let failed = condition("Failed", "SignerValidationFailure", &why);
-                match status["conditions"].as_array_mut() {
-                    Some(conditions) => conditions.push(failed),
-                    None => status["conditions"] = vec![failed].into(),
-                }
+                add_condition(status, condition("Failed", "SignerValidationFailure", &why));
             }),
             Some(Ok(())) => {
                 let signed = self.authority.sign(&asked, &usages, spec["expirationSeconds"].as_i64());
