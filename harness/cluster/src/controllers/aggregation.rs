@@ -48,7 +48,7 @@ impl Controller for Aggregation {
         // Whoever gathers may gather from this one now, or no longer.
         for role in self.deps.list(ROLES, None) {
             if role.value()["aggregationRule"].is_object() {
-                queue.add(role.key());
+                queue.add(role.key().clone());
             }
         }
     }

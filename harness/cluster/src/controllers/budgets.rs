@@ -148,7 +148,7 @@ impl Controller for Budgets {
             RESOURCE if event.change != Change::Deleted => queue.add(event.key.clone()),
             "pods" | "deployments.apps" | "replicasets.apps" | "statefulsets.apps" => {
                 for budget in self.deps.list(RESOURCE, Some(&event.key.namespace)) {
-                    queue.add(budget.key());
+                    queue.add(budget.key().clone());
                 }
             }
             _ => {}

@@ -64,7 +64,7 @@ impl Children {
         let labels = &child["metadata"]["labels"];
         for parent in deps.list(self.parent, Some(namespace(child))) {
             if selects(&selector::of(parent.value()), labels) {
-                queue.add(parent.key());
+                queue.add(parent.key().clone());
             }
         }
     }

@@ -45,7 +45,7 @@ impl Controller for Quotas {
             queue.add(event.key.clone());
         } else if !event.key.namespace.is_empty() && &*event.resource != "events" {
             for quota in self.deps.list(RESOURCE, Some(&event.key.namespace)) {
-                queue.add(quota.key());
+                queue.add(quota.key().clone());
             }
         }
     }

@@ -67,7 +67,7 @@ impl Controller for RootCertificates {
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
         if &*event.resource == "configmaps" && event.key == Key::new(SOURCE_NAMESPACE, ROOT_CA) {
             for namespace in self.deps.list("namespaces", None) {
-                queue.add(namespace.key());
+                queue.add(namespace.key().clone());
             }
         }
         queue_namespace(event, "configmaps", ROOT_CA, queue);

@@ -176,7 +176,7 @@ impl Controller for Services {
                     let selector = json!({"matchLabels": service.value()["spec"]["selector"]});
                     if selects(&selector, &now.0) || before.as_ref().is_some_and(|b| selects(&selector, &b.0))
                     {
-                        queue.add(service.key());
+                        queue.add(service.key().clone());
                     }
                 }
             }

@@ -189,7 +189,7 @@ impl Engine {
         let mut events = Vec::new();
         for resource in self.store.resources() {
             for object in self.store.list(&resource, None).0 {
-                let (key, revision) = (object.key(), object.revision());
+                let (key, revision) = (object.key().clone(), object.revision());
                 let resource = resource.clone();
                 events.push(Event { revision, resource, key, change: Change::Added, object, previous: None });
             }

@@ -1,4 +1,4 @@
-//! The object store: every object of one cluster, each version kept as a value and as its encoded bytes.
+//! The object store: every object of one cluster, each version kept as a value, or as its encoded bytes, or both.
 //!
 //! A revision counter orders all writes. Behind it a bounded window of events lets watches replay what
 //! happened since a revision, and lets lists go back to one. It knows nothing of kinds: names of resources
@@ -8,6 +8,7 @@
 mod disk;
 mod events;
 mod object;
+mod packing;
 mod seed;
 mod shift;
 mod space;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 pub use disk::{Disk, DiskError, Past, migrate};
 pub use events::{Change, Event};
 pub use object::{Body, Key, Stored};
+use packing::{Packing, Place};
 pub use seed::Seed;
 pub use shift::shift_times;
 use space::Full;
@@ -102,6 +104,7 @@ struct Inner {
     /// The revision of each resource's latest write.
     changed: BTreeMap<Arc<str>, u64>,
     window: Window,
+    packing: Packing,
     account: Account,
     /// Events up to and including this revision are no longer in the window.
     compacted: u64,
@@ -135,6 +138,7 @@ impl Store {
                 resources: BTreeMap::new(),
                 changed: BTreeMap::new(),
                 window: Window::new(window_size),
+                packing: Packing::default(),
                 account,
                 compacted: 1,
                 floor: 0,
@@ -159,6 +163,13 @@ impl Store {
     pub(crate) fn of_past_within(past: Past, window_size: usize, account: Account) -> Self {
         let store = Self { record: Some(past.record), ..Self::within(window_size, account) };
         store.begin(past.resources, past.revision);
+        {
+            let mut inner = store.inner.write();
+            let Inner { resources, packing, .. } = &mut *inner;
+            for (resource, objects) in resources {
+                objects.values().for_each(|object| packing.queue(resource, object));
+            }
+        }
         store
     }
 
@@ -229,7 +240,13 @@ impl Store {
     /// All objects of a resource (of one namespace, or of all), and the revision they were read at.
     #[must_use]
     pub fn list(&self, resource: &str, namespace: Option<&str>) -> (Vec<Arc<Stored>>, u64) {
-        let inner = self.inner.read();
+        let mut inner = self.inner.read();
+        if inner.packing.overflows() {
+            drop(inner);
+            let replaced = self.inner.write().pack();
+            drop(replaced);
+            inner = self.inner.read();
+        }
         let objects = inner.resources.get(resource);
         (objects.map(|o| select(o, namespace)).unwrap_or_default(), inner.revision)
     }
@@ -371,7 +388,7 @@ impl Store {
         let mut revision = inner.revision;
         let present = |event: &Event, object: &Arc<Stored>| {
             let current = inner.resources.get(&event.resource).and_then(|objects| objects.get(&event.key));
-            current.is_some_and(|current| Arc::ptr_eq(current, object))
+            current.is_some_and(|current| current.revision() == object.revision())
         };
         inner.window.supersede(present, &mut inner.account);
         inner.aged = Some(Aged { at: revision, from: inner.compacted });
@@ -381,7 +398,8 @@ impl Store {
                 let mut body = object.with(object.value().clone());
                 shift_times(&mut body.value, by);
                 body.managed.shift_times(by);
-                let older = Arc::new(Stored::new(body, revision));
+                let older = Arc::new(Stored::new(key.clone(), body, revision));
+                inner.packing.queue(resource, &older);
                 // The times are as long as they were: there is always room.
                 let counted = inner.account.replace(object.weight(), older.weight(), Need::End);
                 debug_assert_eq!(counted, Ok(()));
@@ -427,7 +445,7 @@ impl Store {
         let before = previous.as_ref().map_or(0, |previous| previous.weight());
         let (change, object) = match decision {
             Some(body) => {
-                let object = Arc::new(Stored::new(body, revision));
+                let object = Arc::new(Stored::new(key.clone(), body, revision));
                 inner.account.replace(before, object.weight(), need).map_err(|Full| StoreError::Full)?;
                 objects.insert(key.clone(), object.clone());
                 (if previous.is_some() { Change::Modified } else { Change::Added }, object)
@@ -436,12 +454,13 @@ impl Store {
                 inner.account.replace(before, 0, need).map_err(|Full| StoreError::Full)?;
                 objects.remove(&key);
                 let last = previous.as_ref().map(|p| p.with(p.value().clone())).unwrap_or_default();
-                (Change::Deleted, Arc::new(Stored::new(last, revision)))
+                (Change::Deleted, Arc::new(Stored::new(key.clone(), last, revision)))
             }
         };
         self.note(&resource, &key, (change != Change::Deleted).then_some(&object), revision);
         inner.revision = revision;
         inner.changed.insert(resource.clone(), revision);
+        inner.packing.queue(&resource, &object);
         let event =
             Event { revision, resource: resource.clone(), key, change, object: object.clone(), previous };
         if let Some(gone) = inner.window.push(event, &mut inner.account) {
@@ -450,7 +469,10 @@ impl Store {
                 aged.from = aged.from.max(gone);
             }
         }
+        let replaced = inner.pack();
         drop(guard);
+        // Many small pieces of memory: nobody shall wait for that.
+        drop(replaced);
         self.announce(Some(&resource));
         Ok(object)
     }
@@ -476,6 +498,36 @@ impl Store {
             }
             None => followers.values().for_each(|follower| rise(follower, revision)),
         }
+    }
+}
+
+impl Inner {
+    /// Packs versions whose turn it is. Returns those that they took the place of.
+    fn pack(&mut self) -> Vec<Arc<Stored>> {
+        let Self { resources, packing, window, .. } = self;
+        let current = |place: &Place| {
+            let object = resources.get(&place.resource).and_then(|objects| objects.get(&place.key));
+            object.filter(|object| object.revision() == place.revision)
+        };
+        let due = packing.due(|place| current(place).is_some_and(|object| object.take_used()));
+        let mut replaced = Vec::new();
+        for Place { resource, key, revision, .. } in due {
+            let home = packing.home(&resource);
+            let packed = |object: &Arc<Stored>| match object.packed(home.clone()) {
+                Some(packed) if !object.is_packed() => Arc::new(packed),
+                _ => object.clone(),
+            };
+            let current = resources.get_mut(&resource).and_then(|objects| objects.get_mut(&key));
+            let current = current.filter(|object| object.revision() == revision).map(|object| {
+                replaced.push(std::mem::replace(object, packed(object)));
+                &*object
+            });
+            window.exchange(revision, |object| match current {
+                Some(current) if object.revision() == revision => current.clone(),
+                _ => packed(object),
+            });
+        }
+        replaced
     }
 }
 

@@ -1,11 +1,19 @@
 //! One stored version of an object, and the key it is stored under.
 
-use std::{borrow::Cow, fmt, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Whole, weight, whole::FIRST};
+use super::{Whole, packing::Home, weight, whole::FIRST};
 use crate::managed::ManagedFields;
 
 /// Namespace (empty for cluster-scoped objects) and name.
@@ -57,18 +65,25 @@ impl From<Value> for Body {
     }
 }
 
-/// One version of an object: immutable, encoded at most once.
+/// One version of an object: immutable, encoded at most once. It may be *packed*, and then has nothing but its JSON until
+/// somebody asks for its value.
 #[derive(Debug)]
 pub struct Stored {
-    value: Value,
-    managed: ManagedFields,
+    key: Key,
+    /// What it is; always there when there is no JSON.
+    body: OnceLock<Body>,
+    /// Its JSON; always there when there is no body.
+    encoded: OnceLock<Encoded>,
     revision: u64,
     weight: u64,
-    encoded: OnceLock<Encoded>,
+    /// Somebody asked for its value, or for its owners, since [`Stored::take_used`].
+    used: AtomicBool,
+    /// Who is to know when a packed one gets its body back.
+    home: Option<Home>,
 }
 
 /// The JSON of an object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Encoded {
     all: Bytes,
     /// Where what comes after its kind and version begins.
@@ -77,52 +92,138 @@ struct Encoded {
 
 impl Stored {
     /// Stamps `metadata.resourceVersion` into the object.
-    pub(super) fn new(body: Body, revision: u64) -> Self {
-        let Body { mut value, managed } = body;
-        if let Some(meta) = value
+    pub(super) fn new(key: Key, mut body: Body, revision: u64) -> Self {
+        if let Some(meta) = body
+            .value
             .as_object_mut()
             .and_then(|o| o.entry("metadata").or_insert_with(|| json!({})).as_object_mut())
         {
             meta.insert("resourceVersion".into(), revision.to_string().into());
         }
-        let weight = weight::of(&value, &managed);
-        Self { value, managed, revision, weight, encoded: OnceLock::new() }
+        let weight = weight::of(&body.value, &body.managed);
+        Self { revision, weight, ..Self::of(key, body) }
+    }
+
+    fn of(key: Key, body: Body) -> Self {
+        let (encoded, used) = Default::default();
+        Self { key, body: body.into(), encoded, revision: 0, weight: 0, used, home: None }
     }
 
     /// An object that is not stored: the answer to a dry run.
     #[must_use]
     pub fn unstored(body: impl Into<Body>) -> Self {
-        let Body { value, managed } = body.into();
-        Self { value, managed, revision: 0, weight: 0, encoded: OnceLock::new() }
+        let body = body.into();
+        Self::of(Key::of(&body.value), body)
+    }
+
+    /// The same version without its value, if that can be had back from its JSON.
+    pub(super) fn packed(&self, home: Home) -> Option<Self> {
+        if self.body.get().is_some_and(|body| !is_flat(&body.value, DEEPEST)) {
+            return None;
+        }
+        let Self { revision, weight, .. } = *self;
+        let (key, encoded) = (self.key.clone(), self.encoded().clone().into());
+        Some(Self {
+            key,
+            body: OnceLock::new(),
+            encoded,
+            revision,
+            weight,
+            used: false.into(),
+            home: Some(home),
+        })
+    }
+
+    /// Whether it has nothing but its JSON.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.body.get().is_none()
+    }
+
+    /// Whether its value or its owners were asked for since this was called before.
+    pub(super) fn take_used(&self) -> bool {
+        self.used.swap(false, Relaxed)
+    }
+
+    /// What it is, for whoever works with it.
+    fn used(&self) -> &Body {
+        if !self.used.load(Relaxed) {
+            self.used.store(true, Relaxed);
+        }
+        self.body()
+    }
+
+    fn body(&self) -> &Body {
+        self.body.get_or_init(|| {
+            let body = self.unpack();
+            if let Some(home) = &self.home {
+                home.unpacked(&self.key, self.revision, self.weight);
+            }
+            body
+        })
+    }
+
+    /// The JSON of a packed one.
+    fn json(&self) -> &[u8] {
+        self.encoded.get().map_or(&[], |encoded| &encoded.all)
+    }
+
+    fn unpack(&self) -> Body {
+        Body::decode(self.json()).unwrap_or_else(|error| {
+            tracing::error!(key = %self.key, %error, "a stored object can't be read back");
+            Body::default()
+        })
     }
 
     /// The object, with `apiVersion` and `kind`, but without `metadata.managedFields`.
     #[must_use]
     pub fn value(&self) -> &Value {
-        &self.value
+        &self.used().value
     }
 
     /// Who owns its fields.
     #[must_use]
     pub fn managed(&self) -> &ManagedFields {
-        &self.managed
+        &self.used().managed
     }
 
-    /// The object with everything that clients see.
+    /// [`Stored::value`] for whoever looks at very many objects once: one that is packed stays so.
+    #[must_use]
+    pub fn peek(&self) -> Cow<'_, Value> {
+        match self.body.get() {
+            Some(body) => Cow::Borrowed(&body.value),
+            None => Cow::Owned(self.unpack().value),
+        }
+    }
+
+    /// Its labels. A packed one stays packed.
+    #[must_use]
+    pub fn labels(&self) -> Cow<'_, Value> {
+        match self.body.get() {
+            Some(body) => Cow::Borrowed(&body.value["metadata"]["labels"]),
+            None => Cow::Owned(Labelled::of(self.json()).metadata.labels),
+        }
+    }
+
+    /// The object with everything that clients see. A packed one stays packed.
     #[must_use]
     pub fn whole(&self) -> Cow<'_, Value> {
-        if self.managed.is_empty() {
-            return Cow::Borrowed(&self.value);
+        if self.is_packed() {
+            return Cow::Owned(serde_json::from_slice(self.json()).unwrap_or_default());
         }
-        let mut value = self.value.clone();
-        value["metadata"]["managedFields"] = self.managed.to_value();
+        let Body { value, managed } = self.used();
+        if managed.is_empty() {
+            return Cow::Borrowed(value);
+        }
+        let mut value = value.clone();
+        value["metadata"]["managedFields"] = managed.to_value();
         Cow::Owned(value)
     }
 
     /// The same owners of another version of the object.
     #[must_use]
     pub fn with(&self, value: Value) -> Body {
-        Body { value, managed: self.managed.clone() }
+        Body { value, managed: self.managed().clone() }
     }
 
     /// Its revision, the number in `metadata.resourceVersion`.
@@ -139,11 +240,12 @@ impl Stored {
 
     fn encoded(&self) -> &Encoded {
         self.encoded.get_or_init(|| {
-            let mut all = serde_json::to_vec(&Whole(&self.value, &self.managed)).unwrap_or_default();
+            let Body { value, managed } = self.body();
+            let mut all = serde_json::to_vec(&Whole(value, managed)).unwrap_or_default();
             // It stays as long as the version does, and writing it has taken up to twice as much.
             all.shrink_to_fit();
             let head = |name: &str| {
-                self.value.get(name).map_or(0, |value| {
+                value.get(name).map_or(0, |value| {
                     // Both in quotes, a colon between and a comma after.
                     format!("{name:?}:{value},").len()
                 })
@@ -168,13 +270,45 @@ impl Stored {
 
     /// Namespace and name.
     #[must_use]
-    pub fn key(&self) -> Key {
-        Key::of(&self.value)
+    pub fn key(&self) -> &Key {
+        &self.key
     }
 
     /// A string field of `metadata`, empty when absent.
     #[must_use]
     pub fn meta(&self, field: &str) -> &str {
-        self.value["metadata"][field].as_str().unwrap_or_default()
+        self.value()["metadata"][field].as_str().unwrap_or_default()
+    }
+}
+
+/// What of an object's JSON is read for its labels.
+#[derive(Default, Deserialize)]
+struct Labelled {
+    #[serde(default)]
+    metadata: Labels,
+}
+
+#[derive(Default, Deserialize)]
+struct Labels {
+    #[serde(default)]
+    labels: Value,
+}
+
+impl Labelled {
+    fn of(json: &[u8]) -> Self {
+        serde_json::from_slice(json).unwrap_or_default()
+    }
+}
+
+/// How deep an object may be that is packed: a reader of JSON stops at 128, and the owners of fields are written five levels
+/// below the object, twice as deep as they are there.
+const DEEPEST: usize = 50;
+
+/// Whether nothing in a value is deeper than so many levels.
+fn is_flat(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| is_flat(item, levels - 1)),
+        Value::Object(fields) => levels > 0 && fields.values().all(|field| is_flat(field, levels - 1)),
+        _ => true,
     }
 }

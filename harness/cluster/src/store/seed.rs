@@ -36,10 +36,10 @@ impl Seed {
         let mut resources = self.resources.clone();
         let alike = |resource: &str| ALIKE.iter().any(|end| resource.ends_with(end));
         let own = resources.iter_mut().filter(|(resource, _)| !alike(resource));
-        for object in own.flat_map(|(_, objects)| objects.values_mut()) {
+        for (key, object) in own.flat_map(|(_, objects)| objects) {
             let mut body = object.with(object.value().clone());
             body.value["metadata"]["uid"] = secret::uid().into();
-            *object = Arc::new(Stored::new(body, object.revision()));
+            *object = Arc::new(Stored::new(key.clone(), body, object.revision()));
         }
         resources
     }

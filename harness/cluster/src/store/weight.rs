@@ -64,7 +64,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{managed::Claim, store::Stored};
+    use crate::{
+        managed::Claim,
+        store::{Key, Stored},
+    };
 
     /// A pod as kubelets leave it.
     fn pod() -> Value {
@@ -128,7 +131,11 @@ mod tests {
             let taken = allocation_counter::measure(|| {
                 // As a request brings it, and encoded.
                 let read = serde_json::from_str::<Value>(&text).unwrap();
-                let stored = Stored::new(crate::store::Body { value: read, managed: managed.clone() }, 7);
+                let stored = Stored::new(
+                    Key::of(&read),
+                    crate::store::Body { value: read, managed: managed.clone() },
+                    7,
+                );
                 drop(stored.bytes());
                 kept = Some(stored);
             });

@@ -41,6 +41,15 @@ impl Window {
         self.events.range(from..).map(|(event, _)| event)
     }
 
+    /// Puts other versions that say the same into the event of a revision, if it is still there.
+    pub(super) fn exchange(&mut self, revision: u64, with: impl Fn(&Arc<Stored>) -> Arc<Stored>) {
+        let at = self.events.partition_point(|(event, _)| event.revision < revision);
+        if let Some((event, _)) = self.events.get_mut(at).filter(|(event, _)| event.revision == revision) {
+            let (object, previous) = (with(&event.object), event.previous.as_ref().map(with));
+            *event = Arc::new(Event { object, previous, ..Event::clone(event) });
+        }
+    }
+
     /// All versions are about to be replaced without an event: those for which `is_present` holds become ones of the past.
     pub(super) fn supersede(
         &mut self,

@@ -39,13 +39,12 @@ impl Filter {
     }
 
     /// Whether an object is meant.
-    pub(super) fn matches(&self, object: &Value) -> bool {
-        let meta = &object["metadata"];
-        let is = |wanted: &Option<String>, field: &str| wanted.as_ref().is_none_or(|w| meta[field] == **w);
-        is(&self.name, "name")
-            && is(&self.namespace, "namespace")
-            && self.labels.matches(&meta["labels"])
-            && self.fields.matches(object)
+    pub(super) fn matches(&self, object: &Stored) -> bool {
+        let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        is(&self.name, &object.key().name)
+            && is(&self.namespace, &object.key().namespace)
+            && (self.labels.is_empty() || self.labels.matches(&object.labels()))
+            && (self.fields.is_empty() || self.fields.matches(&object.peek()))
     }
 
     fn is_selective(&self) -> bool {
@@ -60,16 +59,16 @@ pub(super) fn list(server: &Server, asked: &Asked, target: &Target) -> Result<Re
     let page = Page::of(&asked.query)?;
     check_match(&asked.query)?;
     let (objects, revision) = read(server, target, &page, &asked.query)?;
-    let mut objects: Vec<_> = objects.into_iter().filter(|o| filter.matches(o.value())).collect();
+    let mut objects: Vec<_> = objects.into_iter().filter(|o| filter.matches(o)).collect();
     if let Some(after) = &page.after {
-        objects.retain(|o| o.key() > *after);
+        objects.retain(|o| o.key() > after);
     }
     let mut meta = json!({"resourceVersion": revision.to_string()});
     if let Some(limit) = page.limit.filter(|limit| *limit < objects.len()) {
         let rest = objects.len() - limit;
         objects.truncate(limit);
         if let Some(last) = objects.last() {
-            meta["continue"] = token(revision, &last.key()).into();
+            meta["continue"] = token(revision, last.key()).into();
         }
         if !filter.is_selective() {
             meta["remainingItemCount"] = rest.into();

@@ -249,8 +249,8 @@ impl Watch {
 
     /// What an event means to this watch: an object that enters or leaves the selection is new or gone for it.
     fn meaning(&self, event: &Event) -> Option<Meaning> {
-        let is = self.filter.matches(event.object.value());
-        let was = event.previous.as_ref().is_some_and(|p| self.filter.matches(p.value()));
+        let is = self.filter.matches(&event.object);
+        let was = event.previous.as_ref().is_some_and(|p| self.filter.matches(p));
         match (event.change, was, is) {
             (Change::Added, _, true) | (Change::Modified, false, true) => Some(Meaning::Object("ADDED")),
             (Change::Modified, true, true) => Some(Meaning::Object("MODIFIED")),
@@ -285,7 +285,7 @@ impl Watch {
     fn all(&mut self, kind: &'static str) {
         let store = self.server.api.store().clone();
         let (objects, revision) = store.list(&self.target.resource.store, self.target.namespace.as_deref());
-        let wanted = objects.into_iter().filter(|o| self.filter.matches(o.value())).collect();
+        let wanted = objects.into_iter().filter(|o| self.filter.matches(o)).collect();
         self.backlog.objects(kind, wanted);
         self.seen = revision;
     }

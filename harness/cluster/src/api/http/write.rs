@@ -205,8 +205,8 @@ pub(super) fn delete_collection(server: &Server, asked: &Asked, target: &Target)
     let resource = &target.resource;
     let (objects, revision) = server.api.store().list(&resource.store, target.namespace.as_deref());
     let mut gone = Vec::new();
-    for object in objects.iter().filter(|o| filter.matches(o.value())) {
-        match server.api.delete(&asked.user, &resource.store, &object.key(), &options) {
+    for object in objects.iter().filter(|o| filter.matches(o)) {
+        match server.api.delete(&asked.user, &resource.store, object.key(), &options) {
             Ok(last) => gone.push(convert::shown(resource, &target.version, &last).into_owned()),
             Err(status) if status.code == 404 => {}
             Err(status) => return Err(status),

@@ -209,7 +209,7 @@ impl Controller for Claims {
                 // It may be what a claim waits for.
                 let waiting = self.deps.list(CLAIMS, None);
                 let waiting = waiting.iter().filter(|claim| claim.value()["status"]["phase"] != "Bound");
-                waiting.for_each(|claim| queue.add(claim.key()));
+                waiting.for_each(|claim| queue.add(claim.key().clone()));
             }
             // The end of a pod may be what a deleted claim waits for.
             "pods" if event.change == Change::Deleted || pods::ended(event.object.value()) => {

@@ -95,7 +95,7 @@ impl Controller for DaemonSets {
         let placing = |node: &Value| (node["spec"].clone(), node["metadata"]["labels"].clone());
         let before = event.previous.as_ref().map(|node| placing(node.value()));
         if &*event.resource == "nodes" && before != Some(placing(event.object.value())) {
-            self.deps.list(RESOURCE, None).iter().for_each(|set| queue.add(set.key()));
+            self.deps.list(RESOURCE, None).iter().for_each(|set| queue.add(set.key().clone()));
         }
     }
 

@@ -154,8 +154,8 @@ impl Jobs {
         };
         for pod in pods {
             if tally::held(pod.value()) && self.job_of(pod.value()).is_none() {
-                self.orphans.insert(pod.key());
-                queue.add(pod.key());
+                self.orphans.insert(pod.key().clone());
+                queue.add(pod.key().clone());
             }
         }
     }

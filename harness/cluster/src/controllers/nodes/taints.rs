@@ -112,7 +112,7 @@ impl Controller for Evictions {
                 if event.previous.as_ref().is_some_and(|before| before.value()["spec"]["taints"] == *taints) {
                     return;
                 }
-                self.deps.pods_on(&event.key.name).for_each(|pod| queue.add(pod.key()));
+                self.deps.pods_on(&event.key.name).for_each(|pod| queue.add(pod.key().clone()));
             }
             _ => {}
         }

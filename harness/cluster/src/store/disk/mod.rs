@@ -122,7 +122,7 @@ impl Disk {
             if Key::of(&body.value) != row.key {
                 return Err(damaged("it has another name than the one that it is stored under".into()));
             }
-            let object = Arc::new(Stored::new(body, row.revision));
+            let object = Arc::new(Stored::new(row.key.clone(), body, row.revision));
             resources.entry(row.resource).or_default().insert(row.key, object);
         }
         let record = Record { cluster, work: self.work.clone(), progress: loaded.progress };
@@ -207,7 +207,7 @@ impl Record {
 
 impl Body {
     /// Reads what [`Stored::bytes`] has made.
-    fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
+    pub(super) fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
         let mut value: serde_json::Value = serde_json::from_slice(bytes)?;
         let managed = match taken_from(&mut value) {
             Some(Claim::Entries(entries)) => entries,

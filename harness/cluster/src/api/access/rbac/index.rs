@@ -147,10 +147,12 @@ impl Index {
     pub(super) fn set(&mut self, resource: &str, object: &Stored) {
         let key = object.key();
         match resource {
-            ROLES | CLUSTER_ROLES => drop(self.roles.insert(key, Rule::read_all(object.value()).into())),
+            ROLES | CLUSTER_ROLES => {
+                drop(self.roles.insert(key.clone(), Rule::read_all(object.value()).into()))
+            }
             ROLE_BINDINGS | CLUSTER_ROLE_BINDINGS => {
-                self.unbind(&key);
-                self.bind(Arc::new(Binding::read(key, object.value())));
+                self.unbind(key);
+                self.bind(Arc::new(Binding::read(key.clone(), object.value())));
             }
             _ => {}
         }

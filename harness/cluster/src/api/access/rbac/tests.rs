@@ -110,7 +110,7 @@ fn naive(store: &Store, user: &User, wanted: &Attributes<'_>) -> bool {
     let bindings = bindings.chain(store.list(ROLE_BINDINGS, Some(wanted.namespace)).0);
     bindings.filter(|b| is_me(b.value())).any(|binding| {
         let role = &binding.value()["roleRef"];
-        let own = binding.key().namespace;
+        let own = binding.key().namespace.clone();
         let (resource, namespace) =
             if role["kind"] == "ClusterRole" { (CLUSTER_ROLES, String::new()) } else { (ROLES, own) };
         let found = store.get(resource, &Key::new(namespace, text(&role["name"])));

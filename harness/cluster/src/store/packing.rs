@@ -1,0 +1,121 @@
+//! Which versions have their values beside their JSON: the latest ones, and those that somebody works with. A value takes
+//! some times the memory of its JSON, and most objects of a large cluster are only listed and watched.
+//!
+//! Each version that gets a value is queued. When all values together are more than is allowed, those that have waited
+//! longest and have not been used since are packed. Who reads a packed one gets its value back, and has it queued again; that
+//! also raises what is allowed for a while, so that a cluster that works with many objects stops unpacking them.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::Mutex;
+
+use super::{Key, Stored};
+
+/// How much versions with values may weigh together before any of them is packed, in bytes.
+const ALLOWED: u64 = 32 << 20;
+/// What is allowed beyond that goes down by a part of itself with every write: one of so many.
+const DECAY: u64 = 8192;
+/// How many versions a write looks at at most, so that it holds the lock no longer.
+const LOOKS: usize = 16;
+
+/// A version that has its value.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) resource: Arc<str>,
+    pub(super) key: Key,
+    pub(super) revision: u64,
+    pub(super) weight: u64,
+}
+
+/// The versions of a store that have values, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Packing {
+    queue: VecDeque<Place>,
+    /// What they weigh.
+    weight: u64,
+    /// What is allowed beyond [`ALLOWED`].
+    more: u64,
+    returns: Arc<Returns>,
+}
+
+/// The versions that got their values back, until the next write.
+#[derive(Debug, Default)]
+struct Returns {
+    places: Mutex<Vec<Place>>,
+    weight: AtomicU64,
+}
+
+/// Where a packed version says that it has its value again.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    returns: Arc<Returns>,
+    resource: Arc<str>,
+}
+
+impl Home {
+    pub(super) fn unpacked(&self, key: &Key, revision: u64, weight: u64) {
+        let (resource, key) = (self.resource.clone(), key.clone());
+        self.returns.places.lock().push(Place { resource, key, revision, weight });
+        self.returns.weight.fetch_add(weight, Relaxed);
+    }
+}
+
+impl Packing {
+    /// Where packed versions of a resource say what becomes of them.
+    pub(super) fn home(&self, resource: &Arc<str>) -> Home {
+        Home { returns: self.returns.clone(), resource: resource.clone() }
+    }
+
+    /// A version that has its value.
+    pub(super) fn queue(&mut self, resource: &Arc<str>, object: &Stored) {
+        let (revision, weight) = (object.revision(), object.weight());
+        self.weight += weight;
+        self.queue.push_back(Place {
+            resource: resource.clone(),
+            key: object.key().clone(),
+            revision,
+            weight,
+        });
+    }
+
+    /// Whether what was unpacked since the last write is too much to wait for the next one.
+    pub(super) fn overflows(&self) -> bool {
+        self.returns.weight.load(Relaxed) > ALLOWED
+    }
+
+    /// The versions whose turn it is. Those for which `keep` holds have another one later.
+    pub(super) fn due(&mut self, mut keep: impl FnMut(&Place) -> bool) -> Vec<Place> {
+        self.more -= self.more.div_ceil(DECAY);
+        if self.returns.weight.load(Relaxed) > 0 {
+            let places = std::mem::take(&mut *self.returns.places.lock());
+            let weight = places.iter().map(|place| place.weight).sum::<u64>();
+            self.returns.weight.fetch_sub(weight, Relaxed);
+            self.weight += weight;
+            self.more += weight;
+            self.queue.extend(places);
+        }
+        let mut due = Vec::new();
+        for _ in 0..LOOKS {
+            if self.weight <= ALLOWED + self.more {
+                break;
+            }
+            let Some(place) = self.queue.pop_front() else { break };
+            if keep(&place) {
+                self.queue.push_back(place);
+            } else {
+                self.weight -= place.weight;
+                due.push(place);
+            }
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests;
