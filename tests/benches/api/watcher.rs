@@ -42,10 +42,12 @@ impl Watcher {
         while seen < count {
             let length = self.stream.read(&mut self.read).await?;
             ensure!(length > 0, "the watch ended after {seen} of {count} events");
-            for byte in &self.read[..length] {
-                seen += usize::from(*byte == b'\n' && self.last != b'\r');
-                self.last = *byte;
+            let read = &self.read[..length];
+            for end in memchr::memchr_iter(b'\n', read) {
+                let before = if end == 0 { self.last } else { read[end - 1] };
+                seen += usize::from(before != b'\r');
             }
+            self.last = read[length - 1];
         }
         Ok(())
     }

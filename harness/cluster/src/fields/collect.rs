@@ -20,10 +20,11 @@ fn node(walk: Walk<'_>, shape: Shape<'_>, value: &Value) -> Node {
         (Shape::Leaf, _) => return Node::leaf(),
         (_, Value::Object(fields)) => {
             for (name, value) in fields {
-                let mut part = node(walk, walk.entry(shape, name), value);
+                let declared = walk.declared(shape, name);
+                let mut part = node(walk, walk.entry(shape, declared), value);
                 let empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
                 part.member |= empty || !matches!(shape, Shape::Object(_));
-                below.put(|| element::field(name), part);
+                below.put(|| element::field(name, declared), part);
             }
         }
         (_, Value::Array(items)) => {

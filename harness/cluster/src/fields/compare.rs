@@ -112,14 +112,13 @@ impl Compare<'_> {
             if was == is {
                 continue;
             }
-            let part = match shape {
-                Shape::Object(definition) if both => match self.0.0.field(definition, name) {
-                    Some(field) if field.keep_zero => self.never_absent(self.0.of_field(field), was, is),
-                    field => self.values(field.map_or(Shape::Leaf, |f| self.0.of_field(f)), was, is),
-                },
-                _ => self.values(self.0.entry(shape, name), was, is),
+            let declared = self.0.declared(shape, name);
+            let shape = self.0.entry(shape, declared);
+            let part = match declared {
+                Some(field) if both && field.keep_zero => self.never_absent(shape, was, is),
+                _ => self.values(shape, was, is),
             };
-            diff.put(|| element::field(name), part);
+            diff.put(|| element::field(name, declared), part);
         }
         diff
     }

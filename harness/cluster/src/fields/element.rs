@@ -5,11 +5,11 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 use super::set::Element;
-use crate::schema::{Definition, Schema};
+use crate::schema::{Definition, Field, Schema};
 
-/// A field of an object, or a key of a map.
-pub(super) fn field(name: &str) -> Element {
-    format!("f:{name}").into()
+/// A field of an object, or a key of a map. Those of a declared field are all the same one.
+pub(super) fn field(name: &str, declared: Option<&Field>) -> Element {
+    declared.map_or_else(|| format!("f:{name}").into(), |field| field.step.clone())
 }
 
 /// An element of a set.

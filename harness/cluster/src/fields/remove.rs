@@ -16,10 +16,11 @@ pub(crate) fn remove(walk: Walk<'_>, shape: Shape<'_>, value: &Value, set: &Fiel
         (_, Value::Object(fields)) => {
             let mut kept = Map::new();
             for (name, value) in fields {
-                match set.get(&element::field(name)) {
+                let declared = walk.declared(shape, name);
+                match set.get(&element::field(name, declared)) {
                     Some(node) if node.member => {}
                     Some(node) => {
-                        let rest = remove(walk, walk.entry(shape, name), value, &node.below);
+                        let rest = remove(walk, walk.entry(shape, declared), value, &node.below);
                         kept.insert(name.clone(), rest);
                     }
                     None => drop(kept.insert(name.clone(), value.clone())),

@@ -33,8 +33,12 @@ impl<'a> Walk<'a> {
         self.0.kind(api_version, kind).map_or(Shape::Untyped, Shape::Object)
     }
 
-    pub(super) fn field(self, definition: &'a Definition, name: &str) -> Shape<'a> {
-        self.0.field(definition, name).map_or(Shape::Leaf, |field| self.of_field(field))
+    /// A declared field of an object.
+    pub(crate) fn declared(self, shape: Shape<'a>, name: &str) -> Option<&'a Field> {
+        match shape {
+            Shape::Object(definition) => self.0.field(definition, name),
+            _ => None,
+        }
     }
 
     pub(super) fn of_field(self, field: &'a Field) -> Shape<'a> {
@@ -65,8 +69,9 @@ impl<'a> Walk<'a> {
     /// The shape of a part, by its element in a set.
     pub(super) fn part(self, shape: Shape<'a>, element: &str) -> Shape<'a> {
         match shape {
-            Shape::Object(definition) => {
-                self.field(definition, element.strip_prefix("f:").unwrap_or_default())
+            Shape::Object(_) => {
+                let name = element.strip_prefix("f:").unwrap_or_default();
+                self.declared(shape, name).map_or(Shape::Leaf, |field| self.of_field(field))
             }
             Shape::Map(ty) | Shape::Keyed(_, ty) => self.of_type(ty),
             Shape::Leaf | Shape::Set => Shape::Leaf,
@@ -74,10 +79,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The parts of a map or object.
-    pub(crate) fn entry(self, shape: Shape<'a>, name: &str) -> Shape<'a> {
+    /// A part of a map or object, with the field that it is if it is a declared one.
+    pub(crate) fn entry(self, shape: Shape<'a>, declared: Option<&'a Field>) -> Shape<'a> {
         match shape {
-            Shape::Object(definition) => self.field(definition, name),
+            Shape::Object(_) => declared.map_or(Shape::Leaf, |field| self.of_field(field)),
             Shape::Map(ty) => self.of_type(ty),
             _ => Shape::Untyped,
         }

@@ -81,7 +81,9 @@ impl Merge<'_> {
     ) -> Map<String, Value> {
         let mut merged = old.clone();
         for (name, value) in new {
-            if let Some(value) = self.values(self.0.entry(shape, name), old.get(name), Some(value)) {
+            if let Some(value) =
+                self.values(self.0.entry(shape, self.0.declared(shape, name)), old.get(name), Some(value))
+            {
                 merged.insert(name.clone(), value);
             }
         }

@@ -5,17 +5,19 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::{
+    path::Path,
     quantity,
     table::{Definition, Schema},
     types::{self, Scalar, Type},
 };
 
 /// Where the value being checked is.
+#[derive(Clone, Copy)]
 struct Place<'a> {
     /// The Go name of the struct that has the field.
     owner: &'a str,
     /// The path of JSON names, without indexes.
-    path: String,
+    path: &'a Path<'a>,
     /// The expected type in the table's notation.
     notation: &'a str,
 }
@@ -27,16 +29,16 @@ impl Schema {
     /// The first mismatch, as Go's JSON decoder words it.
     pub fn check_types(&self, api_version: &str, kind: &str, object: &Value) -> Result<(), String> {
         match self.kind(api_version, kind) {
-            Some(definition) => self.check_object(definition, object, ""),
+            Some(definition) => self.check_object(definition, object, &Path::Root),
             None => Ok(()),
         }
     }
 
-    fn check_object(&self, definition: &Definition, value: &Value, path: &str) -> Result<(), String> {
+    fn check_object(&self, definition: &Definition, value: &Value, path: &Path<'_>) -> Result<(), String> {
         let Value::Object(fields) = value else { return Ok(()) };
         for (name, value) in fields {
             let Some(field) = self.field(definition, name) else { continue };
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let path = &Path::Field(path, name);
             let place = Place { owner: definition.short_name(), path, notation: &field.notation };
             self.check_value(&field.ty, value, &place)?;
         }
@@ -64,7 +66,7 @@ impl Schema {
                     }
                     _ => Err(place.mismatch(value)),
                 },
-                (Some(target), Value::Object(_)) => self.check_object(target, value, &place.path),
+                (Some(target), Value::Object(_)) => self.check_object(target, value, place.path),
                 _ => Err(place.mismatch(value)),
             },
             (Type::Scalar(scalar), _) => check_scalar(*scalar, value, place),
@@ -73,9 +75,9 @@ impl Schema {
     }
 }
 
-impl Place<'_> {
-    fn element(&self) -> Place<'_> {
-        Place { owner: self.owner, path: self.path.clone(), notation: types::element(self.notation) }
+impl<'a> Place<'a> {
+    fn element(&self) -> Place<'a> {
+        Place { notation: types::element(self.notation), ..*self }
     }
 
     fn mismatch(&self, value: &Value) -> String {

@@ -20,6 +20,7 @@ mod check;
 mod descriptions;
 mod enums;
 pub mod openapi;
+mod path;
 mod protobuf;
 mod prune;
 mod quantity;
@@ -86,6 +87,7 @@ impl Schema {
         for (definition, name, field) in since::gone().filter(|(_, _, field)| !release.since(field.until)) {
             older.add_field(definition, name, field.n, &field.t);
         }
+        older.place_fields();
         older
     }
 }

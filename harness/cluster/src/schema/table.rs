@@ -1,8 +1,12 @@
 //! The schema table in memory: definitions, their fields, and which kind is which definition. The data is
 //! `kubernetes.json`, made by `schema-tools/extract.py`; this module only reads it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -39,6 +43,9 @@ pub struct Definition {
     pub items: Option<Type>,
     /// The fields, in the order of their JSON names.
     pub fields: Vec<Field>,
+    /// Where the field of a name is, also of the parts that lie in the object itself: in which definition, and the how manieth
+    /// there. Every field of every body is looked for several times.
+    places: FxHashMap<String, (usize, usize)>,
 }
 
 /// One field of an object type.
@@ -46,6 +53,8 @@ pub struct Definition {
 pub struct Field {
     /// The name in JSON; empty when the fields of `ty` lie in the object itself.
     pub name: String,
+    /// The name as a step of a path in `FieldsV1`: `f:name`.
+    pub(crate) step: Arc<str>,
     /// The number in protobuf.
     pub number: u32,
     /// What it holds.
@@ -144,9 +153,38 @@ impl Schema {
                 let name = if json_name.starts_with('+') { String::new() } else { json_name };
                 fields.push(Field::of(name, ty, raw));
             }
-            definitions.push(Definition { name, is_kind: raw.kind, atomic: raw.atomic, items, fields });
+            let (is_kind, atomic, places) = (raw.kind, raw.atomic, FxHashMap::default());
+            definitions.push(Definition { name, is_kind, atomic, items, fields, places });
         }
-        Ok(Self { definitions, by_name })
+        let mut schema = Self { definitions, by_name };
+        schema.place_fields();
+        Ok(schema)
+    }
+
+    /// To be called when definitions have got other fields.
+    pub(super) fn place_fields(&mut self) {
+        let places = |of: usize| {
+            let mut places = FxHashMap::default();
+            self.add_places(of, &mut places);
+            places
+        };
+        let all: Vec<_> = (0..self.definitions.len()).map(places).collect();
+        for (definition, places) in self.definitions.iter_mut().zip(all) {
+            definition.places = places;
+        }
+    }
+
+    /// An object's own fields come before those of its parts.
+    fn add_places(&self, of: usize, places: &mut FxHashMap<String, (usize, usize)>) {
+        let fields = &self.definitions[of].fields;
+        for (at, field) in fields.iter().enumerate().filter(|(_, field)| !field.name.is_empty()) {
+            places.entry(field.name.clone()).or_insert((of, at));
+        }
+        for field in fields.iter().filter(|field| field.name.is_empty()) {
+            if let Type::Reference(part) = field.ty {
+                self.add_places(part, places);
+            }
+        }
     }
 
     /// Adds a field of which there is nothing special to say. One of an unknown type or definition is none.
@@ -154,7 +192,6 @@ impl Schema {
         let ty = types::parse(notation, &|name| self.by_name.get(name).copied());
         let found = self.by_name.get(definition).and_then(|index| self.definitions.get_mut(*index));
         let (Some(ty), Some(found)) = (ty, found) else { return };
-        // Fields are looked for by halves: they stay sorted.
         let at = found.fields.partition_point(|field| field.name.as_str() < name);
         let raw = RawField { n: number, t: notation.to_owned(), ..RawField::default() };
         found.fields.insert(at, Field::of(name.to_owned(), ty, raw));
@@ -180,15 +217,8 @@ impl Schema {
     /// The field with that JSON name, also of the parts that lie in the object itself.
     #[must_use]
     pub fn field<'a>(&'a self, definition: &'a Definition, name: &str) -> Option<&'a Field> {
-        if name.is_empty() {
-            return None;
-        }
-        // Sorted by name; those without one come first.
-        let own = definition.fields.binary_search_by(|field| field.name.as_str().cmp(name));
-        own.ok().map(|at| &definition.fields[at]).or_else(|| {
-            let inlined = definition.fields.iter().take_while(|field| field.name.is_empty());
-            inlined.filter_map(|field| self.target(&field.ty)).find_map(|part| self.field(part, name))
-        })
+        let (of, at) = *definition.places.get(name)?;
+        self.definitions.get(of)?.fields.get(at)
     }
 
     /// All fields as JSON shows them, with those of the parts that lie in the object itself.
@@ -233,6 +263,7 @@ impl Definition {
 impl Field {
     fn of(name: String, ty: Type, raw: RawField) -> Self {
         Self {
+            step: format!("f:{name}").into(),
             name,
             number: raw.n,
             ty,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    path::Path,
     table::{Definition, Schema},
     types::Type,
 };
@@ -14,33 +15,33 @@ impl Schema {
     pub fn unknown_fields(&self, api_version: &str, kind: &str, object: &Value) -> Vec<String> {
         let mut found = Vec::new();
         if let Some(definition) = self.kind(api_version, kind) {
-            self.unknown_in(definition, object, "", &mut found);
+            self.unknown_in(definition, object, &Path::Root, &mut found);
         }
         found
     }
 
-    fn unknown_in(&self, definition: &Definition, value: &Value, path: &str, found: &mut Vec<String>) {
+    fn unknown_in(&self, definition: &Definition, value: &Value, path: &Path<'_>, found: &mut Vec<String>) {
         let Value::Object(fields) = value else { return };
         for (name, value) in fields {
-            let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let inner = Path::Field(path, name);
             match self.field(definition, name) {
                 Some(field) => self.unknown_below(&field.ty, value, &inner, found),
                 None if definition.is_kind && (name == "apiVersion" || name == "kind") => {}
-                None => found.push(inner),
+                None => found.push(inner.to_string()),
             }
         }
     }
 
-    fn unknown_below(&self, ty: &Type, value: &Value, path: &str, found: &mut Vec<String>) {
+    fn unknown_below(&self, ty: &Type, value: &Value, path: &Path<'_>, found: &mut Vec<String>) {
         match (ty, value) {
             (Type::List(element), Value::Array(items)) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.unknown_below(element, item, &format!("{path}[{index}]"), found);
+                    self.unknown_below(element, item, &Path::Element(path, index), found);
                 }
             }
             (Type::Map(element), Value::Object(entries)) => {
                 for (key, entry) in entries {
-                    self.unknown_below(element, entry, &format!("{path}.{key}"), found);
+                    self.unknown_below(element, entry, &Path::Field(path, key), found);
                 }
             }
             (Type::Reference(_), value) => {

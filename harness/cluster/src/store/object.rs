@@ -13,7 +13,12 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Whole, packing::Home, weight, whole::FIRST};
+use super::{
+    Whole,
+    packing::Home,
+    weight::{self, Measure},
+    whole::FIRST,
+};
 use crate::managed::ManagedFields;
 
 /// Namespace (empty for cluster-scoped objects) and name.
@@ -76,6 +81,8 @@ pub struct Stored {
     encoded: OnceLock<Encoded>,
     revision: u64,
     weight: u64,
+    /// Whether a reader of JSON would take what its JSON is.
+    flat: bool,
     /// Somebody asked for its value, or for its owners, since [`Stored::take_used`].
     used: AtomicBool,
     /// Who is to know when a packed one gets its body back.
@@ -100,13 +107,13 @@ impl Stored {
         {
             meta.insert("resourceVersion".into(), revision.to_string().into());
         }
-        let weight = weight::of(&body.value, &body.managed);
-        Self { revision, weight, ..Self::of(key, body) }
+        let Measure { weight, depth } = weight::of(&body.value, &body.managed);
+        Self { revision, weight, flat: depth <= DEEPEST, ..Self::of(key, body) }
     }
 
     fn of(key: Key, body: Body) -> Self {
-        let (encoded, used) = Default::default();
-        Self { key, body: body.into(), encoded, revision: 0, weight: 0, used, home: None }
+        let (encoded, revision, weight, flat, used) = Default::default();
+        Self { key, body: body.into(), encoded, revision, weight, flat, used, home: None }
     }
 
     /// An object that is not stored: the answer to a dry run.
@@ -117,20 +124,18 @@ impl Stored {
     }
 
     /// The same version without its value, if that can be had back from its JSON.
-    pub(super) fn packed(&self, home: Home) -> Option<Self> {
-        if self.body.get().is_some_and(|body| !is_flat(&body.value, DEEPEST)) {
+    pub(super) fn packed(&self, mut home: Home) -> Option<Self> {
+        if !self.flat {
             return None;
         }
-        let Self { revision, weight, .. } = *self;
-        let (key, encoded) = (self.key.clone(), self.encoded().clone().into());
+        home.returned = self.home.is_some();
         Some(Self {
-            key,
+            key: self.key.clone(),
             body: OnceLock::new(),
-            encoded,
-            revision,
-            weight,
+            encoded: self.encoded().clone().into(),
             used: false.into(),
             home: Some(home),
+            ..*self
         })
     }
 
@@ -303,12 +308,3 @@ impl Labelled {
 /// How deep an object may be that is packed: a reader of JSON stops at 128, and the owners of fields are written five levels
 /// below the object, twice as deep as they are there.
 const DEEPEST: usize = 50;
-
-/// Whether nothing in a value is deeper than so many levels.
-fn is_flat(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(items) => levels > 0 && items.iter().all(|item| is_flat(item, levels - 1)),
-        Value::Object(fields) => levels > 0 && fields.values().all(|field| is_flat(field, levels - 1)),
-        _ => true,
-    }
-}

@@ -2,8 +2,8 @@
 //! some times the memory of its JSON, and most objects of a large cluster are only listed and watched.
 //!
 //! Each version that gets a value is queued. When all values together are more than is allowed, those that have waited
-//! longest and have not been used since are packed. Who reads a packed one gets its value back, and has it queued again; that
-//! also raises what is allowed for a while, so that a cluster that works with many objects stops unpacking them.
+//! longest and have not been used since are packed. Who reads a packed one gets its value back, and has it queued again. One that
+//! comes back again and again raises what is allowed for a while, so that a cluster that works with many objects stops packing them.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use super::{Key, Stored};
 
 /// How much versions with values may weigh together before any of them is packed, in bytes.
-const ALLOWED: u64 = 32 << 20;
+const ALLOWED: u64 = 16 << 20;
 /// What is allowed beyond that goes down by a part of itself with every write: one of so many.
 const DECAY: u64 = 8192;
 /// How many versions a write looks at at most, so that it holds the lock no longer.
@@ -49,6 +49,8 @@ pub(super) struct Packing {
 struct Returns {
     places: Mutex<Vec<Place>>,
     weight: AtomicU64,
+    /// What those weigh that did so not for the first time.
+    again: AtomicU64,
 }
 
 /// Where a packed version says that it has its value again.
@@ -56,6 +58,8 @@ struct Returns {
 pub(super) struct Home {
     returns: Arc<Returns>,
     resource: Arc<str>,
+    /// It has had its value back before.
+    pub(super) returned: bool,
 }
 
 impl Home {
@@ -63,13 +67,16 @@ impl Home {
         let (resource, key) = (self.resource.clone(), key.clone());
         self.returns.places.lock().push(Place { resource, key, revision, weight });
         self.returns.weight.fetch_add(weight, Relaxed);
+        if self.returned {
+            self.returns.again.fetch_add(weight, Relaxed);
+        }
     }
 }
 
 impl Packing {
     /// Where packed versions of a resource say what becomes of them.
     pub(super) fn home(&self, resource: &Arc<str>) -> Home {
-        Home { returns: self.returns.clone(), resource: resource.clone() }
+        Home { returns: self.returns.clone(), resource: resource.clone(), returned: false }
     }
 
     /// A version that has its value.
@@ -97,7 +104,7 @@ impl Packing {
             let weight = places.iter().map(|place| place.weight).sum::<u64>();
             self.returns.weight.fetch_sub(weight, Relaxed);
             self.weight += weight;
-            self.more += weight;
+            self.more += self.returns.again.swap(0, Relaxed);
             self.queue.extend(places);
         }
         let mut due = Vec::new();

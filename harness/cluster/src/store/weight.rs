@@ -16,41 +16,62 @@ const LEAST: usize = 6;
 /// What an allocation costs beside what was asked for.
 const BLOCK: usize = 16;
 
-/// What a version of an object takes, in bytes.
-pub(super) fn of(value: &Value, managed: &ManagedFields) -> u64 {
+/// What is told of a version of an object.
+pub(super) struct Measure {
+    /// What it takes, in bytes.
+    pub(super) weight: u64,
+    /// How many levels its value has; none if it has no parts.
+    pub(super) depth: usize,
+}
+
+/// Measures a version of an object.
+pub(super) fn of(value: &Value, managed: &ManagedFields) -> Measure {
     // One that is written as it was must not get heavier because of its number.
     let number = value["metadata"]["resourceVersion"].as_str().map_or(0, str::len);
-    let bytes = FIXED + below(value) + json(value) + managed.weight() - number;
-    bytes as u64
+    let size = Size::of(value);
+    let bytes = FIXED + size.below + size.json + managed.weight() - number;
+    Measure { weight: bytes as u64, depth: size.depth }
 }
 
-/// What a value takes beside its own place.
-fn below(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(text) => block(text.len()),
-        Value::Array(items) => block(size_of_val(items.as_slice())) + items.iter().map(below).sum::<usize>(),
-        Value::Object(fields) => {
-            let nodes = match fields.len() {
-                0 => 0,
-                1..=11 => 1,
-                many => many / LEAST + 1,
-            };
-            let entries = fields.iter().map(|(name, value)| block(name.len()) + below(value));
-            nodes * NODE + entries.sum::<usize>()
+/// The size of a value.
+struct Size {
+    /// What it takes beside its own place.
+    below: usize,
+    /// How long its JSON is, give or take what has to be escaped.
+    json: usize,
+    depth: usize,
+}
+
+impl Size {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => Self { below: 0, json: 4, depth: 0 },
+            Value::String(text) => Self { below: block(text.len()), json: text.len() + 2, depth: 0 },
+            Value::Array(items) => {
+                let mut all = Self { below: block(size_of_val(items.as_slice())), json: 2, depth: 1 };
+                items.iter().for_each(|item| all.add(&Self::of(item), 0, 1));
+                all
+            }
+            Value::Object(fields) => {
+                let nodes = match fields.len() {
+                    0 => 0,
+                    1..=11 => 1,
+                    many => many / LEAST + 1,
+                };
+                let mut all = Self { below: nodes * NODE, json: 2, depth: 1 };
+                for (name, value) in fields {
+                    all.add(&Self::of(value), block(name.len()), name.len() + 4);
+                }
+                all
+            }
         }
     }
-}
 
-/// How long the JSON is, give or take what has to be escaped.
-fn json(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => 2 + items.iter().map(|item| json(item) + 1).sum::<usize>(),
-        Value::Object(fields) => {
-            2 + fields.iter().map(|(name, value)| name.len() + 4 + json(value)).sum::<usize>()
-        }
+    /// Adds a part, and what its name takes in memory and in JSON.
+    fn add(&mut self, part: &Self, below: usize, json: usize) {
+        self.below += part.below + below;
+        self.json += part.json + json;
+        self.depth = self.depth.max(part.depth + 1);
     }
 }
 

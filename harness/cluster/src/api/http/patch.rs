@@ -64,6 +64,26 @@ impl Kind {
         }
     }
 
+    /// Whether a patch can tell an object with the owners of its fields from one without: nearly none speaks of them, and to
+    /// write them out and read them again is more work than the patch.
+    fn may_see_owners(self, change: &Value) -> bool {
+        const OWNERS: &str = "/metadata/managedFields";
+        match self {
+            Self::Json => change.as_array().into_iter().flatten().any(|operation| {
+                let about = ["path", "from"].map(|field| text(&operation[field]));
+                let meant = |path: &str| OWNERS.starts_with(path) || path.starts_with(OWNERS);
+                meant(about[0]) || (operation.get("from").is_some() && meant(about[1]))
+            }),
+            Self::Merge | Self::Strategic | Self::Apply => {
+                let fields = change["metadata"].as_object().into_iter().flatten();
+                change.as_object().is_some_and(|fields| fields.keys().any(|name| name.starts_with('$')))
+                    || fields
+                        .map(|(name, _)| name)
+                        .any(|name| name == "managedFields" || name.starts_with('$'))
+            }
+        }
+    }
+
     /// Applies a patch to an object at its version.
     ///
     /// # Errors
@@ -125,7 +145,11 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
         (if new { 201 } else { 200 }, applied)
     } else {
         let change_one = |current: &Stored| {
-            let original = convert::shown(resource, &target.version, current);
+            let original = if kind.may_see_owners(&change) {
+                convert::shown(resource, &target.version, current)
+            } else {
+                convert::outgoing(resource, &target.version, current.value())
+            };
             let patched = kind.apply(server.schema(), &api_version, &resource.kind, &original, &change)?;
             check_uid(resource, &original, &patched)?;
             finish(patched)

@@ -80,6 +80,9 @@ pub(super) fn segments(path: &str) -> Vec<String> {
 
 /// Takes the percent signs out of a path segment.
 fn unescape(segment: &str) -> String {
+    if !segment.contains(['%', '+', '&', '=']) {
+        return segment.to_owned();
+    }
     // A plus sign stands for itself in a path.
     let query = format!("x={}", segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D"));
     url::form_urlencoded::parse(query.as_bytes())

@@ -83,13 +83,21 @@ fn what_watches_and_older_lists_see_is_packed_as_well_and_the_same() {
 #[test]
 fn who_works_with_many_keeps_their_values() {
     let (store, _) = full();
-    for _ in 0..2 {
-        store.list("configmaps", None).0.iter().for_each(|object| drop(object.value()["data"].clone()));
+    let work = |with: usize| {
+        for n in 0..MANY {
+            let object = store.get("configmaps", &key(n)).unwrap();
+            assert_eq!(object.value()["metadata"]["name"], key(n).name);
+            store.create("leases", Key::new("", format!("{with}-{n}")), json!({})).unwrap();
+        }
+        packed(&store)
+    };
+    assert!(work(1) > 0, "each has been needed once");
+    for round in 2..6 {
+        work(round);
     }
-    store.create("configmaps", key(MANY), object(MANY)).unwrap();
-    assert_eq!(packed(&store), 0, "there is more room for values now");
+    assert_eq!(work(6), 0, "there is more room for values now");
     // Nobody looks at them any more.
-    for round in 0..40 {
+    for round in 0..400 {
         for n in 0..MANY {
             let small = json!({"metadata": {"name": format!("s-{n}")}, "data": {"round": round.to_string()}});
             drop(store.delete("secrets", &Key::new("", format!("s-{n}")), None));
