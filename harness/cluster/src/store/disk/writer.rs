@@ -1,11 +1,15 @@
 //! The thread that owns the database: takes work as it comes, writes what is there in one transaction, and says how
 //! far it has come.
+//!
+//! Every transaction costs a wait for the disk, whoever it is for. Of many clients that write one thing after another, half would bring
+//! their next one just after a transaction has begun, and wait for two. So it is given a moment to those who are expected.
 
 use std::{
     sync::{Arc, mpsc},
     time::Duration,
 };
 
+use pulldrill_clock::real;
 use tokio::sync::watch;
 
 use super::{
@@ -17,6 +21,8 @@ use super::{
 const BATCH: usize = 4096;
 /// How long after a failure it is tried again, when nothing else comes.
 const AGAIN: Duration = Duration::from_secs(1);
+/// For how long others are waited for at most: less than anybody sees.
+const MOMENT: Duration = Duration::from_millis(2);
 /// After how long without a write the database is tidied.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -52,13 +58,20 @@ pub(super) struct Writer {
     clusters: Clusters,
     /// What has to be written yet, in order.
     waiting: Vec<Write>,
+    /// How many writes came during the last transaction, and in it.
+    expected: usize,
+    /// For how long they are waited for: half of what that transaction took.
+    moment: Duration,
+    /// It failed.
+    failed: bool,
     /// Something was written since it was tidied.
     untidy: bool,
 }
 
 impl Writer {
     pub(super) fn new(database: Database, inbox: mpsc::Receiver<Work>) -> Self {
-        Self { database, inbox, clusters: Clusters::new(), waiting: Vec::new(), untidy: false }
+        let (clusters, waiting, expected, moment, failed, untidy) = Default::default();
+        Self { database, inbox, clusters, waiting, expected, moment, failed, untidy }
     }
 
     /// Works until nobody is left who could bring more.
@@ -66,19 +79,13 @@ impl Writer {
         loop {
             // What failed is tried again from time to time, and whenever something new comes.
             let first = match (self.waiting.is_empty(), self.untidy) {
-                (true, false) => self.inbox.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-                (true, true) => self.inbox.recv_timeout(QUIET),
+                (false, _) if !self.failed => Err(mpsc::RecvTimeoutError::Timeout),
                 (false, _) => self.inbox.recv_timeout(AGAIN),
+                (true, true) => self.inbox.recv_timeout(QUIET),
+                (true, false) => self.inbox.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
             };
             match first {
-                Ok(work) => {
-                    self.take(work);
-                    while self.waiting.len() < BATCH
-                        && let Ok(work) = self.inbox.try_recv()
-                    {
-                        self.take(work);
-                    }
-                }
+                Ok(work) => self.take(work),
                 Err(mpsc::RecvTimeoutError::Timeout) if self.waiting.is_empty() => self.tidy(),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
@@ -86,7 +93,32 @@ impl Writer {
                     return;
                 }
             }
+            self.gather();
             drop(self.write());
+            self.drain();
+            self.expected += self.waiting.len();
+        }
+    }
+
+    /// Takes what is there.
+    fn drain(&mut self) {
+        while self.waiting.len() < BATCH
+            && let Ok(work) = self.inbox.try_recv()
+        {
+            self.take(work);
+        }
+    }
+
+    /// Takes what is there, and waits a moment for what is expected besides.
+    fn gather(&mut self) {
+        let watch = real::stopwatch();
+        self.drain();
+        while (1..self.expected.min(BATCH)).contains(&self.waiting.len())
+            && let Some(rest) = self.moment.checked_sub(watch.elapsed())
+            && let Ok(work) = self.inbox.recv_timeout(rest)
+        {
+            self.take(work);
+            self.drain();
         }
     }
 
@@ -127,7 +159,11 @@ impl Writer {
         if self.waiting.is_empty() {
             return Ok(());
         }
+        let watch = real::stopwatch();
         let written = self.database.write(&self.waiting).map_err(text);
+        self.moment = MOMENT.min(watch.elapsed() / 2);
+        self.expected = self.waiting.len();
+        self.failed = written.is_err();
         let failure: Option<Arc<str>> = written.as_ref().err().map(|error| error.as_str().into());
         if let Some(error) = &failure {
             tracing::error!(%error, writes = self.waiting.len(), "what clients write does not reach the disk; it is tried again");
@@ -156,4 +192,46 @@ impl Writer {
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A writer that expects so many writes, and the other end of its inbox.
+    fn expecting(expected: usize, moment: Duration) -> (tempfile::TempDir, Writer, mpsc::Sender<Work>) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path(), &folder.path().join("x.sqlite")).unwrap();
+        let (sender, inbox) = mpsc::channel();
+        (folder, Writer { expected, moment, ..Writer::new(database, inbox) }, sender)
+    }
+
+    fn write(revision: u64) -> Work {
+        let (cluster, resource, key) = ("c".into(), "pods".into(), Key::new("", "a"));
+        Work::Write(Write { cluster, resource, key, object: None, revision })
+    }
+
+    #[test]
+    fn those_who_are_expected_come_into_the_same_transaction() {
+        let (_folder, mut writer, sender) = expecting(3, Duration::from_secs(600));
+        let others =
+            std::thread::spawn(move || (1..4).for_each(|revision| sender.send(write(revision)).unwrap()));
+        let first = writer.inbox.recv().unwrap();
+        writer.take(first);
+        writer.gather();
+        assert_eq!(writer.waiting.len(), 3);
+        others.join().unwrap();
+    }
+
+    #[test]
+    fn nobody_waits_for_those_who_do_not_come() {
+        for (expected, moment, sent) in
+            [(1, 600_000, 1), (0, 600_000, 1), (5, 600_000, 0), (5, 20, 1), (2, 600_000, 3)]
+        {
+            let (_folder, mut writer, sender) = expecting(expected, Duration::from_millis(moment));
+            (0..sent).for_each(|revision| sender.send(write(revision)).unwrap());
+            writer.gather();
+            assert_eq!(writer.waiting.len() as u64, sent, "{expected} expected");
+        }
+    }
 }
