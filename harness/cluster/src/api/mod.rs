@@ -43,7 +43,7 @@ pub use apply::Apply;
 pub use certificates::SigningAuthority;
 pub use core::{Api, ApiOptions, DeleteOptions, WriteOptions};
 pub use invalid::{Errors, FieldError};
-pub use logs::{LogLine, LogSource};
+pub use logs::{LogLine, LogPart, LogSource};
 pub use selector::{FieldSelector, Selector};
 pub use status::Status;
 pub use user::User;

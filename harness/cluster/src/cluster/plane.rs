@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{ClusterError, Parts, first::first_objects, machines::Machines};
 use crate::{
-    api::{Access, Api, ApiOptions, LogLine, LogSource, SigningAuthority, http},
+    api::{Access, Api, ApiOptions, LogLine, LogPart, LogSource, SigningAuthority, http},
     controllers,
     dialect::Dialect,
     engine::Engine,
@@ -83,16 +83,10 @@ struct ShownLogs {
 }
 
 impl LogSource for ShownLogs {
-    fn lines(
-        &self,
-        pod_uid: &str,
-        container: &str,
-        previous: bool,
-        from: usize,
-    ) -> Option<(usize, Vec<LogLine>)> {
-        let (next, lines) = self.written.since(pod_uid, container, previous, from)?;
-        let shown = lines.into_iter().map(|l| LogLine { at: self.clock.shown(l.at), text: l.text });
-        Some((next, shown.collect()))
+    fn lines(&self, pod_uid: &str, container: &str, previous: bool, from: usize) -> Option<LogPart> {
+        let part = self.written.since(pod_uid, container, previous, from)?;
+        let shown = part.lines.into_iter().map(|l| LogLine { at: self.clock.shown(l.at), text: l.text });
+        Some(LogPart { run: part.run, next: part.next, lines: shown.collect() })
     }
 }
 

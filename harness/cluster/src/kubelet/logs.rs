@@ -16,6 +16,17 @@ pub struct Line {
     pub text: String,
 }
 
+/// A part of what one run of a container has written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which run it is: each restart is one more.
+    pub run: u64,
+    /// The number of the line that comes next.
+    pub next: usize,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
 /// The logs of all containers of a cluster, by pod uid and container name.
 #[derive(Debug, Default)]
 pub struct Logs(Mutex<HashMap<(String, String), Logged>>);
@@ -40,6 +51,8 @@ struct Written {
     first: usize,
     /// A line that has no end yet.
     partial: Vec<u8>,
+    /// Which run of the container it is.
+    run: u64,
 }
 
 impl Written {
@@ -65,23 +78,17 @@ impl Logs {
     /// The lines of a container, or of the one before it.
     #[must_use]
     pub fn lines(&self, uid: &str, container: &str, previous: bool) -> Option<Vec<Line>> {
-        self.since(uid, container, previous, 0).map(|(_, lines)| lines)
+        self.since(uid, container, previous, 0).map(|part| part.lines)
     }
 
-    /// The lines from a number on, and the number of the next.
+    /// The lines of a container, or of its run before, from a number on.
     #[must_use]
-    pub fn since(
-        &self,
-        uid: &str,
-        container: &str,
-        previous: bool,
-        from: usize,
-    ) -> Option<(usize, Vec<Line>)> {
+    pub fn since(&self, uid: &str, container: &str, previous: bool, from: usize) -> Option<Part> {
         let all = self.0.lock();
         let logged = all.get(&(uid.to_owned(), container.to_owned()))?;
         let written = if previous { logged.previous.as_ref()? } else { &logged.current };
         let lines = written.lines.iter().skip(from.saturating_sub(written.first)).cloned().collect();
-        Some((written.next(), lines))
+        Some(Part { run: written.run, next: written.next(), lines })
     }
 
     /// Begins the log of a new container. Its numbers go on where those of the one before it ended.
@@ -91,7 +98,8 @@ impl Logs {
         let logged = match logged {
             Entry::Occupied(there) => {
                 let logged = there.into_mut();
-                let new = Written { first: logged.current.next(), ..Written::default() };
+                let (first, run) = (logged.current.next(), logged.current.run + 1);
+                let new = Written { first, run, ..Written::default() };
                 logged.previous = Some(std::mem::replace(&mut logged.current, new));
                 logged
             }
@@ -167,7 +175,7 @@ mod tests {
         logs.begin("u", "c", at, vec!["first".to_owned()]);
         logs.append("u", "c", at, b"sec");
         let texts = |previous, from| {
-            let (next, lines) = logs.since("u", "c", previous, from).unwrap();
+            let Part { next, lines, .. } = logs.since("u", "c", previous, from).unwrap();
             (next, lines.into_iter().map(|l| l.text).collect::<Vec<_>>())
         };
         assert_eq!(texts(false, 0), (1, vec!["first".to_owned()]));
@@ -177,6 +185,7 @@ mod tests {
         logs.begin("u", "c", at, Vec::new());
         assert_eq!(texts(true, 3).1, ["last"]);
         assert_eq!(texts(false, 0), (4, Vec::new()));
+        assert_eq!([true, false].map(|previous| logs.since("u", "c", previous, 0).unwrap().run), [0, 1]);
         for n in 0..LINES + 5 {
             logs.append("u", "c", at, format!("{n}\n").as_bytes());
         }

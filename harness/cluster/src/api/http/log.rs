@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Reply, Server, containers, dispatch::Asked, options::Query, reply, route::Target};
 use crate::{
-    api::{Errors, LogLine, Status, json::text},
+    api::{Errors, LogLine, LogPart, Status, json::text},
     store::Key,
 };
 
@@ -39,14 +39,15 @@ pub(super) fn log(server: &Server, asked: &Asked, target: &Target) -> Result<Rep
     let previous = asked.query.flag("previous");
     state(pod, &container, previous)?;
     let uid = text(&pod["metadata"]["uid"]).to_owned();
-    let (told, lines) = server.logs.lines(&uid, &container, previous, 0).unwrap_or_default();
+    let found = server.logs.lines(&uid, &container, previous, 0);
+    let LogPart { run, next: told, lines } = found.unwrap_or(LogPart { run: 0, next: 0, lines: Vec::new() });
     let shown = select(&lines, &wanted);
     wanted.limit -= shown.len();
     if !asked.query.flag("follow") || previous {
         return Ok(reply::bytes(200, "text/plain", shown));
     }
-    let follow =
-        Follow { ready: VecDeque::from([shown]), server: server.clone(), key, told, wanted, uid, container };
+    let (ready, server) = (VecDeque::from([shown]), server.clone());
+    let follow = Follow { server, key, uid, container, run, told, wanted, ready };
     Ok(reply::stream("text/plain", stream::unfold(follow, Follow::next)))
 }
 
@@ -145,6 +146,8 @@ struct Follow {
     key: Key,
     uid: String,
     container: String,
+    /// The one run that is followed.
+    run: u64,
     told: usize,
     wanted: Wanted,
     ready: VecDeque<Bytes>,
@@ -160,8 +163,8 @@ impl Follow {
                 return None;
             }
             let runs = self.runs();
-            let (told, lines) = self.server.logs.lines(&self.uid, &self.container, false, self.told)?;
-            self.told = told;
+            let (LogPart { next, lines, .. }, over) = self.rest()?;
+            self.told = next;
             let mut new: Vec<u8> =
                 lines.iter().flat_map(|l| line(l, self.wanted.timestamps).into_bytes()).collect();
             new.truncate(self.wanted.limit);
@@ -170,13 +173,22 @@ impl Follow {
                 self.ready.push_back(new.into());
                 continue;
             }
-            if !runs {
+            if over || !runs {
                 return None;
             }
             tokio::select! {
                 () = self.server.stop.cancelled() => return None,
                 () = real::sleep(LOOK) => {}
             }
+        }
+    }
+
+    /// What the run has written since, and whether the container has been started again by now.
+    fn rest(&self) -> Option<(LogPart, bool)> {
+        let part = |previous| self.server.logs.lines(&self.uid, &self.container, previous, self.told);
+        match part(false)? {
+            current if current.run == self.run => Some((current, false)),
+            _ => part(true).filter(|previous| previous.run == self.run).map(|previous| (previous, true)),
         }
     }
 
