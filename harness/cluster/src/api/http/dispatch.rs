@@ -4,9 +4,9 @@ use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 
 use super::{
-    Reply, Server, body, deprecations, discovery, gzip, legacy, list, machines, options::Query, patch,
-    pretty, read, reply, request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient,
-    subresources, virtual_clusters, virtual_clusters::Entered, watch, write,
+    Reply, Server, body, deprecations, discovery, gzip, legacy, list, machines, negotiate, options::Query,
+    patch, pretty, read, reply, request_info::RequestInfo, reviews, roots, route, route::Target,
+    slow::Patient, subresources, virtual_clusters, virtual_clusters::Entered, watch, write, yaml,
 };
 use crate::api::{Attributes, Certified, Status, User};
 
@@ -67,11 +67,15 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
     let uri = parts.uri.to_string();
     let zips = gzip::is_wanted(&parts.method, &parts.headers);
     let indents = pretty::is_wanted(&Query::new(parts.uri.query().unwrap_or_default()), &parts.headers);
+    let in_yaml = parts.uri.path().starts_with("/api") && negotiate::prefers_yaml(&parts.headers);
     let (who, answered) = match asked(server, certified, parts, incoming).await {
         Ok(asked) => (asked.who(), acknowledged(server, &Asked { upgrade, ..asked }).await),
         Err(status) => (String::new(), Ok(refuse(&uri, &status))),
     };
-    let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
+    let reply = answered.unwrap_or_else(|status| {
+        reply::refuse(&if server.legacy() { legacy::refusal(status) } else { status })
+    });
+    let reply = if in_yaml { yaml::reply(reply).await } else { reply };
     let reply = if indents { pretty::reply(reply).await } else { reply };
     let reply = if zips { gzip::reply(reply) } else { reply };
     tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");

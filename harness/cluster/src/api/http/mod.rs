@@ -37,6 +37,7 @@ mod transform;
 mod virtual_clusters;
 mod watch;
 mod write;
+mod yaml;
 
 use std::sync::Arc;
 

@@ -79,7 +79,7 @@ type Waiting = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 /// `GET` of a collection with `watch`.
 pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let query = &asked.query;
-    let form = negotiate::form(&asked.headers)?;
+    let form = negotiate::stream_form(&asked.headers)?;
     let filter = Filter::of(target, query)?;
     let initial = initial_events(query, server.release())?;
     let timeout = query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT);
