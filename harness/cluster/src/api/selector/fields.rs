@@ -101,7 +101,10 @@ fn unescaped(value: &str) -> Result<String, String> {
             },
             // Go prints a character as its number.
             ',' | '=' => {
-                return Err(format!("invalid field selector: unescaped character in value: {}", u32::from(c)));
+                return Err(format!(
+                    "invalid field selector: unescaped character in value: {}",
+                    u32::from(c)
+                ));
             }
             other => plain.push(other),
         }
