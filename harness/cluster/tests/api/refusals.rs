@@ -225,6 +225,33 @@ async fn tokens_of_pages_that_are_none_or_too_old() {
 }
 
 #[tokio::test]
+async fn requests_have_names_and_objects_have_no_heads() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let (one, other) = (admin.get("/version").await, admin.get("/api/v1/namespaces/ghost").await);
+    let id = |answer: &Answer| answer.headers["audit-id"].to_str().unwrap().to_owned();
+    assert!(id(&one).len() == 36 && id(&other).len() == 36 && id(&one) != id(&other));
+    let named = admin.ask(Method::GET, "/healthz", &[("audit-id", "mine")], "").await;
+    assert_eq!(id(&named), "mine");
+    for path in ["/api/v1/namespaces", "/api/v1/namespaces/default", "/apis", "/version"] {
+        assert_eq!(admin.ask(Method::HEAD, path, &[], "").await.code, 405, "{path}");
+    }
+    let head = admin.ask(Method::HEAD, "/livez", &[], "").await;
+    assert_eq!(
+        (head.code, &head.headers["content-length"], head.body.len()),
+        (200, &"2".parse().unwrap(), 0)
+    );
+    let old = World::of(
+        pulldrill_clock::Clock::live(),
+        pulldrill_cluster::Parts::All,
+        "k8s-1.20-containerd-1.7",
+        &[],
+    )
+    .await;
+    assert!(old.admin().get("/version").await.headers.get("audit-id").is_none());
+}
+
+#[tokio::test]
 async fn every_part_of_the_health_can_be_asked_for() {
     let world = World::new().await;
     let admin = world.admin();

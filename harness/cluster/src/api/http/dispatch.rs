@@ -1,7 +1,8 @@
 //! From a request to its handler: who asks, whether they may, and what the path is about.
 
-use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, header::UPGRADE, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
+use pulldrill_clock::secret;
 
 use super::{
     Reply, Server, body, deprecations, discovery, gzip, legacy, list, machines, negotiate, options::Query,
@@ -13,6 +14,9 @@ use crate::api::{Attributes, Certified, Status, User};
 /// Since this minor version who streams into a pod with `GET`, as WebSockets do, needs to be able to create
 /// streams as well.
 const STREAMS_CREATE: u32 = 35;
+
+/// Since this minor version each answer tells how the request is called in the log, whether there is one or not.
+const AUDIT_IDS: u32 = 22;
 
 /// A request, read and attributed.
 pub(super) struct Asked {
@@ -68,6 +72,7 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
     let zips = gzip::is_wanted(&parts.method, &parts.headers);
     let indents = pretty::is_wanted(&Query::new(parts.uri.query().unwrap_or_default()), &parts.headers);
     let in_yaml = parts.uri.path().starts_with("/api") && negotiate::prefers_yaml(&parts.headers);
+    let audit_id = server.release().since(AUDIT_IDS).then(|| audit_id(&parts.headers));
     let (who, answered) = match asked(server, certified, parts, incoming).await {
         Ok(asked) => (asked.who(), acknowledged(server, &Asked { upgrade, ..asked }).await),
         Err(status) => (String::new(), Ok(refuse(&uri, &status))),
@@ -76,10 +81,22 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
         reply::refuse(&if server.legacy() { legacy::refusal(status) } else { status })
     });
     let reply = if in_yaml { yaml::reply(reply).await } else { reply };
+    let reply = match audit_id {
+        Some(id) => reply::with_audit_id(reply, &id),
+        None => reply,
+    };
     let reply = if indents { pretty::reply(reply).await } else { reply };
     let reply = if zips { gzip::reply(reply) } else { reply };
     tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");
     reply
+}
+
+/// What the server's log of requests calls this one: what the client says, or a name of its own.
+fn audit_id(headers: &HeaderMap) -> HeaderValue {
+    let named = headers.get(reply::AUDIT_ID).filter(|id| !id.is_empty()).cloned();
+    named
+        .or_else(|| HeaderValue::from_str(&secret::uid()).ok())
+        .unwrap_or_else(|| HeaderValue::from_static(""))
 }
 
 /// Who can't be made sense of is told so in plain text.
@@ -127,6 +144,10 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     server.access.authorize(&asked.user, &info.attributes())?;
     if info.is_stream() && asked.method == Method::GET && server.release().since(STREAMS_CREATE) {
         server.access.authorize(&asked.user, &Attributes { verb: "create", ..info.attributes() })?;
+    }
+    // Only what is no matter of the API's has heads.
+    if asked.method == Method::HEAD && (asked.path.starts_with("/api") || asked.path == "/version") {
+        return Err(Status::method_not_allowed());
     }
     let target = match route::find(server.api.resources(), &asked.path) {
         Some(target) => target?,
