@@ -49,6 +49,8 @@ pub struct ApiOptions {
     pub release: Release,
     /// Nobody but masters writes what a lab takes as evidence, whatever roles say.
     pub guarded: bool,
+    /// Admission webhooks on this machine are called; else their configurations are only kept.
+    pub webhooks: bool,
 }
 
 /// The shortest time that the server ends a watch after, in seconds (`--min-request-timeout`); the longest is twice that.

@@ -34,6 +34,7 @@ pub(super) struct Site {
     /// What they reach.
     pub(super) network: Network,
     pub(super) most_pods: Option<usize>,
+    pub(super) webhooks: bool,
     /// The room for objects.
     pub(super) space: Space,
     pub(super) authority: Arc<Authority>,
@@ -113,6 +114,7 @@ impl ControlPlane {
             seed,
             release,
             guarded: *chosen == Parts::All,
+            webhooks: site.webhooks,
         };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
         if let Some(signer) = signer {

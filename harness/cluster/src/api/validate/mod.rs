@@ -17,6 +17,7 @@ mod secret;
 mod security;
 mod status;
 mod storage;
+mod webhooks;
 pub(super) mod wording;
 mod workload;
 
@@ -85,6 +86,10 @@ fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mu
         "deployments.apps" => workload::deployment(object, errors),
         "replicasets.apps" => workload::replica_set(object, errors),
         "replicationcontrollers" => workload::replication_controller(&object["spec"], errors),
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io"
+        | "validatingwebhookconfigurations.admissionregistration.k8s.io" => {
+            webhooks::configuration(object, errors);
+        }
         "persistentvolumes" => storage::volume(&object["spec"], errors),
         "statefulsets.apps" => workload::stateful_set(object, errors),
         "daemonsets.apps" => workload::daemon_set(object, errors),
