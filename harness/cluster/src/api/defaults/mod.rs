@@ -30,6 +30,9 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "persistentvolumes" => volume(object),
         "storageclasses.storage.k8s.io" => storage_class(object),
         "priorityclasses.scheduling.k8s.io" => default(object, "preemptionPolicy", "PreemptLowerPriority"),
+        "apiservices.apiregistration.k8s.io" if object["spec"]["service"].is_object() => {
+            default(&mut object["spec"]["service"], "port", 443);
+        }
         "mutatingwebhookconfigurations.admissionregistration.k8s.io" => webhooks(object, true),
         "validatingwebhookconfigurations.admissionregistration.k8s.io" => webhooks(object, false),
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {

@@ -6,7 +6,7 @@ use pulldrill_clock::secret;
 
 use super::{
     Reply, Server, body, deprecations, discovery, gzip, legacy, list, machines, negotiate, options::Query,
-    patch, pretty, read, reply, request_info::RequestInfo, reviews, roots, route, route::Target,
+    others, patch, pretty, read, reply, request_info::RequestInfo, reviews, roots, route, route::Target,
     slow::Patient, subresources, virtual_clusters, virtual_clusters::Entered, watch, write, yaml,
 };
 use crate::api::{Attributes, Certified, Status, User};
@@ -150,8 +150,12 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
         return Err(Status::method_not_allowed());
     }
     let target = match route::find(server.api.resources(), &asked.path) {
-        Some(target) => target?,
-        None => {
+        Some(Ok(target)) => target,
+        found => {
+            if let Some(reply) = others::answer(server, &asked.path) {
+                return Ok(reply);
+            }
+            found.transpose()?;
             if let Some(answered) = machines::answer(server, asked) {
                 return answered;
             }

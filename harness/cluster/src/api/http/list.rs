@@ -152,7 +152,7 @@ fn read_token(text: &str) -> Result<(Option<u64>, Key), Status> {
     let bad =
         |why: String| Status::bad_request(format!("invalid continue token: continue key is not valid{why}"));
     let bytes =
-        URL_SAFE_NO_PAD.decode(text).map_err(|error| bad(format!(": {}", not_base64(text, error))))?;
+        URL_SAFE_NO_PAD.decode(text).map_err(|error| bad(format!(": {}", not_base64(text, &error))))?;
     let token: Value = serde_json::from_slice(&bytes)
         .map_err(|e| bad(format!(": {}", go_json::syntax_error(&bytes).unwrap_or_else(|| e.to_string()))))?;
     let version = &token["v"];
@@ -181,9 +181,9 @@ fn read_token(text: &str) -> Result<(Option<u64>, Key), Status> {
 }
 
 /// Go's words for what is no base64.
-fn not_base64(text: &str, error: base64::DecodeError) -> String {
+fn not_base64(text: &str, error: &base64::DecodeError) -> String {
     let at = match error {
-        base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
+        base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => *at,
         _ => text.len(),
     };
     format!("illegal base64 data at input byte {at}")

@@ -21,6 +21,7 @@ mod machines;
 mod negotiate;
 mod oidc;
 mod options;
+mod others;
 mod patch;
 mod pretty;
 mod read;

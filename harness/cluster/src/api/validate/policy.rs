@@ -20,6 +20,7 @@ pub(super) fn content(resource: &str, object: &Value, errors: &mut Errors) {
         "horizontalpodautoscalers.autoscaling" => autoscaler(&object["spec"], errors),
         "persistentvolumeclaims" => claim(&object["spec"], errors),
         "storageclasses.storage.k8s.io" => storage_class(object, errors),
+        "apiservices.apiregistration.k8s.io" => api_service(object, errors),
         "resourcequotas" => {
             for (name, amount) in amounts(&object["spec"]["hard"]) {
                 not_negative(&format!("spec.hard[{name}]"), amount, errors);
@@ -112,6 +113,25 @@ fn autoscaler(spec: &Value, errors: &mut Errors) {
     for field in ["kind", "name"] {
         if text(&spec["scaleTargetRef"][field]).is_empty() {
             errors.required(format!("spec.scaleTargetRef.{field}"), "");
+        }
+    }
+}
+
+fn api_service(service: &Value, errors: &mut Errors) {
+    let (name, spec) = (&service["metadata"]["name"], &service["spec"]);
+    let wanted = format!("{}.{}", text(&spec["version"]), text(&spec["group"]));
+    if *name != *wanted {
+        let why = format!("must be `spec.version+\".\"+spec.group`: {wanted:?}");
+        errors.invalid("metadata.name", name, &why);
+    }
+    for (field, most) in [("groupPriorityMinimum", 20_000), ("versionPriority", 1000)] {
+        let rank = spec[field].as_i64().unwrap_or(0);
+        if !(1..=most).contains(&rank) {
+            errors.invalid(
+                format!("spec.{field}"),
+                &rank.into(),
+                &format!("must be positive and less than {most}"),
+            );
         }
     }
 }

@@ -105,7 +105,7 @@ fn ask(api: &Api, call: &Call<'_>, object: &Value, webhook: &Value) -> Result<Op
             tracing::debug!(webhook = name, why, "could not be asked, which is ignored");
             Ok(None)
         }
-        Err(why) => Err(failed(format!("failed calling webhook {name:?}: {why}"))),
+        Err(why) => Err(failed(&format!("failed calling webhook {name:?}: {why}"))),
     }
 }
 
@@ -114,7 +114,7 @@ fn apply(object: &mut Value, changes: &Value) -> Result<(), Status> {
     for change in items(changes) {
         *object = patch::json(object, &json!([change])).map_err(|_| {
             let of = |field: &str| change[field].as_str().unwrap_or_default();
-            failed(format!(
+            failed(&format!(
                 "{} operation does not apply: doc is missing path: {}: missing value",
                 of("op"),
                 of("path")
@@ -124,7 +124,7 @@ fn apply(object: &mut Value, changes: &Value) -> Result<(), Status> {
     Ok(())
 }
 
-fn failed(why: String) -> Status {
+fn failed(why: &str) -> Status {
     let mut status = Status::internal(format!("Internal error occurred: {why}"));
     status.details = json!({"causes": [{"message": why}]});
     status
