@@ -389,9 +389,7 @@ impl Cluster {
     /// # Errors
     /// [`ReferenceError`] for a reference that is none.
     pub fn damage_image(&self, reference: &str, error: Option<&str>) -> Result<(), ReferenceError> {
-        let reference = Reference::parse(reference)?;
-        self.pullers.lock().iter().for_each(|puller| puller.damage(&reference, error.map(str::to_owned)));
-        Ok(())
+        self.machines.damage(reference, error)
     }
 
     /// Adds a node, empty of images.

@@ -162,7 +162,8 @@ impl ControlPlane {
             }
         }
         let engine = Engine::new(store, clock, parts, stop.clone());
-        let machines = Machines { fleet, door: engine.door() };
+        let machines =
+            Machines { fleet, door: engine.door(), pullers: pullers.clone(), network: site.network.clone() };
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
         tasks.close();

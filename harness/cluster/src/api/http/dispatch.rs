@@ -5,9 +5,10 @@ use hyper::{body::Incoming, upgrade::OnUpgrade};
 use pulldrill_clock::secret;
 
 use super::{
-    Reply, Server, body, deprecations, discovery, gzip, legacy, list, machines, negotiate, options::Query,
-    others, patch, pretty, read, reply, request_info::RequestInfo, reviews, roots, route, route::Target,
-    slow::Patient, subresources, virtual_clusters, virtual_clusters::Entered, watch, write, yaml,
+    Reply, Server, body, deprecations, discovery, gzip, images, legacy, list, machines, negotiate,
+    options::Query, others, patch, pretty, read, reply, request_info::RequestInfo, reviews, roots, route,
+    route::Target, slow::Patient, subresources, virtual_clusters, virtual_clusters::Entered, watch, write,
+    yaml,
 };
 use crate::api::{Attributes, Certified, Status, User};
 
@@ -156,7 +157,8 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
                 return Ok(reply);
             }
             found.transpose()?;
-            if let Some(answered) = machines::answer(server, asked) {
+            let special = machines::answer(server, asked).or_else(|| images::answer(server, asked));
+            if let Some(answered) = special {
                 return answered;
             }
             return match discovery::answer(server, asked) {

@@ -13,6 +13,7 @@ mod discovery;
 mod dispatch;
 mod gzip;
 mod health;
+mod images;
 mod legacy;
 mod list;
 mod list_body;
