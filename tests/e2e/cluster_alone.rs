@@ -99,6 +99,26 @@ async fn pods_of_a_cluster_alone_pull_from_registries_alone() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn images_go_bad_and_good_again() -> Result<()> {
+    let Some((_, kubectl)) = kubectls().pop() else { return Ok(()) };
+    let person = Person::start(kubectl, &["--image", "web.example/web:1"]).await?;
+    let image = |words: &[&str]| person.pulldrill(&[&["cluster", "node", "image"], words].concat());
+    let said = image(&["damage", "web.example/web:1", "--error", "no such blob & more"])?;
+    ensure!(said == "image web.example/web:1 is damaged\n", "{said}");
+    person.kubectl(&["run", "web", "--image=web.example/web:1"])?;
+    let waiting = ".status.containerStatuses[0].state.waiting";
+    person.until("pod/web", &format!("{waiting}.reason"), "ImageInspectError").await?;
+    person.until("pod/web", &format!("{waiting}.message"), "no such blob & more").await?;
+    image(&["repair", "web.example/web:1"])?;
+    person.until("pod/web", ".status.phase", "Running").await?;
+    ensure!(image(&["demand-signatures", "web.example"])? == "images of web.example are to be signed\n");
+    ensure!(image(&["take-unsigned", "web.example"])? == "images of web.example are taken unsigned\n");
+    let refused = image(&["damage", "web.example/Web"]).unwrap_err().to_string();
+    ensure!(refused.contains("web.example/Web"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn machines_are_added_switched_and_taken_away() -> Result<()> {
     let Some((_, kubectl)) = kubectls().pop() else { return Ok(()) };
     let person = Person::start(kubectl, &["--image", "web.example/web:1"]).await?;

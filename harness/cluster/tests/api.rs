@@ -43,5 +43,7 @@ mod streams;
 mod virtual_clusters;
 #[path = "api/watches.rs"]
 mod watches;
+#[path = "api/webhooks.rs"]
+mod webhooks;
 #[path = "api/world.rs"]
 mod world;

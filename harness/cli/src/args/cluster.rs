@@ -44,6 +44,42 @@ pub(crate) enum Machine {
     Stop(OneMachine),
     /// Switch a machine on again
     Start(OneMachine),
+    /// Make images go bad on the machines, and good again
+    #[command(subcommand)]
+    Image(MachineImage),
+}
+
+/// Commands about images on the machines of a cluster.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MachineImage {
+    /// Damage an image in every machine's store: pods that want it wait with ImageInspectError
+    Damage {
+        /// Its name, as pods have it
+        image: String,
+        /// What the container runtime says of it [default: that its content is not found]
+        #[arg(long, value_name = "TEXT")]
+        error: Option<String>,
+        #[command(flatten)]
+        of: OfCluster,
+    },
+    /// Make a damaged image good again
+    Repair {
+        /// Its name, as pods have it
+        image: String,
+        #[command(flatten)]
+        of: OfCluster,
+    },
+    /// Take only signed images from a registry, where the container runtime looks at signatures (CRI-O dialects): the
+    /// registries here sign nothing, so pods wait with SignatureValidationFailed. In all clusters that are served
+    DemandSignatures {
+        /// The registry's name
+        host: String,
+    },
+    /// Take images from a registry without signatures again
+    TakeUnsigned {
+        /// The registry's name
+        host: String,
+    },
 }
 
 /// A machine of a cluster.

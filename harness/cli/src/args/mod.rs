@@ -14,7 +14,7 @@ use clap::{
     error::ErrorKind,
 };
 
-pub(crate) use cluster::{Cluster, ClusterNodes, ClusterServe, Machine, OfCluster, OneMachine};
+pub(crate) use cluster::{Cluster, ClusterNodes, ClusterServe, Machine, MachineImage, OfCluster, OneMachine};
 pub(crate) use drill::{Record, Until, Wait};
 pub(crate) use fault::Fault;
 pub(crate) use lab::{Backend, Place, Selftest, Up};

@@ -53,6 +53,7 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
         data,
         network,
         registry_authorities,
+        webhooks: true,
         ..ClusterOptions::new(listener, Clock::live(), dialect, stop.clone())
     };
     let parts = if args.bare { Parts::Bare } else { Parts::All };

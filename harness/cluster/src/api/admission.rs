@@ -2,6 +2,7 @@
 //! the service account of a pod, priorities, default tolerations.
 
 mod limits;
+mod runtime_class;
 pub(super) mod services;
 mod storage;
 
@@ -63,7 +64,7 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
         limits::complete_pod(api, object);
     }
     priority(api, resource, object)?;
-    runtime_class(api, resource, object)?;
+    runtime_class::take_on(api, resource, object)?;
     tolerations(&mut object["spec"]);
     if api.options().service_accounts {
         service_account(api, resource, object)?;
@@ -84,6 +85,7 @@ pub(super) fn judge_change(
     old: &Value,
     object: &Value,
 ) -> Result<(), Status> {
+    storage::may_grow(api, resource, old, object)?;
     quota::admit(api, resource, Some(old), object)
 }
 
@@ -154,20 +156,6 @@ fn only_default(api: &Api, resource: &Resource, class: &Value) -> Result<(), Sta
         other.meta("name")
     );
     Err(Status::forbidden(resource, text(&class["metadata"]["name"]), &why))
-}
-
-/// A pod that names a runtime class needs it to be there, and takes on what the class costs.
-fn runtime_class(api: &Api, resource: &Resource, pod: &mut Value) -> Result<(), Status> {
-    let Some(class) = pod["spec"]["runtimeClassName"].as_str() else { return Ok(()) };
-    let Some(found) = api.store().get("runtimeclasses.node.k8s.io", &Key::new("", class)) else {
-        let why = format!("pod rejected: RuntimeClass {class:?} not found");
-        return Err(Status::forbidden(resource, text(&pod["metadata"]["name"]), &why));
-    };
-    let cost = &found.value()["overhead"]["podFixed"];
-    if cost.is_object() {
-        default(&mut pod["spec"], "overhead", cost.clone());
-    }
-    Ok(())
 }
 
 /// A pod survives the loss of its node for five minutes, unless it says otherwise.

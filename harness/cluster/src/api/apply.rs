@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Api, Status, User, WriteOptions, certificates, json::text, update};
+use super::{Api, Status, User, WriteOptions, certificates, json::text};
 use crate::{
     managed::{self, ApplyError, ManagedFields, Operation, Write},
     patch::PatchError,
@@ -71,8 +71,7 @@ impl Api {
                     other => return other.map(|made| (true, made)),
                 }
             }
-            let need = update::need(apply.subresource);
-            let changed = self.write(who, &resource, key, options, need, |current| {
+            let changed = self.write(who, &resource, key, options, apply.subresource, |current| {
                 let live = current.value();
                 let owners = current.managed().clone();
                 let applied =

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pulldrill_clock::{Clock, seed};
+use rand::RngExt;
 use serde_json::Value;
 
 use super::{
@@ -27,6 +28,7 @@ pub struct Api {
     schema: Arc<Schema>,
     options: ApiOptions,
     names: Mutex<seed::Rng>,
+    watches: Mutex<seed::Rng>,
     policy: Policy,
     issuer: Issuer,
     quotas: Mutex<()>,
@@ -47,7 +49,12 @@ pub struct ApiOptions {
     pub release: Release,
     /// Nobody but masters writes what a lab takes as evidence, whatever roles say.
     pub guarded: bool,
+    /// Admission webhooks on this machine are called; else their configurations are only kept.
+    pub webhooks: bool,
 }
+
+/// The shortest time that the server ends a watch after, in seconds (`--min-request-timeout`); the longest is twice that.
+const LEAST_WATCH: u32 = 1800;
 
 /// Before this minor version tokens of service accounts were Secrets that a controller made.
 const REQUESTED_TOKENS: u32 = 24;
@@ -96,6 +103,7 @@ impl Api {
     #[must_use]
     pub fn with_options(store: Arc<Store>, clock: Clock, options: ApiOptions) -> Self {
         let names = Mutex::new(seed::rng(options.seed, "api/names"));
+        let watches = Mutex::new(seed::rng(options.seed, "api/watches"));
         let (policy, issuer) = (Policy::default(), Issuer::default());
         Self {
             store,
@@ -104,6 +112,7 @@ impl Api {
             schema: Schema::of(options.release),
             options,
             names,
+            watches,
             policy,
             issuer,
             quotas: Mutex::default(),
@@ -167,6 +176,13 @@ impl Api {
         draw(&mut self.names.lock())
     }
 
+    /// How long a watch lasts, in seconds, whose client does not say: a different time for each, so that those who begin
+    /// together don't come back together.
+    pub(super) fn draw_watch(&self) -> i64 {
+        let least = i64::from(LEAST_WATCH);
+        self.watches.lock().random_range(least..2 * least)
+    }
+
     /// The present time as objects are stamped with it.
     pub(crate) fn stamp(&self) -> Value {
         stamp(self.clock.shown_now())
@@ -212,5 +228,24 @@ pub(super) fn refused(resource: &Resource, error: StoreError) -> Status {
         StoreError::Compacted(_) => Status::expired(error.to_string()),
         StoreError::Full => Status::full(),
         StoreError::Disk(_) => Status::internal(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watches_end_after_half_an_hour_to_an_hour() {
+        let of = |seed: u64| {
+            let clock = Clock::held_at(pulldrill_clock::Timestamp::UNIX_EPOCH);
+            let options = ApiOptions { seed, ..ApiOptions::default() };
+            let api = Api::with_options(Arc::new(Store::new(10)), clock, options);
+            (0..100).map(|_| api.draw_watch()).collect::<Vec<_>>()
+        };
+        let (times, same, other) = (of(1), of(1), of(2));
+        assert!(times.iter().all(|seconds| (1800..3600).contains(seconds)), "{times:?}");
+        assert!(times.iter().any(|t| *t > 2700) && times.iter().any(|t| *t < 2700));
+        assert!(times == same && times != other);
     }
 }

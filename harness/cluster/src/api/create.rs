@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Api, Status, User, WriteOptions, access, admission, certificates, core::refused, defaults,
     invalid::Errors, json::is_nothing, kinds, legacy, managing, names, template_generation, validate,
-    zero_times,
+    webhooks, zero_times,
 };
 use crate::{
     managed::ManagedFields,
@@ -58,6 +58,8 @@ impl Api {
         defaults::generate(resource, &mut object);
         certificates::begin(who, resource, &mut object)?;
         admission::admit(self, who, resource, &mut object)?;
+        let call = webhooks::Call::new(who, resource, "CREATE", options);
+        webhooks::mutate(self, &call, &mut object)?;
         access::check_escalation(self, who, resource, None, &object)?;
         self.as_of_release(resource, &mut object);
         let mut errors = Errors::default();
@@ -65,6 +67,7 @@ impl Api {
         certificates::check_new(self, resource, &object, options, &mut errors);
         self.refuse_invalid(resource, &object, errors)?;
         certificates::admit(resource, &object)?;
+        webhooks::validate(self, &call, &object)?;
         let key = Key::of(&object);
         let _turn = if self.options().admission && resource.namespaced {
             let turn = self.quotas().lock();

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    Api, DeleteOptions, Status, User,
+    Api, DeleteOptions, Status, User, WriteOptions,
     core::{refused, stamp},
     invalid::Errors,
     update::is_over,
+    webhooks,
 };
 use crate::{
     resources::Resource,
@@ -30,11 +31,20 @@ impl Api {
         key: &Key,
         options: &DeleteOptions,
     ) -> Result<Arc<Stored>, Status> {
-        let _ = who;
         let resource = self.resource(resource)?;
         check_options(options)?;
         if resource.store == "namespaces" && PERMANENT.contains(&key.name.as_str()) {
             return Err(Status::forbidden(&resource, &key.name, "this namespace may not be deleted"));
+        }
+        if self.options().webhooks {
+            let current = self.get(&resource.store, key)?;
+            let write = WriteOptions { dry_run: options.dry_run, ..WriteOptions::default() };
+            let call = webhooks::Call {
+                old: Some(current.value()),
+                ..webhooks::Call::new(who, &resource, "DELETE", &write)
+            };
+            webhooks::mutate(self, &call, &mut Value::Null)?;
+            webhooks::validate(self, &call, &Value::Null)?;
         }
         loop {
             let current = self.get(&resource.store, key)?;

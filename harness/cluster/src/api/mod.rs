@@ -34,6 +34,7 @@ mod update;
 mod user;
 mod validate;
 mod warnings;
+mod webhooks;
 mod zero_times;
 
 pub use access::{Access, Attributes};

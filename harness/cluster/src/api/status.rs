@@ -18,13 +18,15 @@ pub struct Status {
     pub message: String,
     /// The `details` object; null when there is none.
     pub details: Value,
+    /// `metadata.continue`: where a list that broke off can go on.
+    pub next_page: Option<String>,
 }
 
 impl Status {
     /// A status without details.
     #[must_use]
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: Value::Null }
+        Self { code, reason, message: message.into(), details: Value::Null, next_page: None }
     }
 
     /// The object that goes over the wire.
@@ -37,6 +39,9 @@ impl Status {
         }
         if !self.details.is_null() {
             object["details"] = self.details.clone();
+        }
+        if let Some(token) = &self.next_page {
+            object["metadata"]["continue"] = token.clone().into();
         }
         object
     }
@@ -139,17 +144,33 @@ impl Status {
         Self::new(401, "Unauthorized", "Unauthorized")
     }
 
-    /// 406.
+    /// 406 for a type that nobody writes.
     #[must_use]
     pub fn not_acceptable() -> Self {
         let available = "Available representations: application/json, application/yaml, application/vnd.kubernetes.protobuf";
-        Self::new(406, "NotAcceptable", format!("406: Not Acceptable\n\n{available}"))
+        let mut status = Self::new(406, "NotAcceptable", format!("406: Not Acceptable\n\n{available}"));
+        status.details = json!({});
+        status
+    }
+
+    /// 406 for what is none of the types that are written here.
+    #[must_use]
+    pub fn accepts_only(types: &[&str]) -> Self {
+        let message = format!("only the following media types are accepted: {}", types.join(", "));
+        Self::new(406, "NotAcceptable", message)
     }
 
     /// 410 for a revision that is out of the window.
     #[must_use]
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(410, "Expired", message)
+    }
+
+    /// The same, with the token of the page that a client who takes what is there now can go on with.
+    #[must_use]
+    pub fn or_go_on_with(mut self, token: String) -> Self {
+        self.next_page = Some(token);
+        self
     }
 
     /// 500 because the store is full. It has neither reason nor details, for the API server only hands on what etcd says

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Status, User, WriteOptions, access, admission, certificates, core::refused, defaults,
-    invalid::Errors, json::is_nothing, kinds, managing, quota, template_generation, validate,
+    invalid::Errors, json::is_nothing, kinds, managing, quota, template_generation, validate, webhooks,
 };
 use crate::{
     resources::Resource,
@@ -79,7 +79,7 @@ impl Api {
     ) -> Result<Arc<Stored>, Status> {
         let resource = self.resource(resource)?;
         let writer = self.writer(who, &resource, subresource, options);
-        self.write(who, &resource, key, options, need(subresource), |current| {
+        self.write(who, &resource, key, options, subresource, |current| {
             let mut wanted = change(current)?;
             let claim = managing::claim(&mut wanted);
             let object = self.prepare(&resource, subresource, current.value(), wanted)?;
@@ -97,12 +97,23 @@ impl Api {
         resource: &Resource,
         key: &Key,
         options: &WriteOptions,
-        need: Need,
+        subresource: Option<&str>,
         make: impl Fn(&Stored) -> Result<Body, Status>,
     ) -> Result<Arc<Stored>, Status> {
         loop {
             let current = self.get(&resource.store, key)?;
-            let object = make(&current)?;
+            let mut object = make(&current)?;
+            let call = webhooks::Call {
+                old: Some(current.value()),
+                subresource,
+                ..webhooks::Call::new(who, resource, "UPDATE", options)
+            };
+            if webhooks::mutate(self, &call, &mut object.value)? && subresource.is_none() {
+                let mut errors = Errors::default();
+                validate::changed_object(resource, current.value(), &object.value, &mut errors);
+                self.refuse_invalid(resource, &object.value, errors)?;
+            }
+            webhooks::validate(self, &call, &object.value)?;
             if object.value == *current.value() && object.managed.same_but_times(current.managed()) {
                 return Ok(current);
             }
@@ -112,7 +123,7 @@ impl Api {
                 return Ok(Arc::new(Stored::unstored(object)));
             }
             let over = is_over(&object.value);
-            let need = if over { Need::End } else { need };
+            let need = if over { Need::End } else { need(subresource) };
             let mut written =
                 self.store().update_for(need, &resource.store, key, Some(current.revision()), object);
             if let (true, Ok(last)) = (over, &written) {
@@ -215,7 +226,7 @@ impl Api {
 }
 
 /// What a change needs room for.
-pub(super) fn need(subresource: Option<&str>) -> Need {
+fn need(subresource: Option<&str>) -> Need {
     if subresource == Some("status") { Need::Status } else { Need::Change }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::{
     api::{Status, http},
     engine::Door,
-    kubelet::{Fleet, NodeError},
+    kubelet::{Fleet, NodeError, Pullers},
+    network::Network,
+    puller::{Reference, ReferenceError},
 };
 
 /// The machines of one cluster, and the way in for their kubelets.
@@ -15,9 +17,18 @@ pub(super) struct Machines {
     /// A bare cluster has none.
     pub(super) fleet: Option<Arc<Fleet>>,
     pub(super) door: Door,
+    pub(super) pullers: Pullers,
+    pub(super) network: Network,
 }
 
 impl Machines {
+    /// See [`super::Cluster::damage_image`].
+    pub(super) fn damage(&self, image: &str, error: Option<&str>) -> Result<(), ReferenceError> {
+        let reference = Reference::parse(image)?;
+        self.pullers.lock().iter().for_each(|puller| puller.damage(&reference, error.map(str::to_owned)));
+        Ok(())
+    }
+
     fn fleet(&self, name: &str) -> Result<&Fleet, NodeError> {
         self.fleet.as_deref().ok_or_else(|| NodeError::Bare(name.to_owned()))
     }
@@ -61,5 +72,17 @@ impl http::Machines for Machines {
             };
             Status::new(code, reason, error.to_string())
         })
+    }
+
+    fn damage(&self, image: &str, error: Option<&str>) -> Result<(), Status> {
+        Self::damage(self, image, error).map_err(|error| Status::bad_request(format!("{image:?}: {error}")))
+    }
+
+    fn demand_signatures(&self, host: &str, demanded: bool) {
+        if demanded {
+            self.network.demand_signatures(host);
+        } else {
+            self.network.take_unsigned(host);
+        }
     }
 }

@@ -55,6 +55,8 @@ pub struct ClusterOptions {
     pub quota: u64,
     /// Where the objects, and the keys that make credentials, outlive the process; else they don't.
     pub data: Option<Disk>,
+    /// Whether admission webhooks are called, on this machine; else their configurations are only kept.
+    pub webhooks: bool,
     /// Stops everything.
     pub stop: CancellationToken,
 }
@@ -180,6 +182,7 @@ impl ClusterOptions {
             most_pods: None,
             quota: DEFAULT_QUOTA,
             data: None,
+            webhooks: false,
             stop,
         }
     }
@@ -222,6 +225,7 @@ impl Cluster {
             most_pods,
             quota,
             data,
+            webhooks,
             stop,
         } = options;
         pulldrill_tls::install_provider();
@@ -262,6 +266,7 @@ impl Cluster {
             registry_authorities,
             network: network.clone(),
             most_pods,
+            webhooks,
             space,
             authority,
             clients,
@@ -384,9 +389,7 @@ impl Cluster {
     /// # Errors
     /// [`ReferenceError`] for a reference that is none.
     pub fn damage_image(&self, reference: &str, error: Option<&str>) -> Result<(), ReferenceError> {
-        let reference = Reference::parse(reference)?;
-        self.pullers.lock().iter().for_each(|puller| puller.damage(&reference, error.map(str::to_owned)));
-        Ok(())
+        self.machines.damage(reference, error)
     }
 
     /// Adds a node, empty of images.

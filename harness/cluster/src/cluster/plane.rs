@@ -34,6 +34,7 @@ pub(super) struct Site {
     /// What they reach.
     pub(super) network: Network,
     pub(super) most_pods: Option<usize>,
+    pub(super) webhooks: bool,
     /// The room for objects.
     pub(super) space: Space,
     pub(super) authority: Arc<Authority>,
@@ -107,6 +108,7 @@ impl ControlPlane {
             seed,
             release,
             guarded: *chosen == Parts::All,
+            webhooks: site.webhooks,
         };
         let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
         if let Some(signer) = signer {
@@ -154,7 +156,8 @@ impl ControlPlane {
             }
         }
         let engine = Engine::new(store, clock, parts, stop.clone());
-        let machines = Machines { fleet, door: engine.door() };
+        let machines =
+            Machines { fleet, door: engine.door(), pullers: pullers.clone(), network: site.network.clone() };
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run());
         tasks.close();

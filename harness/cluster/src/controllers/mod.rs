@@ -5,6 +5,7 @@
 //! The scheduler and the kubelets are parts of their own.
 
 mod aggregation;
+mod api_services;
 mod budgets;
 mod certificates;
 mod children;
@@ -60,6 +61,7 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
         Box::new(namespaces::Namespaces::new(deps("namespace-controller"))),
         Box::new(garbage::Garbage::new(deps("generic-garbage-collector"))),
         Box::new(aggregation::Aggregation::new(deps("clusterrole-aggregation-controller"))),
+        Box::new(api_services::ApiServices::new(deps("apiservice-available-controller"))),
         Box::new(event_expiry::EventExpiry::new(deps("event-expiry"))),
         Box::new(deployment::Deployments::new(deps("deployment-controller"))),
         replicas(&replicaset::REPLICA_SETS),

@@ -1,5 +1,9 @@
 //! The end of namespaces: what is in them is deleted, pods first, then they are let go.
 
+mod left;
+
+use left::Left;
+
 use super::{
     deps::Deps,
     meta::{deleting, name},
@@ -30,25 +34,39 @@ impl Namespaces {
         if !deleting(namespace.value()) {
             return Ok(());
         }
-        let pods = self.clear("pods", key)?;
-        if pods > 0 {
-            return Ok(());
+        let mut left = Left::default();
+        self.clear("pods", key, &mut left)?;
+        if left.is_empty() {
+            for resource in self.deps.resources() {
+                self.clear(&resource, key, &mut left)?;
+            }
         }
-        let mut left = 0;
-        for resource in self.deps.resources() {
-            left += self.clear(&resource, key)?;
-        }
-        if left > 0 { Ok(()) } else { self.let_go(key) }
+        if left.is_empty() { self.let_go(key) } else { self.tell(key, &left) }
     }
 
-    /// Deletes the objects of a resource. Returns how many are still there, because they take time to end.
-    fn clear(&self, resource: &str, namespace: &Key) -> Result<usize, Status> {
+    /// Deletes the objects of a resource. Some take time to end.
+    fn clear(&self, resource: &str, namespace: &Key, left: &mut Left) -> Result<(), Status> {
         for object in self.deps.list(resource, Some(&namespace.name)) {
             if !deleting(object.value()) {
                 self.deps.delete(resource, object.value())?;
             }
         }
-        Ok(self.deps.list(resource, Some(&namespace.name)).len())
+        for object in self.deps.list(resource, Some(&namespace.name)) {
+            left.count(resource, object.value());
+        }
+        Ok(())
+    }
+
+    /// Says in the namespace's status what its end waits for.
+    fn tell(&self, key: &Key, left: &Left) -> Result<(), Status> {
+        let stamp = self.deps.stamp();
+        let told = self.deps.edit_sub(RESOURCE, key, "status", |namespace| {
+            left.tell(&mut namespace["status"], &stamp);
+        });
+        match told {
+            Err(status) if status.code != 404 => Err(status),
+            _ => Ok(()),
+        }
     }
 
     fn let_go(&self, key: &Key) -> Result<(), Status> {

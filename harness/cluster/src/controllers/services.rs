@@ -20,6 +20,9 @@ const RESOURCE: &str = "services";
 const ENDPOINTS: &str = "endpoints";
 const SLICES: &str = "endpointslices.discovery.k8s.io";
 
+/// Since this minor version slices tell of pods that are about to end.
+const TERMINATING: u32 = 22;
+
 /// The part of a pod that its Services look at.
 fn interesting(pod: &Value) -> (Value, Value, bool, bool) {
     (pod["metadata"]["labels"].clone(), pod["status"]["podIP"].clone(), pods::ready(pod), deleting(pod))
@@ -52,19 +55,24 @@ impl Services {
         }
         let wanted = json!({"matchLabels": selector});
         let stored = self.deps.list("pods", Some(&key.namespace));
+        let unready = service["spec"]["publishNotReadyAddresses"] == true;
         let behind: Vec<&Value> = stored
             .iter()
             .map(|pod| pod.value())
-            .filter(|pod| selects(&wanted, &pod["metadata"]["labels"]) && pods::active(pod))
+            .filter(|pod| selects(&wanted, &pod["metadata"]["labels"]) && !pods::ended(pod))
             .filter(|pod| pod["status"]["podIP"].is_string())
             .collect();
-        self.write_endpoints(key, service, &behind)?;
-        self.write_slice(key, service, &behind)
+        let staying: Vec<&Value> =
+            behind.iter().copied().filter(|pod| unready || pods::active(pod)).collect();
+        self.write_endpoints(key, service, &staying)?;
+        let sliced = if self.deps.release().since(TERMINATING) { &behind } else { &staying };
+        self.write_slice(key, service, sliced)
     }
 
     fn write_endpoints(&self, key: &Key, service: &Value, behind: &[&Value]) -> Result<(), Status> {
         let addresses = |ready: bool| -> Vec<Value> {
-            let chosen = behind.iter().filter(|pod| pods::ready(pod) == ready);
+            let unready = service["spec"]["publishNotReadyAddresses"] == true;
+            let chosen = behind.iter().filter(|pod| (unready || pods::ready(pod)) == ready);
             chosen
                 .map(|pod| json!({"ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"], "targetRef": target(pod)}))
                 .collect()
@@ -90,12 +98,14 @@ impl Services {
     }
 
     fn write_slice(&self, key: &Key, service: &Value, behind: &[&Value]) -> Result<(), Status> {
+        let unready = service["spec"]["publishNotReadyAddresses"] == true;
         let endpoints: Vec<Value> = behind
             .iter()
             .map(|pod| {
-                let ready = pods::ready(pod);
+                let (serving, terminating) = (pods::ready(pod), deleting(pod));
+                let ready = unready || serving && !terminating;
                 json!({"addresses": [pod["status"]["podIP"]], "nodeName": pod["spec"]["nodeName"], "targetRef": target(pod),
-                    "conditions": {"ready": ready, "serving": ready, "terminating": false}})
+                    "conditions": {"ready": ready, "serving": serving, "terminating": terminating}})
             })
             .collect();
         let mut object = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",

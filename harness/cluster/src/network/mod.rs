@@ -120,6 +120,11 @@ impl Network {
         self.0.write().unsigned.insert(name.to_ascii_lowercase());
     }
 
+    /// Lets nodes take images from this host without a signature again.
+    pub fn take_unsigned(&self, name: &str) {
+        self.0.write().unsigned.remove(&name.to_ascii_lowercase());
+    }
+
     /// Whether nodes take images from this host without a signature.
     #[must_use]
     pub fn takes_unsigned(&self, name: &str) -> bool {

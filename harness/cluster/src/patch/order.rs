@@ -3,6 +3,9 @@
 
 use serde_json::Value;
 
+use super::PatchError;
+use crate::go;
+
 /// Tells elements apart: by a field of theirs, or whole.
 #[derive(Clone, Copy)]
 pub(super) struct Identity<'a>(pub(super) Option<&'a str>);
@@ -18,6 +21,37 @@ impl Identity<'_> {
     pub(super) fn position(self, list: &[Value], item: &Value) -> Option<usize> {
         list.iter().position(|other| self.same(other, item))
     }
+}
+
+/// Refuses a directive about order that contradicts the list beside it: what the patch has has to be in the directive, in
+/// the same order. `patch` is without what is to be deleted, `whole` with it.
+///
+/// # Errors
+/// The server's words.
+pub(super) fn check(
+    patch: &[&Value],
+    whole: &[Value],
+    wanted: &[Value],
+    id: Identity<'_>,
+) -> Result<(), PatchError> {
+    let keyless = |item: &&Value| id.0.is_some_and(|key| item.get(key).is_none());
+    if let (Some(key), Some(item)) = (id.0, patch.iter().copied().chain(wanted).find(keyless)) {
+        return Err(no_key(item, key));
+    }
+    let mut wanted_left = wanted.iter();
+    let fits = patch.iter().all(|item| wanted_left.any(|next| id.same(next, item)));
+    if fits || wanted.is_empty() {
+        return Ok(());
+    }
+    let [patch, wanted] = [whole, wanted].map(|list| go::print(&Value::from(list)));
+    Err(PatchError::Failed(format!(
+        "The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{wanted}\n"
+    )))
+}
+
+/// An element of a list whose elements are told apart by a key has none.
+pub(super) fn no_key(item: &Value, key: &str) -> PatchError {
+    PatchError::Failed(format!("map: {} does not contain declared merge key: {key}", go::print(item)))
 }
 
 /// Orders `merged`. `wanted` is the patch's order, `before` the list as it was.

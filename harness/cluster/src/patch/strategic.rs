@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     PatchError,
-    order::{Identity, arrange},
+    order::{Identity, arrange, check, no_key},
 };
 use crate::{
     go,
@@ -95,9 +95,17 @@ impl<'a> Merge<'a> {
             } else if let Some(name) = name.strip_prefix(ORDER) {
                 // A list that the patch also changes is put in order where it is merged.
                 let known = self.known(definition, name);
-                if let (false, Some(Value::Array(list)), Value::Array(wanted)) =
-                    (patch.contains_key(name), object.get_mut(name), value)
-                {
+                let Value::Array(wanted) = value else {
+                    let found = go::type_name(value);
+                    return Err(PatchError::Failed(format!(
+                        "expected a []interface {{}}, but received a {found}"
+                    )));
+                };
+                if let (true, Some(Value::Array(list))) = (known.has("merge"), patch.get(name)) {
+                    let stays = |item: &&Value| item.get(PATCH).is_none_or(|what| what != "delete");
+                    check(&list.iter().filter(stays).collect::<Vec<_>>(), list, wanted, known.identity())?;
+                }
+                if let (false, Some(Value::Array(list))) = (patch.contains_key(name), object.get_mut(name)) {
                     let before = list.clone();
                     *list = arrange(std::mem::take(list), wanted, &before, known.identity());
                 }
@@ -189,10 +197,7 @@ impl<'a> Merge<'a> {
                 continue;
             };
             if !fields.contains_key(key) {
-                return Err(PatchError::Failed(format!(
-                    "map: {} does not contain declared merge key: {key}",
-                    go::print(item)
-                )));
+                return Err(no_key(item, key));
             }
             let at = id.position(&merged, item);
             if directive(fields)? == Some("delete") {

@@ -19,7 +19,7 @@ mod session;
 mod steps;
 #[cfg(test)]
 mod tests;
-mod transport;
+pub(crate) mod transport;
 pub(crate) mod words;
 
 use std::{fmt, sync::Arc};

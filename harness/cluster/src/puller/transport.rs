@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rustls::{CertificateError, Error as TlsError, pki_types::UnixTime};
 
 /// What a failed handshake is called.
-pub(super) fn handshake_error(error: &std::io::Error, host: &str) -> String {
+pub(crate) fn handshake_error(error: &std::io::Error, host: &str) -> String {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
         return io_error(error);
     };

@@ -1,6 +1,7 @@
 //! What clients learn about the server.
 
 use http::Method;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -49,4 +50,74 @@ async fn version_health_and_schemas() {
     let accept = [("accept", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")];
     let old = admin.ask(Method::GET, "/openapi/v2", &accept, "").await;
     assert_eq!((old.code, old.body[0]), (200, 0x0a));
+}
+
+#[tokio::test]
+async fn a_group_of_others_is_told_of_and_not_available() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let services = "/apis/apiregistration.k8s.io/v1/apiservices";
+    let service = |name: &str, service: &str| {
+        json!({"kind": "APIService", "apiVersion": "apiregistration.k8s.io/v1", "metadata": {"name": name},
+            "spec": {"group": "metrics.example.com", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100,
+                "insecureSkipTLSVerify": true, "service": {"name": service, "namespace": "default"}}})
+    };
+    let unnamed = admin.post(services, &service("x", "ghost")).await;
+    assert!(
+        unnamed.message().contains(
+            "metadata.name: Invalid value: \"x\": must be `spec.version+\".\"+spec.group`: \"v1beta1.metrics.example.com\""
+        ),
+        "{}",
+        unnamed.message()
+    );
+    let name = "v1beta1.metrics.example.com";
+    assert_eq!(admin.post(services, &service(name, "ghost")).await.code, 201);
+    let condition = async || {
+        world.clock.idle().await;
+        let found = admin.get(&format!("{services}/{name}")).await.json()["status"]["conditions"][0].clone();
+        ["status", "reason", "message"].map(|field| found[field].as_str().unwrap().to_owned())
+    };
+    let missing = "service/ghost in \"default\" is not present";
+    assert_eq!(condition().await, ["False", "ServiceNotFound", missing]);
+    let port = json!({"kind": "Service", "apiVersion": "v1", "metadata": {"name": "ghost"},
+        "spec": {"clusterIP": "10.96.9.9", "ports": [{"name": "web", "port": 80}]}});
+    admin.post("/api/v1/namespaces/default/services", &port).await;
+    let deaf = "service/ghost in \"default\" is not listening on port 443";
+    assert_eq!(condition().await, ["False", "ServicePortError", deaf]);
+    let fixed = json!({"spec": {"ports": [{"name": "web", "port": 443}]}});
+    admin.patch("/api/v1/namespaces/default/services/ghost", "merge-patch+json", &fixed).await;
+    let none = "cannot find endpoints for service/ghost in \"default\"";
+    assert_eq!(condition().await, ["False", "EndpointsNotFound", none]);
+    let endpoints = |list: &str| {
+        json!({"kind": "Endpoints", "apiVersion": "v1", "metadata": {"name": "ghost"},
+            "subsets": [{list: [{"ip": "10.1.1.1"}], "ports": [{"name": "web", "port": 443}]}]})
+    };
+    admin.post("/api/v1/namespaces/default/endpoints", &endpoints("notReadyAddresses")).await;
+    let empty = "endpoints for service/ghost in \"default\" have no addresses with port name \"web\"";
+    assert_eq!(condition().await, ["False", "MissingEndpoints", empty]);
+    let path = "/api/v1/namespaces/default/endpoints/ghost";
+    let headers = [("content-type", "application/json")];
+    admin.ask(Method::PUT, path, &headers, endpoints("addresses").to_string()).await;
+    let url = "https://10.96.9.9:443/apis/metrics.example.com/v1beta1";
+    let silent = format!(
+        "failing or missing response from {url}: Get \"{url}\": dial tcp 10.96.9.9:443: connect: connection refused"
+    );
+    assert_eq!(condition().await, ["False", "FailedDiscoveryCheck", &silent]);
+    for path in ["/apis/metrics.example.com/v1beta1", "/apis/metrics.example.com/v1beta1/nodes/n"] {
+        let answer = admin.get(path).await;
+        assert_eq!((answer.code, &*answer.body), (503, &b"service unavailable\n"[..]), "{path}");
+    }
+    let group = admin.get("/apis/metrics.example.com").await.json();
+    assert_eq!(group["preferredVersion"]["groupVersion"], "metrics.example.com/v1beta1");
+    let last = |list: &Value, field: &str| list[field].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last(&admin.get("/apis").await.json(), "groups")["name"], "metrics.example.com");
+    let accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    let aggregated = admin.ask(Method::GET, "/apis", &[("accept", accept)], "").await.json();
+    let expected = json!({"metadata": {"name": "metrics.example.com"},
+        "versions": [{"version": "v1beta1", "freshness": "Stale"}]});
+    assert_eq!(last(&aggregated, "items"), expected);
+    // What is served here stays available.
+    let own = admin.get(&format!("{services}/v1.apps")).await.json();
+    assert_eq!(own["status"]["conditions"][0]["reason"], "Local");
+    assert_eq!(admin.get("/apis/apps/v1/none").await.code, 404);
 }

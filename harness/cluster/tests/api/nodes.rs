@@ -1,5 +1,6 @@
 //! Nodes that come, fail, recover and go, and the commands of those who look after them.
 
+use http::Method;
 use pulldrill_clock::{Clock, SignedDuration, Timestamp};
 use pulldrill_cluster::{
     NodeError, Parts, Principal,
@@ -278,4 +279,51 @@ async fn kubectls_cordon_drain_and_taint() {
 fn ready_now(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     conditions.filter(|c| c["type"] == "Ready").any(|c| c["status"] == "True")
+}
+
+#[tokio::test]
+async fn images_are_damaged_and_signatures_demanded_by_masters() {
+    let world = world(held(), NEWEST).await;
+    let admin = world.admin();
+    let ask = async |method: Method, path: &str| admin.ask(method, path, &[], "").await;
+    let damaged = "/node-images/damaged?image=registry.example%2Fteam%2Fapp%3A1&error=lost";
+    assert_eq!(ask(Method::PUT, damaged).await.code, 200);
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [
+        {"name": "c", "image": "registry.example/team/app:1"}]}});
+    create(&world, "pods", pod);
+    let waiting = async || {
+        pass(&world, 30).await;
+        let pod = world.cluster.api().get("pods", &Key::new("default", "p")).unwrap().value().clone();
+        pod["status"]["containerStatuses"][0]["state"]["waiting"].clone()
+    };
+    let reason = waiting().await;
+    assert_eq!(reason["reason"], "ImageInspectError");
+    assert!(reason["message"].as_str().unwrap().ends_with("lost"), "{reason}");
+    assert_eq!(ask(Method::DELETE, damaged).await.code, 200);
+    assert_ne!(waiting().await["reason"], "ImageInspectError");
+    let signatures = "/node-images/signatures?host=Registry.Example";
+    let network = world.cluster.network();
+    assert_eq!(
+        (ask(Method::PUT, signatures).await.code, network.takes_unsigned("registry.example")),
+        (200, false)
+    );
+    assert_eq!(
+        (ask(Method::DELETE, signatures).await.code, network.takes_unsigned("registry.example")),
+        (200, true)
+    );
+    for (method, path, code) in [
+        (Method::GET, damaged, 405),
+        (Method::PUT, "/node-images/damaged", 400),
+        (Method::PUT, "/node-images/damaged?image=A", 400),
+        (Method::PUT, "/node-images/signatures", 400),
+        (Method::PUT, "/node-images/other", 404),
+    ] {
+        assert_eq!(ask(method, path).await.code, code, "{path}");
+    }
+    let trainee = world.client(Principal::Trainee);
+    assert_eq!(trainee.ask(Method::PUT, damaged, &[], "").await.code, 403);
+    // The network is everybody's, so it is no virtual cluster's affair.
+    assert_eq!(ask(Method::PUT, "/clusters/v").await.code, 201);
+    assert_eq!(ask(Method::PUT, &format!("/clusters/v{signatures}")).await.code, 404);
+    assert_eq!(ask(Method::PUT, &format!("/clusters/v{damaged}")).await.code, 200);
 }

@@ -1,6 +1,9 @@
 //! What the server says to requests that it can't read: its words are those of Go's libraries.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
+use pulldrill_clock::SignedDuration;
+use serde_json::json;
 
 use crate::world::{Answer, Client, World};
 
@@ -52,7 +55,7 @@ async fn what_is_no_json_is_told_in_gos_words() {
         assert_eq!((answer.code, answer.message().as_str()), (400, told), "{kind}");
     }
     let answer = admin.get(&format!("{CONFIG_MAPS}?limit=1&continue=eA")).await;
-    let told = "invalid continue token: invalid character 'x' looking for beginning of value";
+    let told = "invalid continue token: continue key is not valid: invalid character 'x' looking for beginning of value";
     assert_eq!((answer.code, answer.message().as_str()), (400, told));
 }
 
@@ -99,10 +102,153 @@ async fn revisions_and_forms_that_there_are_not() {
     assert_eq!((list.code, list.message()), (400, format!("invalid resource version: {why}")));
     let watch = admin.get("/api/v1/pods?resourceVersion=abc&watch=1").await;
     assert_eq!((watch.code, watch.message().as_str()), (500, why));
-    let answer = admin.ask(Method::GET, "/api/v1/pods", &[("accept", "text/x")], "").await;
+    let future = admin.get("/api/v1/pods?resourceVersion=99999999").await;
+    let current = future.message();
+    let current = current.strip_prefix("Timeout: Too large resource version: 99999999, current: ").unwrap();
+    assert!(current.parse::<u64>().unwrap() > 0);
+    assert_eq!((future.code, future.json()["reason"].as_str()), (504, Some("Timeout")));
+    let details = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+        "retryAfterSeconds": 1});
+    assert_eq!(future.json()["details"], details);
+}
+
+#[tokio::test]
+async fn forms_that_there_are_not() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let get = async |path: &str, accept: &str| admin.ask(Method::GET, path, &[("accept", accept)], "").await;
     let available = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
-    let told = format!("406: Not Acceptable\n\nAvailable representations: {available}");
-    assert_eq!((answer.code, answer.message()), (406, told));
+    let only = "only the following media types are accepted: application/json";
+    let protobuf = "application/vnd.kubernetes.protobuf";
+    let (list, watch) = ("/api/v1/pods", "/api/v1/pods?watch=1");
+    for (path, accept, told) in [
+        (list, "text/x", format!("406: Not Acceptable\n\nAvailable representations: {available}")),
+        (list, protobuf, format!("{only}, application/yaml")),
+        ("/api/v1/namespaces/default", protobuf, format!("{only}, application/yaml")),
+        (watch, &format!("{protobuf};stream=watch"), format!("{only};stream=watch")),
+    ] {
+        let answer = get(path, accept).await;
+        assert_eq!((answer.code, answer.json()["reason"].as_str()), (406, Some("NotAcceptable")), "{accept}");
+        assert_eq!(answer.json()["message"], told, "{accept}");
+    }
+    assert_eq!(get(watch, "application/yaml").await.code, 406);
+    assert_eq!(get(list, &format!("{protobuf}, application/json")).await.json()["kind"], "PodList");
+    let review =
+        json!({"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "spec": {}});
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let headers = [("accept", protobuf), ("content-type", "application/json")];
+    assert_eq!(admin.ask(Method::POST, path, &headers, review.to_string()).await.code, 406);
+}
+
+#[tokio::test]
+async fn objects_lists_and_refusals_come_in_yaml_for_who_wants_it() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let get = async |path: &str| {
+        let answer = admin.ask(Method::GET, path, &[("accept", "application/yaml")], "").await;
+        assert_eq!(answer.headers["content-type"], "application/yaml", "{path}");
+        assert_eq!(answer.headers["content-length"], answer.body.len().to_string(), "{path}");
+        String::from_utf8(answer.body.to_vec()).unwrap()
+    };
+    let object = get("/api/v1/namespaces/default").await;
+    assert!(object.starts_with("apiVersion: v1\nkind: Namespace\nmetadata:\n"), "{object}");
+    assert!(get("/api/v1/namespaces").await.contains("\nkind: NamespaceList\n"));
+    assert!(get("/api/v1/namespaces/ghost").await.contains("namespaces \"ghost\" not found"));
+    let version = admin.ask(Method::GET, "/version", &[("accept", "application/yaml")], "").await;
+    assert_eq!(version.headers["content-type"], "application/json");
+}
+
+#[tokio::test]
+async fn selectors_that_are_none() {
+    let world = World::new().await;
+    let admin = world.admin();
+    for (query, told) in [
+        ("labelSelector=a%3Db+c", "found 'c', expected: ',' or 'end of string'"),
+        ("labelSelector=%3Dx", "found '=', expected: !, identifier, or 'end of string'"),
+        (
+            "fieldSelector=spec.x%3D1",
+            "\"spec.x\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+        ),
+        ("limit=x", "strconv.ParseInt: parsing \"x\": invalid syntax"),
+    ] {
+        for watch in ["", "&watch=1"] {
+            let answer = admin.get(&format!("{CONFIG_MAPS}?{query}{watch}")).await;
+            assert_eq!((answer.code, answer.message().as_str()), (400, told), "{query}{watch}");
+            assert_eq!(answer.json()["reason"], "BadRequest");
+        }
+    }
+    let all = admin.get("/api/v1/namespaces?limit=-1").await.json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn tokens_of_pages_that_are_none_or_too_old() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let token = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let start = "(version meta.k8s.io/v1)";
+    let v1 = "\"v\":\"meta.k8s.io/v1\"";
+    for (token, told) in [
+        ("!".to_owned(), "illegal base64 data at input byte 0".to_owned()),
+        (token("{\"v\":\"x\"}"), "server does not recognize this encoded version x".to_owned()),
+        (token(&format!("{{{v1}}}")), format!("incorrect encoded start resourceVersion {start}")),
+        (token(&format!("{{{v1},\"rv\":1}}")), format!("encoded start key empty {start}")),
+        (token(&format!("{{{v1},\"rv\":1,\"start\":\"a/../b\"}}")), "a/../b".to_owned()),
+    ] {
+        let answer = admin.get(&format!("/api/v1/namespaces?limit=1&continue={token}")).await;
+        let told = format!("invalid continue token: continue key is not valid: {told}");
+        assert_eq!((answer.code, answer.message()), (400, told), "{token}");
+    }
+    let first = admin.get("/api/v1/namespaces?limit=1").await.json();
+    let next =
+        format!("/api/v1/namespaces?limit=1&continue={}", first["metadata"]["continue"].as_str().unwrap());
+    let both = admin.get(&format!("{next}&resourceVersion=7")).await;
+    let told = "specifying resource version is not allowed when using continue";
+    assert_eq!((both.code, both.message().as_str()), (400, told));
+    world.cluster.store().shift_times(SignedDuration::from_hours(1));
+    let late = admin.get(&next).await;
+    assert_eq!((late.code, late.json()["reason"].as_str()), (410, Some("Expired")));
+    assert!(late.message().ends_with(
+        "objects that were created, modified, or deleted between the time the first \
+                                      chunk was returned and now may show up in the list."
+    ));
+    let on = late.json()["metadata"]["continue"].as_str().unwrap().to_owned();
+    let rest = admin.get(&format!("/api/v1/namespaces?continue={on}")).await.json();
+    let names: Vec<_> =
+        rest["items"].as_array().unwrap().iter().map(|n| n["metadata"]["name"].clone()).collect();
+    assert_eq!(names, ["kube-node-lease", "kube-public", "kube-system"]);
+    assert!(rest["metadata"].get("continue").is_none());
+    let future = token(&format!("{{{v1},\"rv\":99999999,\"start\":\"/a\"}}"));
+    let answer = admin.get(&format!("/api/v1/namespaces?continue={future}")).await;
+    let told = "etcdserver: mvcc: required revision is a future revision";
+    assert_eq!((answer.code, answer.message().as_str()), (500, told));
+}
+
+#[tokio::test]
+async fn requests_have_names_and_objects_have_no_heads() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let (one, other) = (admin.get("/version").await, admin.get("/api/v1/namespaces/ghost").await);
+    let id = |answer: &Answer| answer.headers["audit-id"].to_str().unwrap().to_owned();
+    assert!(id(&one).len() == 36 && id(&other).len() == 36 && id(&one) != id(&other));
+    let named = admin.ask(Method::GET, "/healthz", &[("audit-id", "mine")], "").await;
+    assert_eq!(id(&named), "mine");
+    for path in ["/api/v1/namespaces", "/api/v1/namespaces/default", "/apis", "/version"] {
+        assert_eq!(admin.ask(Method::HEAD, path, &[], "").await.code, 405, "{path}");
+    }
+    let head = admin.ask(Method::HEAD, "/livez", &[], "").await;
+    assert_eq!(
+        (head.code, &head.headers["content-length"], head.body.len()),
+        (200, &"2".parse().unwrap(), 0)
+    );
+    let old = World::of(
+        pulldrill_clock::Clock::live(),
+        pulldrill_cluster::Parts::All,
+        "k8s-1.20-containerd-1.7",
+        &[],
+    )
+    .await;
+    assert!(old.admin().get("/version").await.headers.get("audit-id").is_none());
 }
 
 #[tokio::test]

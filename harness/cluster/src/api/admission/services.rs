@@ -1,7 +1,7 @@
 //! What the API gives a Service: an address of its own, and ports on every node. And what it takes back when the
 //! Service becomes one of another type.
 
-use std::{collections::HashSet, ops::RangeInclusive};
+use std::{collections::HashSet, net::Ipv4Addr, ops::RangeInclusive};
 
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -15,6 +15,11 @@ use crate::{
 };
 
 const RESOURCE: &str = "services";
+
+/// What the addresses of Services begin with.
+const RANGE: [u8; 2] = [10, 96];
+/// Since this minor version the refusal of an address names it, and in better English.
+const NEWER_WORDS: u32 = 23;
 
 /// The ports that Services get on nodes.
 const NODE_PORTS: RangeInclusive<i64> = 30_000..=32_767;
@@ -42,7 +47,7 @@ pub(in crate::api) fn allocate(
         keep_ports(old, new);
         drop_fields(old, new);
     }
-    address(api, service);
+    address(api, resource, old, service)?;
     node_ports(api, resource, old, service)
 }
 
@@ -64,6 +69,11 @@ fn keep_address(old: &Value, new: &mut Value) {
         for field in ["clusterIP", "clusterIPs"].into_iter().filter(|field| !old[*field].is_null()) {
             new[field] = old[field].clone();
         }
+    }
+    // Whoever changes one of the two forms means both.
+    let (one, all) = (new["clusterIP"] != old["clusterIP"], new["clusterIPs"] != old["clusterIPs"]);
+    if has_address(new) && one && !all && new["clusterIPs"].is_array() {
+        new["clusterIPs"][0] = new["clusterIP"].clone();
     }
 }
 
@@ -109,12 +119,16 @@ fn remove(object: &mut Value, field: &str) {
 }
 
 /// Gives a Service an address of its own, unless it has or wants none.
-fn address(api: &Api, service: &mut Value) {
+///
+/// # Errors
+/// 422 for an address that it can't have.
+fn address(api: &Api, resource: &Resource, old: Option<&Value>, service: &mut Value) -> Result<(), Status> {
     let spec = &mut service["spec"];
     if !has_address(spec) {
-        return;
+        return Ok(());
     }
-    if text(&spec["clusterIP"]).is_empty() {
+    let asked = text(&spec["clusterIP"]).to_owned();
+    if asked.is_empty() {
         let taken = api.list(RESOURCE, None);
         let address = loop {
             let number: u16 = api.draw(|rng| rng.random_range(256..u16::MAX));
@@ -129,6 +143,44 @@ fn address(api: &Api, service: &mut Value) {
     if spec["clusterIPs"].is_null() {
         spec["clusterIPs"] = json!([spec["clusterIP"]]);
     }
+    // Whether it may change is another question.
+    let kept = old.is_some_and(|old| !text(&old["spec"]["clusterIP"]).is_empty());
+    match asked.parse::<Ipv4Addr>() {
+        Ok(wanted) if !kept => claim(api, resource, wanted, service),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an address that others have, or that none can have.
+fn claim(api: &Api, resource: &Resource, wanted: Ipv4Addr, service: &Value) -> Result<(), Status> {
+    let [a, b, ..] = wanted.octets();
+    let taken = || {
+        let own = &service["metadata"];
+        let others = api.list(RESOURCE, None);
+        others.iter().any(|other| {
+            other.value()["spec"]["clusterIP"] == wanted.to_string()
+                && is_other(&other.value()["metadata"], own)
+        })
+    };
+    let older = !api.release().since(NEWER_WORDS);
+    let why = match ([a, b], older) {
+        (RANGE, _) if !taken() => return Ok(()),
+        (RANGE, _) => "provided IP is already allocated".to_owned(),
+        (_, true) => {
+            "provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/16".to_owned()
+        }
+        (_, false) => format!(
+            "the provided IP ({wanted}) is not in the valid range. The range of valid IPs is 10.96.0.0/16"
+        ),
+    };
+    let why = if older {
+        format!("failed to allocated ip:{wanted} with error:{why}")
+    } else {
+        format!("failed to allocate IP {wanted}: {why}")
+    };
+    let mut errors = Errors::default();
+    errors.invalid("spec.clusterIPs", &service["spec"]["clusterIPs"], &why);
+    Err(Status::invalid(resource, text(&service["metadata"]["name"]), &errors.into_vec()))
 }
 
 /// Gives each port of a Service that is reached through nodes a port on them.
@@ -190,13 +242,16 @@ fn numbers(service: &Value) -> impl Iterator<Item = i64> {
         .filter(|port| *port != 0)
 }
 
+fn is_other(meta: &Value, own: &Value) -> bool {
+    meta["name"] != own["name"] || meta["namespace"] != own["namespace"]
+}
+
 /// The node ports of all other Services.
 fn taken(api: &Api, own: &Value) -> HashSet<i64> {
-    let is_other = |meta: &Value| meta["name"] != own["name"] || meta["namespace"] != own["namespace"];
     let others = api.list(RESOURCE, None);
     others
         .iter()
-        .filter(|other| is_other(&other.value()["metadata"]))
+        .filter(|other| is_other(&other.value()["metadata"], own))
         .flat_map(|other| numbers(other.value()))
         .collect()
 }

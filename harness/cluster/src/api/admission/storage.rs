@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{
-        Api,
+        Api, Status,
         json::{items, push, text},
+        quantity::Quantity,
     },
     resources::Resource,
+    store::Key,
 };
 
 const CLASSES: &str = "storageclasses.storage.k8s.io";
@@ -49,4 +51,36 @@ pub(super) fn choose_class(api: &Api, resource: &Resource, claim: &mut Value) {
     if let Some(class) = chosen {
         claim["spec"]["storageClassName"] = class["metadata"]["name"].clone();
     }
+}
+
+/// Refuses that a claim grows whose class does not say that its volumes can.
+///
+/// # Errors
+/// 403.
+pub(super) fn may_grow(api: &Api, resource: &Resource, old: &Value, claim: &Value) -> Result<(), Status> {
+    if resource.store != "persistentvolumeclaims" {
+        return Ok(());
+    }
+    let size = |claim: &Value| {
+        Quantity::read(&claim["spec"]["resources"]["requests"]["storage"]).unwrap_or_default()
+    };
+    if size(claim) <= size(old) {
+        return Ok(());
+    }
+    let refused = |why: &str| Err(Status::forbidden(resource, text(&claim["metadata"]["name"]), why));
+    if old["status"]["phase"] != "Bound" {
+        return refused("Only bound persistent volume claims can be expanded");
+    }
+    let class = match text(&old["metadata"]["annotations"][CLASS]) {
+        "" => text(&old["spec"]["storageClassName"]),
+        class => class,
+    };
+    let class = api.store().get(CLASSES, &Key::new("", class));
+    if class.is_some_and(|class| class.value()["allowVolumeExpansion"] == true) {
+        return Ok(());
+    }
+    refused(
+        "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support \
+         resize",
+    )
 }

@@ -30,6 +30,11 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "persistentvolumes" => volume(object),
         "storageclasses.storage.k8s.io" => storage_class(object),
         "priorityclasses.scheduling.k8s.io" => default(object, "preemptionPolicy", "PreemptLowerPriority"),
+        "apiservices.apiregistration.k8s.io" if object["spec"]["service"].is_object() => {
+            default(&mut object["spec"]["service"], "port", 443);
+        }
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io" => webhooks(object, true),
+        "validatingwebhookconfigurations.admissionregistration.k8s.io" => webhooks(object, false),
         "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io" => {
             role_binding(object);
         }
@@ -145,6 +150,25 @@ fn volume(object: &mut Value) {
 fn storage_class(object: &mut Value) {
     default_text(object, "reclaimPolicy", "Delete");
     default_text(object, "volumeBindingMode", "Immediate");
+}
+
+fn webhooks(configuration: &mut Value, mutating: bool) {
+    for webhook in items_mut(configuration, "webhooks") {
+        default_text(webhook, "failurePolicy", "Fail");
+        default_text(webhook, "matchPolicy", "Equivalent");
+        default(webhook, "namespaceSelector", json!({}));
+        default(webhook, "objectSelector", json!({}));
+        default(webhook, "timeoutSeconds", 10);
+        if mutating {
+            default_text(webhook, "reinvocationPolicy", "Never");
+        }
+        for rule in items_mut(webhook, "rules") {
+            default_text(rule, "scope", "*");
+        }
+        if webhook["clientConfig"]["service"].is_object() {
+            default(&mut webhook["clientConfig"]["service"], "port", 443);
+        }
+    }
 }
 
 fn service_families(object: &mut Value) {

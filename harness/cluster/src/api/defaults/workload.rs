@@ -34,7 +34,13 @@ pub(super) fn deployment(object: &mut Value) {
 pub(super) fn replica_set(object: &mut Value) {
     let labels = object["spec"]["template"]["metadata"]["labels"].clone();
     if object["kind"] == "ReplicationController" && labels.is_object() {
-        default(&mut object["spec"], "selector", labels);
+        let without = |value: &Value| value.as_object().is_none_or(serde_json::Map::is_empty);
+        if without(&object["spec"]["selector"]) {
+            object["spec"]["selector"] = labels.clone();
+        }
+        if without(&object["metadata"]["labels"]) {
+            object["metadata"]["labels"] = labels;
+        }
     }
     default(&mut object["spec"], "replicas", 1);
     template(&mut object["spec"]);

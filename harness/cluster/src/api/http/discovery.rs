@@ -6,7 +6,7 @@ use http::{HeaderValue, header};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Reply, Server, dispatch::Asked, negotiate, reply};
+use super::{Reply, Server, dispatch::Asked, negotiate, others, reply};
 use crate::{release::Span, resources::Resource};
 
 /// The versions of the aggregated form, the preferred first, and which releases have them.
@@ -18,18 +18,27 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Option<Reply> {
     let segments: Vec<&str> = asked.path.split('/').filter(|s| !s.is_empty()).collect();
     match segments.as_slice() {
         ["api"] => Some(match aggregated_version(server, asked) {
-            Some(version) => aggregated(asked, version, &rows, true),
+            Some(version) => aggregated(asked, version, &rows, None),
             None => reply::json(200, &core_versions(server)),
         }),
         ["apis"] => Some(match aggregated_version(server, asked) {
-            Some(version) => aggregated(asked, version, &rows, false),
+            Some(version) => aggregated(asked, version, &rows, Some(others::groups(server))),
             None => {
-                let groups: Vec<Value> = group_names(&rows).iter().map(|g| group(&rows, g, asked)).collect();
+                let mut groups: Vec<Value> =
+                    group_names(&rows).iter().map(|g| group(&rows, g, asked)).collect();
+                groups.extend(
+                    others::groups(server).iter().map(|(name, versions)| others::group(name, versions)),
+                );
                 reply::json(200, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
             }
         }),
-        ["apis", name] if group_names(&rows).contains(name) => {
-            let mut group = group(&rows, name, asked);
+        ["apis", name] => {
+            let mut group = if group_names(&rows).contains(name) {
+                group(&rows, name, asked)
+            } else {
+                let (_, versions) = others::groups(server).into_iter().find(|(group, _)| group == name)?;
+                others::group(name, &versions)
+            };
             group["kind"] = "APIGroup".into();
             group["apiVersion"] = "v1".into();
             Some(reply::json(200, &group))
@@ -136,9 +145,17 @@ fn aggregated_version(server: &Server, asked: &Asked) -> Option<&'static str> {
     wanted.flatten()
 }
 
-fn aggregated(asked: &Asked, version: &'static str, rows: &[Arc<Resource>], core: bool) -> Reply {
-    let names = if core { vec![""] } else { group_names(rows) };
-    let items: Vec<Value> = names.iter().map(|name| aggregated_group(rows, name)).collect();
+/// The aggregated document: of the core, or of all other groups, those of others last.
+fn aggregated(
+    asked: &Asked,
+    version: &'static str,
+    rows: &[Arc<Resource>],
+    others: Option<Vec<(String, Vec<String>)>>,
+) -> Reply {
+    let names = if others.is_none() { vec![""] } else { group_names(rows) };
+    let mut items: Vec<Value> = names.iter().map(|name| aggregated_group(rows, name)).collect();
+    let others = others.into_iter().flatten();
+    items.extend(others.map(|(name, versions)| others::aggregated(&name, &versions)));
     let list = json!({"kind": "APIGroupDiscoveryList", "apiVersion": format!("apidiscovery.k8s.io/{version}"),
         "metadata": {}, "items": items});
     let content_type = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");

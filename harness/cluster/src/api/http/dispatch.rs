@@ -1,18 +1,23 @@
 //! From a request to its handler: who asks, whether they may, and what the path is about.
 
-use http::{HeaderMap, Method, Request, header::UPGRADE, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, header::UPGRADE, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
+use pulldrill_clock::secret;
 
 use super::{
-    Reply, Server, body, deprecations, discovery, gzip, legacy, list, machines, options::Query, patch,
-    pretty, read, reply, request_info::RequestInfo, reviews, roots, route, route::Target, slow::Patient,
-    subresources, virtual_clusters, virtual_clusters::Entered, watch, write,
+    Reply, Server, body, deprecations, discovery, gzip, images, legacy, list, machines, negotiate,
+    options::Query, others, patch, pretty, read, reply, request_info::RequestInfo, reviews, roots, route,
+    route::Target, slow::Patient, subresources, virtual_clusters, virtual_clusters::Entered, watch, write,
+    yaml,
 };
 use crate::api::{Attributes, Certified, Status, User};
 
 /// Since this minor version who streams into a pod with `GET`, as WebSockets do, needs to be able to create
 /// streams as well.
 const STREAMS_CREATE: u32 = 35;
+
+/// Since this minor version each answer tells how the request is called in the log, whether there is one or not.
+const AUDIT_IDS: u32 = 22;
 
 /// A request, read and attributed.
 pub(super) struct Asked {
@@ -67,15 +72,32 @@ async fn handle_own(server: &Server, certified: Certified, mut request: Request<
     let uri = parts.uri.to_string();
     let zips = gzip::is_wanted(&parts.method, &parts.headers);
     let indents = pretty::is_wanted(&Query::new(parts.uri.query().unwrap_or_default()), &parts.headers);
+    let in_yaml = parts.uri.path().starts_with("/api") && negotiate::prefers_yaml(&parts.headers);
+    let audit_id = server.release().since(AUDIT_IDS).then(|| audit_id(&parts.headers));
     let (who, answered) = match asked(server, certified, parts, incoming).await {
         Ok(asked) => (asked.who(), acknowledged(server, &Asked { upgrade, ..asked }).await),
         Err(status) => (String::new(), Ok(refuse(&uri, &status))),
     };
-    let reply = answered.unwrap_or_else(|status| reply::refuse(&status));
+    let reply = answered.unwrap_or_else(|status| {
+        reply::refuse(&if server.legacy() { legacy::refusal(status) } else { status })
+    });
+    let reply = if in_yaml { yaml::reply(reply).await } else { reply };
+    let reply = match audit_id {
+        Some(id) => reply::with_audit_id(reply, &id),
+        None => reply,
+    };
     let reply = if indents { pretty::reply(reply).await } else { reply };
     let reply = if zips { gzip::reply(reply) } else { reply };
     tracing::debug!(request = line, who, status = reply.status().as_u16(), "answered");
     reply
+}
+
+/// What the server's log of requests calls this one: what the client says, or a name of its own.
+fn audit_id(headers: &HeaderMap) -> HeaderValue {
+    let named = headers.get(reply::AUDIT_ID).filter(|id| !id.is_empty()).cloned();
+    named
+        .or_else(|| HeaderValue::from_str(&secret::uid()).ok())
+        .unwrap_or_else(|| HeaderValue::from_static(""))
 }
 
 /// Who can't be made sense of is told so in plain text.
@@ -124,10 +146,19 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     if info.is_stream() && asked.method == Method::GET && server.release().since(STREAMS_CREATE) {
         server.access.authorize(&asked.user, &Attributes { verb: "create", ..info.attributes() })?;
     }
+    // Only what is no matter of the API's has heads.
+    if asked.method == Method::HEAD && (asked.path.starts_with("/api") || asked.path == "/version") {
+        return Err(Status::method_not_allowed());
+    }
     let target = match route::find(server.api.resources(), &asked.path) {
-        Some(target) => target?,
-        None => {
-            if let Some(answered) = machines::answer(server, asked) {
+        Some(Ok(target)) => target,
+        found => {
+            if let Some(reply) = others::answer(server, &asked.path) {
+                return Ok(reply);
+            }
+            found.transpose()?;
+            let special = machines::answer(server, asked).or_else(|| images::answer(server, asked));
+            if let Some(answered) = special {
                 return answered;
             }
             return match discovery::answer(server, asked) {

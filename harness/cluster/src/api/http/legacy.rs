@@ -4,6 +4,7 @@
 use http::header;
 
 use super::{Reply, options::Query};
+use crate::api::Status;
 
 /// The query as an old server takes it: it knows nothing of field validation.
 pub(super) fn query(mut query: Query) -> Query {
@@ -15,4 +16,12 @@ pub(super) fn query(mut query: Query) -> Query {
 pub(super) fn reply(mut reply: Reply) -> Reply {
     reply.headers_mut().remove(header::WARNING);
     reply
+}
+
+/// The refusal as an old server words it: its router does not say what there would be.
+pub(super) fn refusal(mut status: Status) -> Status {
+    if status.code == 406 {
+        status.message.truncate(status.message.find("\n\n").unwrap_or(status.message.len()));
+    }
+    status
 }

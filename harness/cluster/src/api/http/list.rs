@@ -28,8 +28,10 @@ impl Filter {
     /// What the path and the query say.
     ///
     /// # Errors
-    /// 400 for a broken selector.
+    /// 400 for a broken selector, and for what is no number, whether it is of use here or not.
     pub(super) fn of(target: &Target, query: &Query) -> Result<Self, Status> {
+        query.number("limit")?;
+        query.number("timeoutSeconds")?;
         Ok(Self {
             labels: Selector::parse(query.text("labelSelector"))?,
             fields: FieldSelector::parse(query.text("fieldSelector"), &target.resource)?,
@@ -68,7 +70,7 @@ pub(super) fn list(server: &Server, asked: &Asked, target: &Target) -> Result<Re
         let rest = objects.len() - limit;
         objects.truncate(limit);
         if let Some(last) = objects.last() {
-            meta["continue"] = token(revision, last.key()).into();
+            meta["continue"] = token(i64::try_from(revision).unwrap_or(LATEST), last.key()).into();
         }
         if !filter.is_selective() {
             meta["remainingItemCount"] = rest.into();
@@ -127,31 +129,63 @@ impl Page {
         if text.is_empty() {
             return Ok(Self { limit, ..Self::default() });
         }
+        let (revision, after) = read_token(text)?;
         if !matches!(query.text("resourceVersion"), "" | "0") {
             let message = "specifying resource version is not allowed when using continue";
             return Err(Status::bad_request(message));
         }
-        let (revision, after) = read_token(text)?;
-        Ok(Self { limit, revision: Some(revision), after: Some(after) })
+        Ok(Self { limit, revision, after: Some(after) })
     }
 }
 
-fn token(revision: u64, last: &Key) -> String {
+/// What stands for the present revision in a token.
+const LATEST: i64 = -1;
+
+fn token(revision: i64, last: &Key) -> String {
     let start = format!("{}/{}", last.namespace, last.name);
     URL_SAFE_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": revision, "start": start}).to_string())
 }
 
-fn read_token(text: &str) -> Result<(u64, Key), Status> {
-    let bad = |why: String| Status::bad_request(format!("invalid continue token: {why}"));
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|e| bad(e.to_string()))?;
+/// The revision of the pages before, unless the present one will do, and the key of the last object on them.
+fn read_token(text: &str) -> Result<(Option<u64>, Key), Status> {
+    let bad =
+        |why: String| Status::bad_request(format!("invalid continue token: continue key is not valid{why}"));
+    let bytes =
+        URL_SAFE_NO_PAD.decode(text).map_err(|error| bad(format!(": {}", not_base64(text, &error))))?;
     let token: Value = serde_json::from_slice(&bytes)
-        .map_err(|e| bad(go_json::syntax_error(&bytes).unwrap_or_else(|| e.to_string())))?;
-    let revision = token["rv"].as_u64().ok_or_else(|| bad("no revision in it".into()))?;
-    let (namespace, name) = token["start"]
-        .as_str()
-        .and_then(|s| s.split_once('/'))
-        .ok_or_else(|| bad("no start in it".into()))?;
-    Ok((revision, Key::new(namespace, name)))
+        .map_err(|e| bad(format!(": {}", go_json::syntax_error(&bytes).unwrap_or_else(|| e.to_string()))))?;
+    let version = &token["v"];
+    if version != "meta.k8s.io/v1" {
+        let version = version.as_str().unwrap_or_default();
+        return Err(bad(format!(": server does not recognize this encoded version {version}")));
+    }
+    let revision = match token["rv"].as_i64() {
+        None | Some(0) => {
+            return Err(bad(": incorrect encoded start resourceVersion (version meta.k8s.io/v1)".into()));
+        }
+        Some(revision) => u64::try_from(revision).ok(),
+    };
+    let start = token["start"].as_str().unwrap_or_default();
+    if start.is_empty() {
+        return Err(bad(": encoded start key empty (version meta.k8s.io/v1)".into()));
+    }
+    match start.split_once('/') {
+        Some((namespace, name))
+            if !name.contains('/') && !matches!(name, "." | "..") && !matches!(namespace, "." | "..") =>
+        {
+            Ok((revision, Key::new(namespace, name)))
+        }
+        _ => Err(bad(format!(": {start}"))),
+    }
+}
+
+/// Go's words for what is no base64.
+fn not_base64(text: &str, error: &base64::DecodeError) -> String {
+    let at = match error {
+        base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => *at,
+        _ => text.len(),
+    };
+    format!("illegal base64 data at input byte {at}")
 }
 
 /// A revision in a query. Empty means none.
@@ -179,17 +213,25 @@ fn read(
 ) -> Result<(Vec<Arc<Stored>>, u64), Status> {
     let store = server.api.store();
     let (name, namespace) = (target.resource.store.as_str(), target.namespace.as_deref());
-    let at = |revision: u64, message: &str| {
-        let objects = store.list_at(name, namespace, revision).map_err(|error| match error {
-            StoreError::Compacted(_) => Status::expired(message),
-            other => Status::internal(other.to_string()),
-        })?;
-        Ok((objects, revision))
+    let at = |revision: u64| {
+        store.list_at(name, namespace, revision).map(|objects| (objects, revision)).map_err(|error| {
+            match error {
+                StoreError::Compacted(_) => {
+                    Status::expired("The resourceVersion for the provided list is too old.")
+                }
+                other => Status::internal(other.to_string()),
+            }
+        })
     };
-    if let Some(revision) = page.revision {
-        let message = "The provided continue parameter is too old to display a consistent list result. You can \
-                       start a new list without the continue parameter.";
-        return at(revision, message);
+    match (&page.after, page.revision) {
+        (None, _) => {}
+        (Some(_), None) => return Ok(store.list(name, namespace)),
+        (Some(_), Some(revision)) if revision > store.revision() => {
+            return Err(Status::new(500, "", "etcdserver: mvcc: required revision is a future revision"));
+        }
+        (Some(last), Some(revision)) => {
+            return at(revision).map_err(|status| if status.code == 410 { too_old(last) } else { status });
+        }
     }
     let wanted =
         revision(query).map_err(|why| Status::bad_request(format!("invalid resource version: {why}")))?;
@@ -199,10 +241,20 @@ fn read(
             return Err(too_large(wanted, current));
         }
         if query.text("resourceVersionMatch") == "Exact" {
-            return at(wanted, "The resourceVersion for the provided list is too old.");
+            return at(wanted);
         }
     }
     Ok(store.list(name, namespace))
+}
+
+/// 410 for a page of a list whose revision is gone, with the way on.
+fn too_old(last: &Key) -> Status {
+    let message = "The provided continue parameter is too old to display a consistent list result. You can start a new \
+                   list without the continue parameter, or use the continue token in this response to retrieve the \
+                   remainder of the results. Continuing with the provided token results in an inconsistent list - \
+                   objects that were created, modified, or deleted between the time the first chunk was returned and \
+                   now may show up in the list.";
+    Status::expired(message).or_go_on_with(token(LATEST, last))
 }
 
 fn too_large(wanted: u64, current: u64) -> Status {

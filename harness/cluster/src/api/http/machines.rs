@@ -32,6 +32,13 @@ pub trait Machines: Send + Sync {
     /// # Errors
     /// 404 when there is none of that name, 409 when it is so already, 400 for a name that is none.
     fn change(&self, change: MachineChange, name: &str) -> Result<(), Status>;
+    /// Lets the container runtime of each answer this error when it is asked for an image, or no longer.
+    ///
+    /// # Errors
+    /// 400 for a name that no image can have.
+    fn damage(&self, image: &str, error: Option<&str>) -> Result<(), Status>;
+    /// Whether images from a host have to be signed, where runtimes look at signatures.
+    fn demand_signatures(&self, host: &str, demanded: bool);
 }
 
 /// The answer, when the request is about machines.

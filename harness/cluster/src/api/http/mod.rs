@@ -13,6 +13,7 @@ mod discovery;
 mod dispatch;
 mod gzip;
 mod health;
+mod images;
 mod legacy;
 mod list;
 mod list_body;
@@ -21,6 +22,7 @@ mod machines;
 mod negotiate;
 mod oidc;
 mod options;
+mod others;
 mod patch;
 mod pretty;
 mod read;
@@ -37,6 +39,7 @@ mod transform;
 mod virtual_clusters;
 mod watch;
 mod write;
+mod yaml;
 
 use std::sync::Arc;
 

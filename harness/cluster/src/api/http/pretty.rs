@@ -2,7 +2,7 @@
 //!
 //! As `isPrettyPrint` of `k8s.io/apiserver` has it. Watches and other streams are not.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
@@ -26,6 +26,11 @@ pub(super) fn is_wanted(query: &Query, headers: &HeaderMap) -> bool {
 
 /// The answer, indented when it is JSON whose length is known.
 pub(super) async fn reply(answer: Reply) -> Reply {
+    rewrite(answer, "application/json", indent).await
+}
+
+/// The answer in another notation, when it is JSON whose length is known.
+pub(super) async fn rewrite(answer: Reply, media: &'static str, write: impl Fn(&[u8]) -> Vec<u8>) -> Reply {
     let is_json = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let is_whole =
         answer.headers().contains_key(header::CONTENT_LENGTH) || answer.body().size_hint().exact().is_some();
@@ -36,7 +41,8 @@ pub(super) async fn reply(answer: Reply) -> Reply {
     // Its errors are of a type that has no values.
     let plain = body.collect().await.map(|all| all.to_bytes()).unwrap_or_default();
     parts.headers.remove(header::CONTENT_LENGTH);
-    Reply::from_parts(parts, reply::bytes(200, "", indent(&plain)).into_body())
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    Reply::from_parts(parts, reply::bytes(200, "", write(&plain)).into_body())
 }
 
 /// JSON with every field and element on a line of its own, as Go's `json.MarshalIndent` with two blanks writes it.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures::Stream;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use serde::Serialize;
@@ -71,6 +71,15 @@ pub(super) fn sized(
 ) -> Reply {
     let mut reply = stream(content_type, pieces);
     reply.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    reply
+}
+
+/// The header with what a request is called in the server's log.
+pub(super) const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
+
+/// The answer with the name of its request.
+pub(super) fn with_audit_id(mut reply: Reply, id: &HeaderValue) -> Reply {
+    reply.headers_mut().insert(AUDIT_ID, id.clone());
     reply
 }
 

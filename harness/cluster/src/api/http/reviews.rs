@@ -19,7 +19,7 @@ pub(super) fn answer(server: &Server, asked: &Asked, target: &Target) -> Result<
         return Err(Status::method_not_allowed());
     }
     if negotiate::form(&asked.headers)? != Form::Object {
-        return Err(Status::not_acceptable());
+        return Err(Status::accepts_only(&["application/json", negotiate::YAML]));
     }
     asked.query.dry_run("CreateOptions")?;
     let kind = target.resource.kind.as_str();

@@ -36,9 +36,6 @@ use crate::{
 /// How often a quiet watch says how far it has come.
 const BOOKMARKS: Duration = Duration::from_secs(60);
 
-/// How long a watch lasts when the client does not say.
-const DEFAULT_TIMEOUT: i64 = 1800;
-
 /// Since this minor version a watch can be asked to begin with the present state and say where that ends,
 const INITIAL_EVENTS: u32 = 27;
 /// and since this one it does.
@@ -79,10 +76,11 @@ type Waiting = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 /// `GET` of a collection with `watch`.
 pub(super) fn watch(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let query = &asked.query;
-    let form = negotiate::form(&asked.headers)?;
+    let form = negotiate::stream_form(&asked.headers)?;
     let filter = Filter::of(target, query)?;
     let initial = initial_events(query, server.release())?;
-    let timeout = query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(DEFAULT_TIMEOUT);
+    let asked = query.number("timeoutSeconds")?.filter(|s| *s > 0);
+    let timeout = asked.unwrap_or_else(|| server.api.draw_watch());
     // Unlike a list, a watch takes what is no revision for a failure of its own.
     let start = revision(query).map_err(|why| Status::new(500, "", why))?.unwrap_or(0);
     let mut watch = Watch {

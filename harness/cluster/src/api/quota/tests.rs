@@ -222,15 +222,26 @@ fn changes_count_for_what_they_use_more() {
     edit("services", "web", &|web| web["metadata"]["labels"] = json!({"a": "b"})).unwrap();
     edit("services", "web", &|web| web["spec"]["sessionAffinity"] = "ClientIP".into()).unwrap();
     let claim = |size: &str| {
-        json!({"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"],
+        json!({"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "elastic",
         "resources": {"requests": {"storage": size}}}})
     };
     create(&api, "persistentvolumeclaims", claim("1Gi")).unwrap();
+    let data = Key::new("shop", "data");
+    let bound =
+        |claim: &mut Value| claim["status"] = json!({"phase": "Bound", "capacity": {"storage": "1Gi"}});
+    api.modify(&user, "persistentvolumeclaims", &data, Some("status"), bound).unwrap();
     let grow = |size: &str| {
         edit("persistentvolumeclaims", "data", &|data| {
             data["spec"]["resources"]["requests"]["storage"] = size.into();
         })
     };
+    assert_eq!(
+        refusal(grow("2Gi").map(drop)),
+        "persistentvolumeclaims \"data\" is forbidden: only dynamically provisioned pvc can be resized and the \
+         storageclass that provisions the pvc must support resize"
+    );
+    let class = json!({"metadata": {"name": "elastic"}, "provisioner": "x", "allowVolumeExpansion": true});
+    api.create(&user, "storageclasses.storage.k8s.io", "", class, &WriteOptions::default()).unwrap();
     grow("2Gi").unwrap();
     assert_eq!(
         refusal(grow("4Gi").map(drop)),

@@ -110,3 +110,43 @@ fn what_was_given_stays_as_long_as_the_type_has_it() {
             && back["clusterIPs"][0] == back["clusterIP"]
     );
 }
+
+#[test]
+fn an_address_is_asked_for_once_and_stays() {
+    let spec = |address: &str| json!({"clusterIP": address, "ports": [{"port": 80}]});
+    for (minor, outside, twice) in [
+        (
+            36,
+            "failed to allocate IP 1.2.3.4: the provided IP (1.2.3.4) is not in the valid range. The range of valid IPs \
+             is 10.96.0.0/16",
+            "failed to allocate IP 10.96.7.7: provided IP is already allocated",
+        ),
+        (
+            20,
+            "failed to allocated ip:1.2.3.4 with error:provided IP is not in the valid range. The range of valid IPs is \
+             10.96.0.0/16",
+            "failed to allocated ip:10.96.7.7 with error:provided IP is already allocated",
+        ),
+    ] {
+        let api = api(minor);
+        let made = create(&api, "a", &spec("10.96.7.7")).unwrap();
+        assert_eq!(made["clusterIPs"], json!(["10.96.7.7"]));
+        let told = |address: &str| create(&api, "b", &spec(address)).unwrap_err().message;
+        let field = |address: &str| {
+            format!("Service \"b\" is invalid: spec.clusterIPs: Invalid value: [\"{address}\"]: ")
+        };
+        assert_eq!(told("1.2.3.4"), field("1.2.3.4") + outside);
+        assert_eq!(told("10.96.7.7"), field("10.96.7.7") + twice);
+        assert_eq!(
+            replace(&api, "a", &spec("10.96.7.8")).unwrap_err().message,
+            "Service \"a\" is invalid: spec.clusterIPs[0]: Invalid value: [\"10.96.7.8\"]: may not change once set"
+        );
+        let headless = json!({"clusterIP": "None", "ports": [{"port": 80}]});
+        assert!(replace(&api, "a", &headless).unwrap_err().message.ends_with("may not change once set"));
+        let patched =
+            api.modify(&User::controller("test"), "services", &Key::new("shop", "a"), None, |service| {
+                service["spec"]["clusterIP"] = "10.96.7.9".into();
+            });
+        assert!(patched.unwrap_err().message.contains("[\"10.96.7.9\"]: may not change once set"));
+    }
+}

@@ -221,9 +221,38 @@ fn a_pod_needs_the_runtime_class_that_it_names() {
         (403, "pods \"a\" is forbidden: pod rejected: RuntimeClass \"slow\" not found")
     );
     let cost = json!({"cpu": "250m"});
-    let class = json!({"metadata": {"name": "slow"}, "handler": "slow", "overhead": {"podFixed": cost}});
+    let class = json!({"metadata": {"name": "slow"}, "handler": "slow", "overhead": {"podFixed": cost},
+        "scheduling": {"nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "slow", "operator": "Exists"}]}});
     create(&api, "runtimeclasses.node.k8s.io", "", class);
-    assert_eq!(create(&api, "pods", "ns", named)["spec"]["overhead"], cost);
+    let refused = |field: &str, value: Value| {
+        let mut pod = named.clone();
+        pod["spec"][field] = value;
+        api.create(&me(), "pods", "ns", pod, &WriteOptions::default()).unwrap_err().message
+    };
+    assert_eq!(
+        refused("nodeSelector", json!({"disk": "hdd"})),
+        "pods \"a\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector[disk] = ssd; \
+         pod.spec.nodeSelector[disk] = hdd"
+    );
+    assert_eq!(
+        refused("overhead", json!({"cpu": "1"})),
+        "pods \"a\" is forbidden: pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+    );
+    let mut without = pod("a");
+    without["spec"]["overhead"] = cost.clone();
+    let refused = api.create(&me(), "pods", "ns", without, &WriteOptions::default()).unwrap_err();
+    assert_eq!(
+        refused.message,
+        "pods \"a\" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+    );
+    let made = create(&api, "pods", "ns", named);
+    assert_eq!((&made["spec"]["overhead"], &made["spec"]["nodeSelector"]), (&cost, &json!({"disk": "ssd"})));
+    assert!(
+        made["spec"]["tolerations"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"key": "slow", "operator": "Exists"}))
+    );
 }
 
 #[test]
@@ -260,4 +289,51 @@ fn a_pod_has_the_priority_of_its_class_and_no_other() {
         "priorityclasses.scheduling.k8s.io \"other\" is forbidden: PriorityClass usual is already marked as default. Only \
          one default can exist"
     );
+}
+
+#[test]
+fn what_is_immutable_stays_so() {
+    let api = api();
+    let secret = json!({"metadata": {"name": "s"}, "immutable": true, "data": {"a": "Yg=="}});
+    create(&api, "secrets", "ns", secret);
+    let change = |field: &str, value: Value| {
+        let change = |secret: &mut Value| secret[field] = value.clone();
+        api.modify(&me(), "secrets", &Key::new("ns", "s"), None, change)
+            .map(drop)
+            .map_err(|status| status.message)
+    };
+    let told = |field: &str| {
+        Err(format!(
+            "Secret \"s\" is invalid: {field}: Forbidden: field is immutable when `immutable` is set"
+        ))
+    };
+    assert_eq!(change("immutable", json!(false)), told("immutable"));
+    assert_eq!(change("immutable", Value::Null), told("immutable"));
+    assert_eq!(change("data", json!({})), told("data"));
+    let typed = Err("Secret \"s\" is invalid: type: Invalid value: \"x\": field is immutable".to_owned());
+    assert_eq!(change("type", "x".into()), typed);
+}
+
+#[test]
+fn a_replicationcontroller_takes_its_labels_and_selector_from_its_template() {
+    let api = api();
+    let template =
+        json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let object = |selector: Value| json!({"metadata": {"name": "r"}, "spec": {"selector": selector, "template": template}});
+    let made = create(&api, "replicationcontrollers", "ns", object(json!({})));
+    assert_eq!(
+        (&made["metadata"]["labels"], &made["spec"]["selector"]),
+        (&json!({"a": "b"}), &json!({"a": "b"}))
+    );
+    let refused = |object: Value| {
+        let dry = WriteOptions { dry_run: true, ..WriteOptions::default() };
+        api.create(&me(), "replicationcontrollers", "ns", object, &dry).unwrap_err().message
+    };
+    assert_eq!(
+        refused(object(json!({"a": "c"}))),
+        "ReplicationController \"r\" is invalid: spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: \
+         `selector` does not match template `labels`"
+    );
+    let bare = json!({"metadata": {"name": "r"}, "spec": {"template": {"spec": template["spec"]}}});
+    assert_eq!(refused(bare), "ReplicationController \"r\" is invalid: spec.selector: Required value");
 }

@@ -16,6 +16,8 @@ mod scheduling;
 mod secret;
 mod security;
 mod status;
+mod storage;
+mod webhooks;
 pub(super) mod wording;
 mod workload;
 
@@ -50,6 +52,12 @@ pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, erro
         "pods" => pod::change(old, new, errors),
         "secrets" => secret::change(old, new, errors),
         "configmaps" => immutable_data(old, new, errors),
+        "persistentvolumeclaims" => storage::claim_change(old, new, errors),
+        "persistentvolumes" => storage::volume_change(old, new, errors),
+        "services" => network::service_change(&old["spec"], &new["spec"], errors),
+        "runtimeclasses.node.k8s.io" if old["handler"] != new["handler"] => {
+            errors.invalid("handler", &new["handler"], "field is immutable");
+        }
         "deployments.apps" | "replicasets.apps" | "daemonsets.apps" => {
             workload::selector_stays(old, new, errors);
         }
@@ -77,6 +85,12 @@ fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mu
         }
         "deployments.apps" => workload::deployment(object, errors),
         "replicasets.apps" => workload::replica_set(object, errors),
+        "replicationcontrollers" => workload::replication_controller(&object["spec"], errors),
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io"
+        | "validatingwebhookconfigurations.admissionregistration.k8s.io" => {
+            webhooks::configuration(object, errors);
+        }
+        "persistentvolumes" => storage::volume(&object["spec"], errors),
         "statefulsets.apps" => workload::stateful_set(object, errors),
         "daemonsets.apps" => workload::daemon_set(object, errors),
         "jobs.batch" => workload::job("spec", &object["spec"], errors),
@@ -95,6 +109,9 @@ fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mu
 
 fn immutable_data(old: &Value, new: &Value, errors: &mut Errors) {
     if old["immutable"] == true {
+        if new["immutable"] != true {
+            errors.forbidden("immutable", "field is immutable when `immutable` is set");
+        }
         for field in ["data", "binaryData"].into_iter().filter(|f| old[*f] != new[*f]) {
             errors.forbidden(field, "field is immutable when `immutable` is set");
         }

@@ -61,6 +61,22 @@ fn service(spec: &Value, errors: &mut Errors) {
     external_traffic(kind, &spec["externalTrafficPolicy"], items(&spec["externalIPs"]).is_empty(), errors);
 }
 
+/// Complaints about a change of a Service's spec: its address stays as long as it has one.
+pub(super) fn service_change(old: &Value, new: &Value, errors: &mut Errors) {
+    let headless = |spec: &Value| spec["clusterIP"] == "None";
+    let named = |spec: &Value| spec["type"] == "ExternalName";
+    if named(old) || named(new) || headless(old) && headless(new) {
+        return;
+    }
+    let (was, is) = (items(&old["clusterIPs"]), items(&new["clusterIPs"]));
+    if is.is_empty() && !was.is_empty() {
+        errors.invalid("spec.clusterIPs[0]", &new["clusterIPs"], "primary clusterIP can not be unset");
+    }
+    for (index, _) in was.iter().zip(is).enumerate().filter(|(_, (was, is))| was != is) {
+        errors.invalid(format!("spec.clusterIPs[{index}]"), &new["clusterIPs"], "may not change once set");
+    }
+}
+
 fn external_name(name: &Value, errors: &mut Errors) {
     // A dot at the end makes it no other name.
     let bare = text(name).strip_suffix('.').unwrap_or(text(name));

@@ -19,9 +19,8 @@ pub(super) fn content(resource: &str, object: &Value, errors: &mut Errors) {
         "priorityclasses.scheduling.k8s.io" => priority_class(object, errors),
         "horizontalpodautoscalers.autoscaling" => autoscaler(&object["spec"], errors),
         "persistentvolumeclaims" => claim(&object["spec"], errors),
-        "storageclasses.storage.k8s.io" if text(&object["provisioner"]).is_empty() => {
-            errors.required("provisioner", "");
-        }
+        "storageclasses.storage.k8s.io" => storage_class(object, errors),
+        "apiservices.apiregistration.k8s.io" => api_service(object, errors),
         "resourcequotas" => {
             for (name, amount) in amounts(&object["spec"]["hard"]) {
                 not_negative(&format!("spec.hard[{name}]"), amount, errors);
@@ -46,6 +45,9 @@ pub(super) fn change(resource: &str, old: &Value, new: &Value, errors: &mut Erro
             if old[field] != new[field] {
                 errors.forbidden(field, &format!("updates to {field} are forbidden."));
             }
+        }
+        if old["volumeBindingMode"] != new["volumeBindingMode"] {
+            errors.invalid("volumeBindingMode", &new["volumeBindingMode"], "field is immutable");
         }
     }
 }
@@ -115,11 +117,44 @@ fn autoscaler(spec: &Value, errors: &mut Errors) {
     }
 }
 
+fn api_service(service: &Value, errors: &mut Errors) {
+    let (name, spec) = (&service["metadata"]["name"], &service["spec"]);
+    let wanted = format!("{}.{}", text(&spec["version"]), text(&spec["group"]));
+    if *name != *wanted {
+        let why = format!("must be `spec.version+\".\"+spec.group`: {wanted:?}");
+        errors.invalid("metadata.name", name, &why);
+    }
+    for (field, most) in [("groupPriorityMinimum", 20_000), ("versionPriority", 1000)] {
+        let rank = spec[field].as_i64().unwrap_or(0);
+        if !(1..=most).contains(&rank) {
+            errors.invalid(
+                format!("spec.{field}"),
+                &rank.into(),
+                &format!("must be positive and less than {most}"),
+            );
+        }
+    }
+}
+
+fn storage_class(class: &Value, errors: &mut Errors) {
+    if text(&class["provisioner"]).is_empty() {
+        errors.required("provisioner", "");
+    }
+    for (field, supported) in [
+        ("reclaimPolicy", ["Delete", "Retain"]),
+        ("volumeBindingMode", ["Immediate", "WaitForFirstConsumer"]),
+    ] {
+        if !class[field].is_null() && !supported.contains(&text(&class[field])) {
+            errors.unsupported(field, &class[field], &supported);
+        }
+    }
+}
+
 fn claim(spec: &Value, errors: &mut Errors) {
     if items(&spec["accessModes"]).is_empty() {
         errors.required("spec.accessModes", "at least 1 access mode is required");
     }
-    let modes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+    let modes = super::storage::ACCESS_MODES;
     for mode in items(&spec["accessModes"]).iter().filter(|mode| !modes.contains(&text(mode))) {
         errors.unsupported("spec.accessModes", mode, &modes);
     }

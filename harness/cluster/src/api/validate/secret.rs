@@ -5,10 +5,7 @@ use serde_json::Value;
 
 use super::immutable_data;
 use crate::{
-    api::{
-        invalid::Errors,
-        json::{fields, text},
-    },
+    api::{invalid::Errors, json::text},
     go, go_json,
 };
 
@@ -88,12 +85,5 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
     if old["type"] != new["type"] {
         errors.invalid("type", &new["type"], "field is immutable");
     }
-    let without = |object: &Value| {
-        let mut data = object["data"].clone();
-        fields(&mut data);
-        data
-    };
-    if without(old) != without(new) || old["immutable"] == true && new["immutable"] != true {
-        immutable_data(old, new, errors);
-    }
+    immutable_data(old, new, errors);
 }

@@ -4,7 +4,7 @@
 use crate::{api::invalid::FieldError, release::Release};
 
 /// The minor version of the first release that no longer says the older words, the newer ones, the older ones.
-const OLDER: [(u32, &str, &str); 10] = [
+const OLDER: [(u32, &str, &str); 12] = [
     (
         24,
         "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` \
@@ -29,6 +29,8 @@ const OLDER: [(u32, &str, &str); 10] = [
     (24, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)", "not a valid CIDR"),
     (24, "cannot be 0 when `maxSurge` is 0", "cannot be 0"),
     (24, r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*", r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?\.)*"),
+    (31, "resources.requests and volumeAttributesClassName for bound", "resources.requests for bound"),
+    (32, "field can not be less than status.capacity", "field can not be less than previous value"),
     (28, "\"status.hostIP\", \"status.hostIPs\", ", "\"status.hostIP\", "),
     (
         32,

@@ -105,6 +105,29 @@ pub(super) fn replica_set(object: &Value, errors: &mut Errors) {
     template(("replicaset", "ReplicaSet"), &object["spec"], errors);
 }
 
+/// Complaints about the spec of a ReplicationController, whose selector is nothing but labels.
+pub(super) fn replication_controller(spec: &Value, errors: &mut Errors) {
+    let (selector, template) = (&spec["selector"], &spec["template"]);
+    not_negative("spec.minReadySeconds", &spec["minReadySeconds"], errors);
+    let labels = selector.as_object().filter(|labels| !labels.is_empty());
+    if labels.is_none() {
+        errors.required("spec.selector", "");
+    }
+    not_negative("spec.replicas", &spec["replicas"], errors);
+    let own = &template["metadata"]["labels"];
+    if labels.is_some_and(|labels| labels.iter().any(|(key, value)| own.get(key) != Some(value))) {
+        let own = if own.is_null() { json!({}) } else { own.clone() };
+        errors.invalid("spec.template.metadata.labels", &own, "`selector` does not match template `labels`");
+    }
+    metadata::of_template("spec.template", &template["metadata"], errors);
+    pod::spec("spec.template.spec", &template["spec"], errors);
+    always_restarts(spec, errors);
+    if !template["spec"]["activeDeadlineSeconds"].is_null() {
+        let why = "activeDeadlineSeconds in ReplicationController is not Supported";
+        errors.forbidden("spec.template.spec.activeDeadlineSeconds", why);
+    }
+}
+
 /// Complaints about a StatefulSet.
 pub(super) fn stateful_set(object: &Value, errors: &mut Errors) {
     let spec = &object["spec"];

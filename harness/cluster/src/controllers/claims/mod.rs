@@ -4,6 +4,7 @@
 //! provisioner. Claims that pods use, and volumes that are bound, outlive their deletion.
 
 mod binding;
+mod reclaim;
 
 use std::collections::HashMap;
 
@@ -167,9 +168,24 @@ impl Claims {
         let phase = match phase {
             "" | "Pending" => "Available",
             "Bound" if lost => "Released",
+            "Released" => return self.reclaim(key, volume),
             _ => return Ok(()),
         };
         self.deps.write_status(VOLUMES, key, &json!({"phase": phase})).map(drop)
+    }
+
+    /// What becomes of a volume whose claim is gone.
+    fn reclaim(&self, key: &Key, volume: &Value) -> Result<(), Status> {
+        match reclaim::end(volume) {
+            reclaim::End::Stays => Ok(()),
+            reclaim::End::Goes => self.deps.delete(VOLUMES, volume),
+            reclaim::End::Fails(message) => {
+                let status = json!({"phase": "Failed", "message": message});
+                self.deps.write_status(VOLUMES, key, &status)?;
+                self.deps.warning(volume, "VolumeFailedDelete", &message);
+                Ok(())
+            }
+        }
     }
 
     /// Nothing speaks against the end of a claim or volume any more.

@@ -152,3 +152,29 @@ async fn a_claim_gets_a_volume_that_is_there() {
         "what was kept is not for the next"
     );
 }
+
+#[tokio::test]
+async fn a_released_volume_goes_if_somebody_can_delete_it() {
+    let world = World::start("k8s-1.36-containerd-2.1").await;
+    let volumes = "persistentvolumes";
+    create_global(&world, "namespaces", json!({"metadata": {"name": "default"}}));
+    for (name, path) in [("kept", "/data"), ("gone", "/tmp/data")] {
+        let volume = json!({"metadata": {"name": name}, "spec": {"accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Gi"}, "persistentVolumeReclaimPolicy": "Delete", "hostPath": {"path": path}}});
+        create_global(&world, volumes, volume);
+        world.create(CLAIMS, claim(name, &"".into()));
+        world.settle().await;
+        assert_eq!(world.get(CLAIMS, name).unwrap()["spec"]["volumeName"], name);
+        world.delete(CLAIMS, name, "Background");
+        world.settle().await;
+    }
+    let volume = |name: &str| world.api.store().get(volumes, &Key::new("", name));
+    assert!(volume("gone").is_none());
+    let why = "host_path deleter only supports /tmp/.+ but received provided /data";
+    let kept = volume("kept").unwrap();
+    assert_eq!(kept.value()["status"], json!({"phase": "Failed", "message": why}));
+    // What is in no namespace has its events in the first one.
+    let events = world.api.list("events", Some("default"));
+    let told = events.iter().filter(|event| event.value()["reason"] == "VolumeFailedDelete");
+    assert_eq!(told.map(|event| event.value()["message"].clone()).collect::<Vec<_>>(), [why]);
+}

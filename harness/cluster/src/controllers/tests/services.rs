@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
-use super::world::deployment;
+use super::world::{deployment, template};
 
 #[tokio::test]
 async fn only_ready_pods_are_behind_a_service() {
@@ -33,6 +33,62 @@ async fn only_ready_pods_are_behind_a_service() {
     world.pass(1).await;
     assert!(world.get("endpoints", "web").is_none());
     assert_eq!(world.list("endpointslices.discovery.k8s.io").len(), 0);
+}
+
+#[tokio::test]
+async fn slices_tell_of_pods_that_are_about_to_end_and_services_may_want_those_that_are_not_ready() {
+    for (dialect, told) in [("k8s-1.36-containerd-2.1", true), ("k8s-1.20-containerd-1.7", false)] {
+        let world = World::start(dialect).await;
+        for (name, unready) in [("web", false), ("all", true)] {
+            let spec = json!({"selector": {"app": "web"}, "ports": [{"port": 80}], "publishNotReadyAddresses": unready});
+            world.create("services", json!({"metadata": {"name": name}, "spec": spec}));
+        }
+        for (name, image) in [("good", "app:1"), ("bad", "app:bad")] {
+            let mut pod = template("web", image);
+            pod["metadata"]["name"] = name.into();
+            world.create("pods", pod);
+        }
+        world.pass(10).await;
+        let conditions = |service: &str| {
+            let slices = world.list("endpointslices.discovery.k8s.io");
+            let label = |slice: &&Value| slice["metadata"]["labels"]["kubernetes.io/service-name"] == service;
+            let slice = slices.iter().find(label).unwrap();
+            let mut all: Vec<_> = slice["endpoints"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|endpoint| {
+                    let is = |what: &str| endpoint["conditions"][what] == true;
+                    (
+                        endpoint["targetRef"]["name"].as_str().unwrap().to_owned(),
+                        [is("ready"), is("serving"), is("terminating")],
+                    )
+                })
+                .collect();
+            all.sort();
+            all
+        };
+        let addresses = |service: &str| {
+            let subset = world.get("endpoints", service).unwrap()["subsets"][0].clone();
+            ["addresses", "notReadyAddresses"].map(|list| subset[list].as_array().map_or(0, Vec::len))
+        };
+        let serves = |name: &str| is(name, [true, true, false]);
+        let never = |ready: bool| is("bad", [ready, false, false]);
+        assert_eq!(conditions("web"), [never(false), serves("good")]);
+        assert_eq!(conditions("all"), [never(true), serves("good")]);
+        assert_eq!((addresses("web"), addresses("all")), ([1, 1], [2, 0]));
+        world.delete("pods", "good", "Background");
+        world.settle().await;
+        let ending = |ready: bool| is("good", [ready, true, true]);
+        let expected = if told { vec![never(false), ending(false)] } else { vec![never(false)] };
+        assert_eq!(conditions("web"), expected);
+        assert_eq!(conditions("all"), [never(true), ending(true)]);
+        assert_eq!((addresses("web"), addresses("all")), ([0, 1], [2, 0]));
+    }
+}
+
+fn is(name: &str, conditions: [bool; 3]) -> (String, [bool; 3]) {
+    (name.to_owned(), conditions)
 }
 
 #[tokio::test]

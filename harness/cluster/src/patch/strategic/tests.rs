@@ -152,3 +152,36 @@ fn errors() {
     let error = strategic(Schema::embedded(), "example.org/v1", "Thing", &json!({}), &json!({})).unwrap_err();
     assert_eq!(error.code(), 415);
 }
+
+#[test]
+fn an_order_that_contradicts_its_list_is_refused() {
+    let original = json!({"containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "x"}]});
+    let order = "$setElementOrder/containers";
+    let refused = |order_list: Value, list: Value| {
+        pod_spec(&original, &json!({order: order_list, "containers": list})).unwrap_err().to_string()
+    };
+    let contradicts = |patch: &str, order: &str| {
+        format!("The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{order}\n")
+    };
+    let (a, b) = (json!({"name": "a", "image": "y"}), json!({"name": "b", "image": "y"}));
+    assert_eq!(
+        refused(json!([{"name": "b"}]), json!([a])),
+        contradicts("[map[image:y name:a]]", "[map[name:b]]")
+    );
+    assert_eq!(
+        refused(json!([{"name": "b"}, {"name": "a"}]), json!([a, b])),
+        contradicts("[map[image:y name:a] map[image:y name:b]]", "[map[name:b] map[name:a]]")
+    );
+    assert_eq!(
+        refused(json!([{"x": "a"}]), json!([a])),
+        "map: map[x:a] does not contain declared merge key: name"
+    );
+    assert_eq!(refused(json!("x"), json!([a])), "expected a []interface {}, but received a string");
+    // What goes has no place, and others may be named without being changed.
+    let gone = json!({"name": "b", "$patch": "delete"});
+    let kept = pod_spec(&original, &json!({order: [{"name": "c"}, {"name": "a"}], "containers": [gone, a]}));
+    assert_eq!(kept.unwrap()["containers"], json!([a]));
+    let finalizers = json!({"metadata": {"$setElementOrder/finalizers": ["x/a"], "finalizers": ["x/b"]}});
+    let refused = strategic(Schema::embedded(), "v1", "Pod", &json!({}), &finalizers).unwrap_err();
+    assert_eq!(refused.to_string(), contradicts("[x/b]", "[x/a]"));
+}
