@@ -3,7 +3,10 @@
 //! Only this machine is asked: whoever may write configurations here must not be able to send the process anywhere
 //! else. What a webhook's certificate is signed with has to be in its `caBundle`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -119,7 +122,7 @@ impl Outgoing<'_> {
     async fn exchange(&self, url: &Url) -> Result<(u16, Bytes), String> {
         let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443));
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let address = loopback(bare, port).await?;
+        let address = loopback(bare, port)?;
         let refused = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::ConnectionRefused => {
                 format!("dial tcp {address}: connect: connection refused")
@@ -155,14 +158,14 @@ impl Outgoing<'_> {
     }
 }
 
-/// Where a host is, on this machine.
-async fn loopback(host: &str, port: u16) -> Result<SocketAddr, String> {
-    let found = tokio::net::lookup_host((host, port)).await;
-    let mut found = found.map_err(|_| format!("dial tcp: lookup {host}: no such host"))?;
-    match found.next() {
-        Some(address) if address.ip().is_loopback() => Ok(address),
-        Some(address) => Err(format!("dial tcp {address}: connect: network is unreachable")),
-        None => Err(format!("dial tcp: lookup {host}: no such host")),
+/// Where a host is, on this machine. Nobody is asked for names: whoever writes a configuration shall not make the process send
+/// anything anywhere.
+fn loopback(host: &str, port: u16) -> Result<SocketAddr, String> {
+    let here = if host == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { host.parse::<IpAddr>() };
+    match here {
+        Ok(ip) if ip.is_loopback() => Ok(SocketAddr::new(ip, port)),
+        Ok(ip) => Err(format!("dial tcp {}: connect: network is unreachable", SocketAddr::new(ip, port))),
+        Err(_) => Err(format!("dial tcp: lookup {host}: no such host")),
     }
 }
 
@@ -180,5 +183,26 @@ fn block<T: Send>(work: impl Future<Output = Result<T, String>> + Send) -> Resul
             });
             worker.join().unwrap_or_else(|_| Err("EOF".into()))
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_asked() {
+        for here in ["localhost", "127.0.0.1", "127.8.8.8", "::1"] {
+            assert!(loopback(here, 443).unwrap().ip().is_loopback(), "{here}");
+        }
+        for (other, why) in [
+            ("hooks.example", "dial tcp: lookup hooks.example: no such host"),
+            ("localhost.example", "dial tcp: lookup localhost.example: no such host"),
+            ("10.0.0.1", "dial tcp 10.0.0.1:443: connect: network is unreachable"),
+            ("0.0.0.0", "dial tcp 0.0.0.0:443: connect: network is unreachable"),
+            ("::ffff:127.0.0.1", "dial tcp [::ffff:127.0.0.1]:443: connect: network is unreachable"),
+        ] {
+            assert_eq!(loopback(other, 443).unwrap_err(), why);
+        }
     }
 }
