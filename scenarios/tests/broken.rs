@@ -2,40 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 
+use common::{changed, load};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
-use pulldrill_scenarios::{Catalogue, ScenarioError};
+use pulldrill_scenarios::ScenarioError;
 
 const FOLDER: &str = "wrong-tag";
 
-/// A folder with one good scenario, in which `from` of a file has been replaced by `to`.
+/// What is said of a good scenario in which `from` of a file has been replaced by `to`.
 fn broken(file: &str, from: &str, to: &str) -> ScenarioError {
-    let folder = tempfile::tempdir().unwrap();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER), &folder.path().join(FOLDER));
-    let path = folder.path().join(FOLDER).join(file);
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{file} has no {from:?} any more");
-    fs::write(&path, text.replacen(from, to, 1)).unwrap();
-    load(folder.path()).expect_err("the mistake was not noticed")
-}
-
-fn load(folder: &Path) -> Result<(), ScenarioError> {
-    Catalogue::load_dir(folder)?.iter().try_for_each(|scenario| scenario.variant(1).map(drop))
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
+    changed(FOLDER, file, from, to).expect_err("the mistake was not noticed")
 }
 
 /// The line of the file that the error points at.
@@ -109,6 +89,12 @@ fn mistakes_in_the_document_are_told_apart() {
             "    repositories:",
             "    limits: docker-hub-1999\n    repositories:",
             "there is no profile of limits \"docker-hub-1999\"",
+            "repositories:",
+        ),
+        (
+            "    repositories:",
+            "    personalTokens: [{ username: x, token: x }]\n    repositories:",
+            "a \"distribution\" has no personal access tokens",
             "repositories:",
         ),
         (

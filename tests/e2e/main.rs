@@ -13,6 +13,7 @@ mod layers;
 mod leaks;
 mod registry;
 mod registry_alone;
+mod registry_conformance;
 mod registry_faults;
 mod registry_front;
 mod registry_killed;

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 #[allow(unused_imports, reason = "not every test program needs all of it")]
 pub(crate) use command::{clean, pulldrill, until};
 #[allow(unused_imports, reason = "not every test program needs all of it")]
-pub(crate) use programs::{client, kind, kubectls, node_image, on_path, registry, skip};
+pub(crate) use programs::{client, kind, kubectls, node_image, on_path, registry, say, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;

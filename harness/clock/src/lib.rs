@@ -6,6 +6,7 @@
 //! - [`clock`]: the lab clock. It runs with real time, or stands still and is moved from timer to timer.
 //! - [`busy`]: tokens that say "somebody is still working on this instant", so that the clock never jumps
 //!   over work that has not been done yet.
+//! - [`cron`]: schedules, and the times that they name.
 //! - [`mailbox`]: a channel whose messages carry such a token.
 //! - [`real`]: real time, for what must stay on it: sockets, TLS, processes.
 //! - [`secret`]: tokens that no seed reproduces.
@@ -15,6 +16,7 @@
 
 pub mod busy;
 pub mod clock;
+pub mod cron;
 pub mod mailbox;
 pub mod real;
 pub mod secret;

@@ -21,7 +21,6 @@ pub mod api;
 mod bucket;
 mod cluster;
 pub mod controllers;
-mod cron;
 pub mod dialect;
 pub mod engine;
 pub mod fields;

@@ -148,6 +148,7 @@ impl Registry {
         if let Some(listener) = token_listener {
             listener.serve(shared, &host, Role::Tokens, &shared.tasks);
         }
+        server::harbor::retaining::arm_all(shared, &host);
         if let Some(repository) = personality.always_has {
             let spec = ImageSpec { build: format!("{repository} latest"), ..ImageSpec::default() };
             let open = RepositorySpec {

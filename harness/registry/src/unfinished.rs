@@ -58,6 +58,13 @@ impl Upload {
         Arc::new(self.turn.clone().lock_owned().await)
     }
 
+    /// Makes place for so many bytes more.
+    pub(crate) fn expect(&self, bytes: u64) {
+        if let Some(draft) = &mut *self.draft.lock() {
+            draft.expect(bytes);
+        }
+    }
+
     /// Takes the next bytes. May block.
     pub(crate) fn append(&self, piece: &[u8]) -> io::Result<()> {
         let mut draft = self.draft.lock();

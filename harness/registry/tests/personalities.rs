@@ -358,6 +358,15 @@ async fn quay_has_robots_and_remembers_tags() {
     assert_eq!((gone.status.as_u16(), &gone.json()["errors"][0]["code"]), (404, &"TAG_EXPIRED".into()));
     let words = "Tag 1 was deleted or has expired. To pull, revive via time machine";
     assert_eq!(gone.json()["errors"][0]["message"], words);
+    world.registry.push_image("quay.io", "lab/private", Some("3"), &ImageSpec::default()).unwrap();
+    let third = "/v2/lab/private/manifests/3";
+    let refused = world.ask(&call, "DELETE", third, "").await;
+    let scoped = format!("{challenge},scope=\"repository:lab/private:pull,push\"");
+    assert_eq!((refused.status.as_u16(), refused.header("www-authenticate")), (401, scoped.as_str()));
+    let writer = ask(&format!("{service}&scope=repository:lab/private:pull,push"), &robot).await;
+    let writer = format!("Bearer {}", writer.json()["token"].as_str().unwrap());
+    assert_eq!(world.ask(&call, "DELETE", third, &good).await.status, 401, "whoever may only pull");
+    assert_eq!(world.ask(&call, "DELETE", third, &writer).await.status, 202, "whoever may push");
     world.clock.advance(SignedDuration::from_secs(3_600)).await;
     assert_eq!(ask("/v2/lab/private/manifests/1", &good).await.status, 401);
 }

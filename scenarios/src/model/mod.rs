@@ -16,5 +16,8 @@ pub use document::{Backend, DiagnosisSpec, Difficulty, Document, Need};
 pub use hint::{Alternative, Condition, Hint};
 pub use history::{Action, EgressAction, NodeSet, PatchType, Step};
 pub use parameter::{Generator, Parameter};
-pub use registry::{Access, Account, Build, Image, LIMITS, Personality, Registry, Repository, TokenHost};
+pub use registry::{
+    Access, Account, Build, Image, LIMITS, PersonalToken, Personality, Registry, Repository, TokenHost,
+    TokenScope,
+};
 pub use workload::{Symptom, WaitingReason, Workload, WorkloadKind};

@@ -1,5 +1,6 @@
 //! Registries of a drill, what is in them and who may do what.
 
+use jiff::SignedDuration;
 use pulldrill_faults::FaultRule;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,9 @@ pub struct Registry {
     /// Who can log in.
     #[serde(default)]
     pub accounts: Vec<Account>,
+    /// What a Docker Hub takes in place of their passwords.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub personal_tokens: Vec<PersonalToken>,
     /// What it holds when history begins.
     pub repositories: Vec<Repository>,
     /// How it misbehaves from the beginning; see `docs/faults.md`.
@@ -133,6 +137,39 @@ pub struct Account {
     /// Whether it belongs to the trainee: `image copy` acts as the first account with this mark.
     #[serde(default)]
     pub trainee: bool,
+}
+
+/// A personal access token: used as a password, good for less than one, and perhaps not for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PersonalToken {
+    /// Whose it is: one of the accounts.
+    pub username: String,
+    /// What is used as the password (`dckr_pat_…`).
+    pub token: String,
+    /// What it is good for.
+    #[serde(default)]
+    pub scope: TokenScope,
+    /// When it ends, counted from now as the history is: `-2h`, or `30m` for one that will. For ever without.
+    pub expires: Option<SignedDuration>,
+}
+
+/// What a personal access token is good for, if its owner may do it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenScope {
+    /// Everything.
+    #[default]
+    #[serde(rename = "repo:admin")]
+    Admin,
+    /// Pulling and pushing.
+    #[serde(rename = "repo:write")]
+    Write,
+    /// Pulling.
+    #[serde(rename = "repo:read")]
+    Read,
+    /// Pulling what everybody may pull.
+    #[serde(rename = "repo:public_read")]
+    PublicRead,
 }
 
 /// A repository and its content.

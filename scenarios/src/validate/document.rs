@@ -149,6 +149,18 @@ fn content(scenario: &Scenario) -> Outcome {
             let help = format!("take one of {}", LIMITS.join(", "));
             return Err(wrong(scenario, at!["registries", n, "limits"], message, &help));
         }
+        for (t, token) in registry.personal_tokens.iter().enumerate() {
+            if registry.personality != Personality::DockerHub {
+                let message = format!("a {:?} has no personal access tokens", registry.personality.name());
+                let help = "elsewhere they are the passwords of accounts; write one of those";
+                return Err(wrong(scenario, at!["registries", n, "personalTokens"], message, help));
+            }
+            if !registry.accounts.iter().any(|account| account.username == token.username) {
+                let message = format!("there is no account {:?}", token.username);
+                let path = at!["registries", n, "personalTokens", t, "username"];
+                return Err(wrong(scenario, path, message, "name one of the registry's accounts"));
+            }
+        }
         for (r, repository) in registry.repositories.iter().enumerate() {
             for (i, image) in repository.images.iter().enumerate() {
                 known_build(

@@ -24,10 +24,13 @@ async fn main() -> Result<()> {
     for (mode, disk) in MODES {
         let ours = {
             let server = Server::ours(disk).await?;
-            measures::all(&server).await?
+            measures::all(&server, |figure| figures::tell(&format!("pulldrill, {mode}"), figure)).await?
         };
         let theirs = match Server::debian(disk).await? {
-            Some(server) => Some(measures::all(&server).await?),
+            Some(server) => {
+                let tell = |figure: &_| figures::tell(&format!("docker-registry, {mode}"), figure);
+                Some(measures::all(&server, tell).await?)
+            }
             None => None,
         };
         figures::print(mode, ("pulldrill", &ours), ("docker-registry", theirs.as_deref()));

@@ -36,8 +36,9 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const OCTETS: &str = "application/octet-stream";
 
-pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
-    let mut figures = Vec::new();
+/// All figures of a registry; each is told of as it comes.
+pub(crate) async fn all(server: &Server, tell: impl Fn(&Figure)) -> Result<Vec<Figure>> {
+    let mut figures = Figures { all: Vec::new(), tell };
     let pushes = each(server, CONNECTIONS, IMAGES, async |client, n| push(client, n).await);
     let what = format!("push an image, {CONNECTIONS} connections");
     figures.push(figure(&server.processes, what, pushes, per_second(IMAGES)).await?);
@@ -74,7 +75,19 @@ pub(crate) async fn all(server: &Server) -> Result<Vec<Figure>> {
     figures
         .push(figure(&server.processes, format!("get a blob of {} MiB", LARGE >> 20), pulled, size).await?);
     figures.push(memory(&server.processes, "memory")?);
-    Ok(figures)
+    Ok(figures.all)
+}
+
+struct Figures<T> {
+    all: Vec<Figure>,
+    tell: T,
+}
+
+impl<T: Fn(&Figure)> Figures<T> {
+    fn push(&mut self, figure: Figure) {
+        (self.tell)(&figure);
+        self.all.push(figure);
+    }
 }
 
 fn large_blob() -> impl Fn(Duration) -> (f64, Unit) + Copy {

@@ -1,6 +1,8 @@
 //! The registries that are compared. Both end with their value.
 //!
-//! Debian's asks for no password, since with one it hashes it slowly at each request; ours does ask.
+//! Debian's asks for no password, since with one it hashes it slowly at each request; ours does ask. Where content is in memory,
+//! Debian's is in a folder of a memory file system: its own driver for that copies a blob anew for each piece that comes, and a large
+//! one never ends.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -13,13 +15,16 @@ use crate::support::{
     processes::{Processes, free_port, wait},
 };
 
+/// A memory file system.
+const MEMORY: &str = "/dev/shm";
+
 /// The media types that clients of today take.
 const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
 
 pub(crate) struct Server {
     pub(crate) place: Place,
     pub(crate) processes: Processes,
-    _folder: TempDir,
+    _folders: Vec<TempDir>,
 }
 
 impl Server {
@@ -48,7 +53,7 @@ impl Server {
             accept: ACCEPT,
             tls: pulldrill_tls::client_config(&[&fs::read_to_string(dir.join("ca.pem"))?])?,
         };
-        Ok(Self { place, processes, _folder: folder })
+        Ok(Self { place, processes, _folders: vec![folder] })
     }
 
     /// `None` when the program is not there.
@@ -63,11 +68,8 @@ impl Server {
         fs::write(path("server.crt"), &identity.certificate)?;
         fs::write(path("server.key"), &identity.key)?;
         let port = free_port()?;
-        let storage = if disk {
-            serde_json::json!({"filesystem": {"rootdirectory": path("data")}})
-        } else {
-            serde_json::json!({"inmemory": {}})
-        };
+        let data = if disk { TempDir::new()? } else { TempDir::new_in(MEMORY)? };
+        let storage = serde_json::json!({"filesystem": {"rootdirectory": data.path()}});
         let mut settings = serde_json::json!({"version": "0.1", "log": {"level": "error", "accesslog": {"disabled": true}},
             "storage": storage, "http": {"addr": format!("127.0.0.1:{port}"), "secret": "of no use", "relativeurls": true,
                 "tls": {"certificate": path("server.crt"), "key": path("server.key")}}});
@@ -82,7 +84,7 @@ impl Server {
             accept: ACCEPT,
             tls: pulldrill_tls::client_config(&[authority.pem()])?,
         };
-        let server = Self { place, processes, _folder: folder };
+        let server = Self { place, processes, _folders: vec![folder, data] };
         wait(async || Client::connect(&server.place).await?.get("/v2/").await).await?;
         Ok(Some(server))
     }

@@ -62,6 +62,11 @@ pub(crate) fn memory(server: &Processes, what: impl Into<String>) -> Result<Figu
     Ok(Figure { what: what.into(), value, unit: Unit::Mebibytes, processor: None })
 }
 
+/// Prints a figure as soon as it is there, beside those of the table that comes at the end.
+pub(crate) fn tell(who: &str, figure: &Figure) {
+    eprintln!("{who}: {}: {}", figure.what, figure.shown());
+}
+
 /// Prints what one did beside the other; the last column is how much less processor time the servers took.
 pub(crate) fn print(mode: &str, (us, ours): (&str, &[Figure]), (them, real): (&str, Option<&[Figure]>)) {
     println!("\n{:<44} {:>12} {:>16} {:>8} {:>10}", mode, us, them, "ratio", "processor");

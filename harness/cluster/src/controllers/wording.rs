@@ -1,6 +1,6 @@
 //! What differs between releases in the texts and fields that controllers write.
 
-use crate::cron::Grammar;
+use pulldrill_clock::cron::Grammar;
 
 /// The controllers' side of a dialect.
 #[derive(Debug, PartialEq, Eq)]

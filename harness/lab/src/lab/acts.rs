@@ -132,7 +132,7 @@ impl Inner {
     /// Sets the stage and injects a drill while the lab runs.
     async fn bring_up(&self, variant: &Arc<Variant>) -> Result<(), LabError> {
         let outcome = async {
-            self.stage.set_up(variant).await?;
+            self.stage.set_up(variant, self.clock.now()).await?;
             self.inject_now(variant).await
         };
         let outcome = outcome.await;

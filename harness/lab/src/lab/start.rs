@@ -91,7 +91,7 @@ pub(super) async fn start(options: LabOptions) -> Result<Inner, LabError> {
         turns,
     };
     for variant in variants {
-        inner.stage.set_up(&variant).await?;
+        inner.stage.set_up(&variant, history_end).await?;
         inner.drills.write().push(variant);
     }
     inner.write_files()?;

@@ -16,7 +16,7 @@ mod staged;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use parking_lot::RwLock;
-use pulldrill_clock::{Clock, mailbox};
+use pulldrill_clock::{Clock, Timestamp, mailbox};
 use pulldrill_registry::Control;
 use pulldrill_scenarios::{Personality, Variant};
 
@@ -50,14 +50,14 @@ impl Stage {
         }
     }
 
-    /// Sets up everything that the drill finds when its history begins.
-    pub(crate) async fn set_up(&self, variant: &Variant) -> Result<(), LabError> {
+    /// Sets up everything that the drill finds when its history begins, which is over at `end`.
+    pub(crate) async fn set_up(&self, variant: &Variant, end: Timestamp) -> Result<(), LabError> {
         if let Some(nat) = variant.nat.as_deref().and_then(|nat| nat.parse().ok()) {
             self.nodes.set_outside(nat).await?;
         }
         let mut staged = Staged::default();
         for registry in &variant.registries {
-            let mut spec = staged::spec(registry);
+            let mut spec = staged::spec(registry, end);
             spec.plain_port = self.nodes.plain_port(&registry.host);
             spec.tls_port = self.nodes.tls_port(&registry.host);
             let info = self.registry.add_host(spec).await.map_err(failed(&registry.host))?;

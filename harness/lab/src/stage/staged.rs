@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use pulldrill_clock::Timestamp;
 use pulldrill_registry as registry;
-use pulldrill_scenarios::{Access, Account, Build, Personality, Registry};
+use pulldrill_scenarios::{Access, Account, Build, PersonalToken, Personality, Registry, TokenScope};
 
 use crate::{
     backend::NodeHost,
@@ -80,8 +81,8 @@ pub(super) fn node_hosts(spec: &Registry, info: &registry::HostInfo) -> Result<V
     Ok(hosts)
 }
 
-/// A registry as the registry crate wants it.
-pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
+/// A registry as the registry crate wants it; `end` is that of its history.
+pub(super) fn spec(spec: &Registry, end: Timestamp) -> registry::HostSpec {
     registry::HostSpec {
         name: spec.endpoint().to_owned(),
         personality: spec.personality.name().to_owned(),
@@ -99,6 +100,7 @@ pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
                 push: access(&repository.push),
             })
             .collect(),
+        personal_tokens: spec.personal_tokens.iter().map(|token| personal_token(token, end)).collect(),
         limits: spec.limits.clone(),
         region: spec.region.clone(),
         account: spec.account_id.clone(),
@@ -111,6 +113,20 @@ pub(super) fn spec(spec: &Registry) -> registry::HostSpec {
         auth_address: spec.token_host.as_ref().and_then(|host| host.address.parse().ok()),
         faults: spec.faults.clone(),
         ..registry::HostSpec::default()
+    }
+}
+
+fn personal_token(token: &PersonalToken, end: Timestamp) -> registry::PersonalToken {
+    registry::PersonalToken {
+        username: token.username.clone(),
+        token: token.token.clone(),
+        scope: match token.scope {
+            TokenScope::Admin => registry::TokenScope::Admin,
+            TokenScope::Write => registry::TokenScope::Write,
+            TokenScope::Read => registry::TokenScope::Read,
+            TokenScope::PublicRead => registry::TokenScope::PublicRead,
+        },
+        expires_at: token.expires.map(|expires| end + pulldrill_clock::seconds(expires.as_secs())),
     }
 }
 
@@ -137,9 +153,25 @@ pub(super) fn image(build: &Build) -> registry::ImageSpec {
 mod tests {
     use std::collections::BTreeSet;
 
-    use pulldrill_scenarios::LIMITS;
+    use pulldrill_scenarios::{LIMITS, PersonalToken, TokenScope};
 
-    use super::registry;
+    use super::{personal_token, registry};
+
+    #[test]
+    fn personal_access_tokens_end_when_the_scenario_says() {
+        let end: pulldrill_clock::Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let mut token = PersonalToken {
+            username: "dev".into(),
+            token: "dckr_pat_x".into(),
+            scope: TokenScope::Read,
+            expires: Some(pulldrill_clock::SignedDuration::from_hours(-2)),
+        };
+        let made = personal_token(&token, end);
+        assert_eq!((made.scope, made.token.as_str()), (registry::TokenScope::Read, "dckr_pat_x"));
+        assert_eq!(made.expires_at.unwrap().to_string(), "2026-03-01T10:00:00Z");
+        token.expires = None;
+        assert_eq!(personal_token(&token, end).expires_at, None);
+    }
 
     #[test]
     fn scenarios_know_the_profiles_of_limits_that_registries_know() {

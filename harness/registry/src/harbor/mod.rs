@@ -17,10 +17,13 @@ pub(crate) mod rights;
 pub(crate) mod robot;
 pub(crate) mod selector;
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use parking_lot::{Mutex, RwLock};
-use pulldrill_clock::{SignedDuration, Timestamp};
+use pulldrill_clock::{SignedDuration, Timestamp, clock::TimerId};
 
 use self::data::Data;
 use crate::{
@@ -43,6 +46,8 @@ fn days(days: i64) -> SignedDuration {
 /// A Harbor's own state. Whoever also needs the repositories takes this first.
 pub(crate) struct Harbor {
     pub(crate) data: RwLock<Data>,
+    /// When policies run next that do so by themselves.
+    pub(crate) timers: Mutex<BTreeMap<i64, TimerId>>,
     administrators: BTreeSet<String>,
     saving: Mutex<()>,
 }
@@ -58,7 +63,12 @@ impl Harbor {
         let kept = store.aside(host)?.map(|kept| serde_json::from_slice(&kept)).transpose()?;
         let data = kept.unwrap_or_else(|| Data::new(now));
         let administrators = administrators.iter().cloned().chain([ADMIN.to_owned()]).collect();
-        Ok(Self { data: RwLock::new(data), administrators, saving: Mutex::default() })
+        Ok(Self {
+            data: RwLock::new(data),
+            timers: Mutex::default(),
+            administrators,
+            saving: Mutex::default(),
+        })
     }
 
     /// Makes the state last. May block.

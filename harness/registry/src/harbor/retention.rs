@@ -1,10 +1,14 @@
 //! Retention: which artifacts a project keeps. Whatever no rule keeps in a repository that a rule is about is deleted.
 //!
-//! The templates and what they count are Harbor's; what is deleted, and when, is decided by whoever runs a policy.
+//! The templates and what they count are Harbor's, and so is how schedules are written; what is deleted, and when, is decided
+//! by whoever runs a policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulldrill_clock::Timestamp;
+use pulldrill_clock::{
+    Timestamp,
+    cron::{Grammar, Schedule},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,8 +62,31 @@ pub(crate) struct Policy {
     pub(crate) id: i64,
     pub(crate) project: i64,
     pub(crate) rules: Vec<Rule>,
-    /// Kept as it came: nothing runs by itself here.
+    /// Kept as it came; [`schedule`] reads it.
     pub(crate) trigger: Value,
+}
+
+/// When a trigger has its policy run by itself, if it does: `{"kind": "Schedule", "settings": {"cron": "0 0 0 * * *"}}`. There are
+/// six fields, the first of which are the seconds.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn schedule(trigger: &Value) -> Result<Option<Schedule>, String> {
+    let cron = trigger["settings"]["cron"].as_str().unwrap_or_default();
+    if trigger["kind"] != "Schedule" || cron.is_empty() {
+        return Ok(None);
+    }
+    let refused = |why: String| format!("invalid cron {cron}: {why}");
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    let [seconds, minutes @ ..] = fields.as_slice() else { return Ok(None) };
+    if fields.len() != 6 {
+        let shown = fields.join(" ");
+        return Err(refused(format!("expected exactly 6 fields, found {}: [{shown}]", fields.len())));
+    }
+    if *seconds != "0" {
+        return Err(refused("the 1st field (indicating Seconds of time) must be 0".to_owned()));
+    }
+    Schedule::parse(&minutes.join(" "), Grammar::V3).map(Some).map_err(refused)
 }
 
 /// One rule.
@@ -144,6 +171,9 @@ pub(crate) struct Execution {
     pub(crate) id: i64,
     pub(crate) policy: i64,
     pub(crate) dry_run: bool,
+    /// Whether its schedule made it run, and nobody else.
+    #[serde(default)]
+    pub(crate) scheduled: bool,
     pub(crate) at: Timestamp,
     pub(crate) tasks: Vec<Task>,
 }
@@ -217,6 +247,37 @@ mod tests {
         ] {
             let policy = policy(json!([rule(template, &params, pattern)]));
             assert_eq!(kept(&policy, "app").unwrap(), left, "{template} {params} {pattern}");
+        }
+    }
+
+    #[test]
+    fn schedules_have_six_fields() {
+        let of = |cron: Value| schedule(&json!({"kind": "Schedule", "settings": {"cron": cron}}));
+        let noon: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        for (cron, next) in [
+            ("0 0 * * * *", "2026-03-01T13:00:00Z"),
+            ("0 0 0 * * *", "2026-03-02T00:00:00Z"),
+            ("0 30 4 * * 6", "2026-03-07T04:30:00Z"),
+        ] {
+            let found = of(cron.into()).unwrap().unwrap().next(noon, &jiff::tz::TimeZone::UTC);
+            assert_eq!(found.unwrap().to_string(), next, "{cron}");
+        }
+        for none in [json!(""), json!(null), json!(7)] {
+            assert_eq!(of(none), Ok(None));
+        }
+        assert_eq!(schedule(&json!({"settings": {"cron": "0 0 0 * * *"}})), Ok(None), "of no kind");
+        for (bad, why) in [
+            ("0 0 * * *", "expected exactly 6 fields, found 5: [0 0 * * *]"),
+            ("1 0 0 * * *", "must be 0"),
+            ("0 99 0 * * *", "99"),
+            ("0 0 0 * * *  *", "found 7"),
+            ("@daily", "found 1"),
+        ] {
+            let refused = of(bad.into()).unwrap_err();
+            assert!(
+                refused.starts_with(&format!("invalid cron {bad}: ")) && refused.contains(why),
+                "{refused}"
+            );
         }
     }
 

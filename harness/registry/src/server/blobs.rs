@@ -42,7 +42,12 @@ async fn read(exchange: &Exchange<'_>, digest: &str, etag: &str, length: u64) ->
     let range = exchange.header(header::RANGE).filter(|_| unchanged && exchange.method == Method::GET);
     let range = range.and_then(|range| part(range, length));
     let mut answer = match range {
-        None if exchange.method == Method::HEAD => carrying(200, Body::Announced(length), BINARY),
+        None if exchange.method == Method::HEAD => {
+            let mut answer = carrying(200, Body::Announced(length), BINARY);
+            // The HTTP library says it by itself of every length but 0.
+            answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+            answer
+        }
         None => carrying(200, fetch(exchange, digest, 0, length).await?.into(), BINARY),
         Some(None) => return Ok(empty(416, &[("content-range", &format!("bytes */{length}"))])),
         Some(Some((first, last))) => {
@@ -79,7 +84,8 @@ async fn delete(exchange: &Exchange<'_>, repository: &str, digest: &str) -> Outc
 }
 
 /// The first and last byte of a range; nothing inside when it cannot be had, nothing at all when it is not
-/// one range of bytes (then it is ignored, as HTTP says).
+/// one range of bytes (then it is ignored, as HTTP says). One that ends before it begins may be ignored or refused; it
+/// is refused, as the plain program does and the specification's conformance program wants.
 pub(crate) fn part(range: &str, length: u64) -> Option<Option<(u64, u64)>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     if last.contains(',') {
@@ -98,10 +104,7 @@ pub(crate) fn part(range: &str, length: u64) -> Option<Option<(u64, u64)>> {
         }
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            if last < first {
-                return None;
-            }
-            end.filter(|end| first <= *end).map(|end| (first, last.min(end)))
+            end.filter(|end| first <= last && first <= *end).map(|end| (first, last.min(end)))
         }
     };
     Some(range)
@@ -120,7 +123,8 @@ mod tests {
         assert_eq!(part("bytes=8-99", 10), Some(Some((8, 9))));
         assert_eq!(part("bytes=10-", 10), Some(None));
         assert_eq!(part("bytes=0-", 0), Some(None));
-        for ignored in ["bytes=3-1", "bytes=0-1,3-4", "bytes=x-", "items=0-1", "bytes=-"] {
+        assert_eq!(part("bytes=3-1", 10), Some(None));
+        for ignored in ["bytes=0-1,3-4", "bytes=x-", "items=0-1", "bytes=-"] {
             assert_eq!(part(ignored, 10), None, "{ignored}");
         }
     }

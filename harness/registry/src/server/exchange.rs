@@ -30,7 +30,7 @@ use crate::{
         spoil::{Asked, Delivered, spoil},
     },
     host::Host,
-    personality::Scheme,
+    personality::{Door, Scheme},
     quota::{Payer, Standing},
     registry::Shared,
 };
@@ -135,9 +135,11 @@ impl Exchange<'_> {
 
     /// The right that this method needs.
     pub(crate) fn action(&self) -> &'static str {
+        // Quay knows no right to delete beside that to push, and no such scope.
+        let quay = matches!(self.host.personality.scheme, Scheme::Bearer { door: Door::Quay, .. });
         match self.method {
             Method::GET | Method::HEAD => "pull",
-            Method::DELETE => "delete",
+            Method::DELETE if !quay => "delete",
             _ => "push",
         }
     }

@@ -7,7 +7,7 @@ mod body;
 mod ecr_api;
 mod exchange;
 mod front;
-mod harbor;
+pub(crate) mod harbor;
 mod listener;
 mod lists;
 mod manifests;

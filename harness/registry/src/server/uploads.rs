@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use pulldrill_clock::secret;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -169,6 +170,9 @@ async fn receive(
 ) -> Result<(), Failure> {
     let mut writer = Writer { upload: upload.clone(), turn: turn.clone(), writing: None };
     let apart = exchange.shared.store.may_block();
+    if let Some(length) = body.size_hint().exact() {
+        upload.expect(length);
+    }
     let mut gathered = BytesMut::new();
     let outcome = loop {
         match next_piece(body).await {

@@ -89,6 +89,18 @@ impl Draft {
         self.length
     }
 
+    /// Makes place for so many bytes more, where they are kept in memory: what grows bit by bit is moved again and again. What nobody
+    /// has sent yet takes addresses and no memory, and counts for nothing.
+    pub(crate) fn expect(&mut self, bytes: u64) {
+        if let Kept::Memory(kept, reserved) = &mut self.kept
+            && reserved.1.saturating_add(bytes) <= LARGEST
+            && let Ok(bytes) = usize::try_from(bytes)
+        {
+            // Without it, it grows as it can.
+            let _placed = kept.try_reserve_exact(bytes);
+        }
+    }
+
     /// Takes the next bytes: all of them or none.
     pub(crate) fn append(&mut self, piece: &[u8]) -> io::Result<()> {
         match &mut self.kept {
@@ -177,6 +189,16 @@ mod tests {
         let room = Room::default();
         let mut draft = Draft::in_memory(&room, Algorithm::Sha256);
         draft.append(b"some").unwrap();
+        draft.expect(10_000);
+        let capacity = |draft: &Draft| match &draft.kept {
+            Kept::Memory(bytes, _) => bytes.capacity(),
+            Kept::File(..) => 0,
+        };
+        assert_eq!((capacity(&draft), room.0.load(Ordering::Relaxed)), (10_004, 4), "nothing has come of it");
+        for much in [LARGEST, u64::MAX] {
+            draft.expect(much);
+            assert_eq!(capacity(&draft), 10_004, "more than may come");
+        }
         room.0.fetch_add(MOST, Ordering::Relaxed);
         assert_eq!(draft.append(b"more").unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(draft.length(), 4, "none of it");

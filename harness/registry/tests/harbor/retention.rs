@@ -98,6 +98,47 @@ async fn retention_deletes_a_live_image_and_both_logs_tell() {
 }
 
 #[tokio::test]
+async fn a_schedule_deletes_by_itself_when_its_lab_time_has_come() {
+    let harbor = Harbor::new().await;
+    for tag in ["1", "2"] {
+        harbor.push("team/app", tag, tag);
+        harbor.world.clock.advance(SignedDuration::from_secs(1)).await;
+    }
+    let team = harbor.project("team").await;
+    let hourly = |keep: i64, cron: &str| {
+        let mut policy = policy(team, keep, "**");
+        policy["trigger"]["settings"]["cron"] = cron.into();
+        policy
+    };
+    let there = async || {
+        let first = harbor.status(Some(GUEST), "team/app", "1").await;
+        (first, harbor.status(Some(GUEST), "team/app", "2").await)
+    };
+    let path = made(&harbor, &hourly(1, "0 0 * * * *")).await;
+    assert_eq!(there().await, (200, 200), "its time has not come");
+    harbor.world.clock.advance(SignedDuration::from_hours(1)).await;
+    assert_eq!(there().await, (404, 200));
+    let runs = harbor.get(&format!("{path}/executions")).await;
+    assert_eq!((runs.as_array().unwrap().len(), &runs[0]["trigger"]), (1, &"SCHEDULE".into()));
+    let log = harbor.world.registry.pull_log().since(0);
+    let gone = log.iter().find(|entry| entry.status == 202).unwrap();
+    assert_eq!((gone.identity.as_deref(), gone.reference.as_deref()), (Some("harbor-jobservice"), Some("1")));
+
+    // One that is changed runs as it says now, one that is gone not at all.
+    harbor.ok("keeper", "PUT", &path, Some(&hourly(0, ""))).await;
+    harbor.world.clock.advance(SignedDuration::from_hours(3)).await;
+    assert_eq!(there().await, (404, 200), "nothing runs without a schedule");
+    harbor.ok("keeper", "PUT", &path, Some(&hourly(0, "0 0 * * * *"))).await;
+    harbor.ok("keeper", "DELETE", &path, None).await;
+    harbor.world.clock.advance(SignedDuration::from_hours(3)).await;
+    assert_eq!(there().await, (404, 200), "a policy that is gone deletes nothing");
+    let path = made(&harbor, &hourly(5, "0 0 * * * *")).await;
+    harbor.world.clock.advance(SignedDuration::from_hours(3)).await;
+    let runs = harbor.get(&format!("{path}/executions")).await;
+    assert_eq!(runs.as_array().unwrap().len(), 3, "again and again");
+}
+
+#[tokio::test]
 async fn nothing_may_be_kept_and_what_is_immutable_stays() {
     let harbor = Harbor::new().await;
     let digest = harbor.push("team/app", "release-1", "one");
@@ -168,6 +209,9 @@ async fn policies_that_make_no_sense_are_refused() {
         (changed("/scope/level", "system".into()), 400),
         (changed("/scope/ref", 99.into()), 400),
         (changed("/rules", "all".into()), 400),
+        (changed("/trigger/settings/cron", "0 0 * * *".into()), 400),
+        (changed("/trigger/settings/cron", "1 0 0 * * *".into()), 400),
+        (changed("/trigger/settings/cron", "0 61 * * * *".into()), 400),
     ] {
         assert_eq!(harbor.refused("admin", "POST", "/retentions", Some(&body)).await.0, status, "{body}");
     }

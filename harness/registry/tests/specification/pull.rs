@@ -75,9 +75,15 @@ async fn blobs_are_pulled_whole_and_in_parts(open: &Open) {
         assert_eq!(part.header("content-range"), format!("bytes {first}-{last}/700001"), "{range}");
         assert_eq!(part.body, body[first..=last], "{range}");
     }
-    let beyond = open.send(Request::get(&path).header("range", "bytes=700001-"), b"").await;
-    assert_eq!((beyond.status.as_u16(), beyond.header("content-range")), (416, "bytes */700001"));
-    for ignored in ["bytes=0-1,3-4", "lines=1-2", "bytes=9-1"] {
+    for nowhere in ["bytes=700001-", "bytes=9-1"] {
+        let refused = open.send(Request::get(&path).header("range", nowhere), b"").await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.header("content-range")),
+            (416, "bytes */700001"),
+            "{nowhere}"
+        );
+    }
+    for ignored in ["bytes=0-1,3-4", "lines=1-2"] {
         assert_eq!(open.send(Request::get(&path).header("range", ignored), b"").await.status, 200);
     }
     let etag = whole.header("etag");
@@ -96,10 +102,12 @@ async fn blobs_are_pulled_whole_and_in_parts(open: &Open) {
 async fn what_is_there_is_told_without_its_body(open: &Open) {
     let image = open.image("a/b", b"layer").await;
     open.put("a/b", "1", &image).await;
+    open.blob("a/b", b"").await;
     let text = image.to_string();
     for (path, digest, length) in [
         ("/v2/a/b/manifests/1".to_owned(), digest(text.as_bytes()), text.len()),
         (format!("/v2/a/b/blobs/{}", digest(b"layer")), digest(b"layer"), 5),
+        (format!("/v2/a/b/blobs/{}", digest(b"")), digest(b""), 0),
     ] {
         let head = open.ask("HEAD", &path).await;
         assert_eq!((head.status.as_u16(), head.body.len()), (200, 0), "{path}");

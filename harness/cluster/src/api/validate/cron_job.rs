@@ -1,5 +1,6 @@
-//! CronJobs: schedule, time zone and the rest. The grammar of schedules is in `cron`.
+//! CronJobs: schedule, time zone and the rest. The grammar of schedules is in `pulldrill_clock::cron`.
 
+use pulldrill_clock::cron::{self, Grammar, Schedule};
 use serde_json::Value;
 
 use super::workload::{job, not_negative};
@@ -8,7 +9,6 @@ use crate::{
         invalid::{Errors, FieldError},
         json::text,
     },
-    cron::{self, Grammar, Schedule},
     release::Release,
 };
 
@@ -82,12 +82,11 @@ fn time_zone(zone: &Value, errors: &mut Errors) {
 /// Puts complaints about the schedule into the words of the library that older releases read it with. What one version
 /// refuses, the other does as well.
 pub(in crate::api) fn put(errors: &mut Vec<FieldError>, object: &Value, release: Release) {
-    let grammar = Grammar::of(release);
-    if grammar == Grammar::V3 {
+    if release.since(22) {
         return;
     }
     let schedule = &object["spec"]["schedule"];
-    let Err(why) = Schedule::parse(text(schedule), grammar) else { return };
+    let Err(why) = Schedule::parse(text(schedule), Grammar::V1) else { return };
     let mut told = false;
     errors.retain_mut(|error| {
         if error.field != SCHEDULE || error.reason != "FieldValueInvalid" {

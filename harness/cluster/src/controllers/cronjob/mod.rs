@@ -3,6 +3,7 @@
 mod history;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use pulldrill_clock::cron::{self, Due, Schedule};
 use serde_json::{Value, json};
 
 use super::{
@@ -15,7 +16,6 @@ use super::{
 };
 use crate::{
     api::Status,
-    cron::{self, Due, Schedule},
     engine::{Context, Controller, Queue},
     store::{Event, Key},
 };

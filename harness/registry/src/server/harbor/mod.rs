@@ -2,6 +2,7 @@
 //! projects, robots, artifacts and tags. What there is and who may do what is `crate::harbor`'s.
 //!
 //! - [`call`]: one request. [`path`]: which function answers it. [`listing`]: pages, queries and order. [`refusal`]: errors.
+//! - [`retaining`]: running retention policies.
 //! - `system`, `projects`, `repositories`, `artifacts`, `tags`, `robots`, `immutable`, `retentions`, `audit`: those functions.
 //!
 //! Wrong credentials are nobody's here, as they are there: what everybody may see is shown all the same.
@@ -15,6 +16,7 @@ mod path;
 mod projects;
 mod refusal;
 mod repositories;
+pub(crate) mod retaining;
 mod retentions;
 mod robots;
 mod system;

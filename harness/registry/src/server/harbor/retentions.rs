@@ -1,24 +1,20 @@
 //! Retention policies: made, changed, run. A run is done when its request is answered, where Harbor's goes on in the background.
+//! What a run does is `super::retaining`'s.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    artifacts::{remove, resource, top},
     call::{Answered, Call, Reply, lean},
     listing,
     path::Parts,
     refusal::Refusal,
-    repositories::Pulls,
+    retaining::{Run, arm},
 };
-use crate::{
-    Client, Entry,
-    harbor::{
-        audit::JOBS,
-        data::{Data, MOST},
-        project::Project,
-        retention::{Candidate, Execution, Policy, Rule, TEMPLATES, Task},
-    },
+use crate::harbor::{
+    data::{Data, MOST},
+    project::Project,
+    retention::{Execution, Policy, Rule, TEMPLATES, schedule},
 };
 
 const RESOURCE: &str = "tag-retention";
@@ -60,6 +56,9 @@ impl Wish {
                 let why = format!("resource conflict: rule {at} is conflict with rule {other}");
                 return Err(Refusal::conflict(why));
             }
+        }
+        if let Err(why) = schedule(&self.trigger) {
+            return bad(why);
         }
         if self.scope.level != "project" {
             return bad(format!("scope {} is not support", self.scope.level));
@@ -133,6 +132,8 @@ pub(super) fn create(call: &Call, _: &Parts) -> Answered {
     if let Some(project) = data.projects.get_mut(&project.id) {
         project.retention = Some(id);
     }
+    drop(data);
+    arm(&call.shared, &call.host, id);
     Ok(Reply::created(call.location(id)))
 }
 
@@ -154,6 +155,8 @@ pub(super) fn update(call: &Call, parts: &Parts) -> Answered {
         return Err(Refusal::not_found(why));
     }
     data.retentions.insert(policy.id, wish.into_policy(policy.id, project.id));
+    drop(data);
+    arm(&call.shared, &call.host, policy.id);
     Ok(Reply::done())
 }
 
@@ -165,6 +168,8 @@ pub(super) fn delete(call: &Call, parts: &Parts) -> Answered {
     if let Some(project) = data.projects.get_mut(&project.id) {
         project.retention = None;
     }
+    drop(data);
+    arm(&call.shared, &call.host, policy.id);
     Ok(Reply::done())
 }
 
@@ -179,89 +184,13 @@ struct Order {
 pub(super) fn run(call: &Call, parts: &Parts) -> Answered {
     call.authenticated()?;
     let order: Order = call.sent("body")?;
-    let (policy, project, repositories, id) = {
-        let mut data = call.harbor()?.data.write();
-        let (policy, project) = found(call, &data, parts, "update")?;
-        let prefix = format!("{}/", project.name);
-        let repositories: Vec<String> =
-            data.repositories.iter().filter(|name| name.starts_with(&prefix)).cloned().collect();
-        (policy, project, repositories, data.next("execution"))
+    let policy = {
+        let data = call.harbor()?.data.read();
+        found(call, &data, parts, "update")?.0
     };
-    let pulls = call.shared.log.pulls(&call.host.name);
-    let mut tasks = Vec::new();
-    for repository in repositories {
-        let name = repository.strip_prefix(&format!("{}/", project.name)).unwrap_or(&repository);
-        let candidates = candidates(call, &repository, &pulls);
-        let Some(kept) = policy.kept(name, &candidates, call.now) else { continue };
-        let (mut retained, mut log) = (0, String::new());
-        for candidate in &candidates {
-            let stays = kept.contains(&candidate.digest);
-            let fixed = candidate.tags.iter().any(|tag| call.host.is_immutable(&repository, tag));
-            let mark = if stays {
-                "RETAIN"
-            } else if fixed {
-                "IMMUTABLE"
-            } else {
-                "DEL"
-            };
-            if stays || fixed {
-                retained += 1;
-            } else if !order.dry_run {
-                delete_artifact(call, &repository, candidate)?;
-            }
-            let pushed = call.time(candidate.pushed_at);
-            let (digest, tags) = (&candidate.digest, candidate.tags.join(","));
-            log += &format!("{digest} | {tags} | pushed {pushed} | {mark}\n");
-        }
-        let total = candidates.len();
-        let head = format!(
-            "Run retention process.\n Repository: {repository}\n Rule Algorithm: or\n Dry Run: {}\n\
-             Load {total} candidates from repository {repository}\n",
-            order.dry_run
-        );
-        let task = call.harbor()?.data.write().next("task");
-        tasks.push(Task { id: task, repository: name.to_owned(), total, retained, log: head + &log });
-    }
-    let mut data = call.harbor()?.data.write();
-    data.add_execution(Execution { id, policy: policy.id, dry_run: order.dry_run, at: call.now, tasks });
-    Ok(Reply::created(call.location(id)))
-}
-
-fn candidates(call: &Call, repository: &str, pulls: &Pulls) -> Vec<Candidate> {
-    let repositories = call.host.repositories.read();
-    let Some(place) = repositories.get(repository) else { return Vec::new() };
-    let candidates = top(place).map(|(digest, manifest)| Candidate {
-        digest: digest.clone(),
-        tags: place.tags_of(digest).into_iter().map(str::to_owned).collect(),
-        pushed_at: manifest.pushed_at,
-        pulled_at: pulls.get(&(repository.to_owned(), digest.clone())).map(|(_, at)| *at),
-    });
-    candidates.collect()
-}
-
-/// Deletes as Harbor's jobs do, so that both logs tell.
-fn delete_artifact(call: &Call, repository: &str, candidate: &Candidate) -> Result<(), Refusal> {
-    if !remove(&call.host, repository, &candidate.digest)? {
-        return Ok(());
-    }
-    let resource = resource(repository, &candidate.digest, &candidate.tags);
-    call.harbor()?.data.write().audit.note(call.now, JOBS, "delete", "artifact", resource);
-    call.shared.log.append(Entry {
-        seq: 0,
-        at: call.now,
-        host: call.host.name.clone(),
-        client: Client { node: None, address: call.client.address },
-        identity: Some(JOBS.to_owned()),
-        method: "DELETE".to_owned(),
-        path: format!("/v2/{repository}/manifests/{}", candidate.digest),
-        repository: Some(repository.to_owned()),
-        reference: Some(candidate.tags.first().unwrap_or(&candidate.digest).clone()),
-        digest: Some(candidate.digest.clone()),
-        status: 202,
-        bytes: 0,
-        user_agent: Some(JOBS.to_owned()),
-    });
-    Ok(())
+    let (dry_run, address, at) = (order.dry_run, call.client.address, call.now);
+    let run = Run { shared: &call.shared, host: &call.host, dry_run, scheduled: false, address, at };
+    Ok(Reply::created(call.location(run.through(&policy)?)))
 }
 
 /// A run that has ended cannot be stopped, which is what this is for.
@@ -292,7 +221,8 @@ pub(super) fn executions(call: &Call, parts: &Parts) -> Answered {
         let at = call.time(execution.at);
         json!({
             "id": execution.id, "policy_id": execution.policy, "start_time": at, "end_time": at,
-            "status": SUCCESS, "trigger": "MANUAL", "dry_run": execution.dry_run,
+            "status": SUCCESS, "trigger": if execution.scheduled { "SCHEDULE" } else { "MANUAL" },
+            "dry_run": execution.dry_run,
         })
     });
     listing::told(call, &query, items.collect(), "-id")

@@ -1,7 +1,7 @@
-//! The schedules of CronJobs: five fields, short forms or an interval, and the times that they name.
+//! Schedules: five fields, short forms or an interval, and the times that they name.
 //!
-//! Grammar and complaints are those of the library that Kubernetes reads them with (robfig/cron, its standard parser):
-//! version 3 from Kubernetes 1.22 on, version 1 before. Which time zones an API takes is not decided here.
+//! Grammar and complaints are those of the library that Kubernetes and Harbor read them with (robfig/cron, its standard
+//! parser). Which time zones an API takes is not decided here, nor when anything is done.
 
 mod duration;
 mod field;
@@ -12,7 +12,6 @@ use jiff::{
     tz::TimeZone,
 };
 
-use crate::release::Release;
 use field::{Bounds, Numbers};
 
 /// Short forms.
@@ -35,7 +34,7 @@ const HORIZON_YEARS: i16 = 5;
 
 /// Which version of the library reads a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grammar {
+pub enum Grammar {
     /// Knows no time zones, takes `*/2` for "any", and begins complaints with a capital letter.
     V1,
     /// What is in use today.
@@ -43,11 +42,6 @@ pub(crate) enum Grammar {
 }
 
 impl Grammar {
-    /// That of a release.
-    pub(crate) const fn of(release: Release) -> Self {
-        if release.since(22) { Self::V3 } else { Self::V1 }
-    }
-
     /// A complaint in its words.
     fn say(self, complaint: String) -> String {
         let mut letters = complaint.chars();
@@ -60,7 +54,7 @@ impl Grammar {
 
 /// A parsed schedule.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Schedule {
+pub enum Schedule {
     /// At certain times of the clock.
     Times(Box<Times>),
     /// In whole seconds since the last one.
@@ -69,7 +63,7 @@ pub(crate) enum Schedule {
 
 /// The numbers that each field allows.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Times {
+pub struct Times {
     minutes: Numbers,
     hours: Numbers,
     days: Numbers,
@@ -81,23 +75,27 @@ pub(crate) struct Times {
 
 /// What has come since a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Due {
+pub struct Due {
     /// The latest time that has come.
-    pub(crate) latest: Option<Timestamp>,
+    pub latest: Option<Timestamp>,
     /// How many have.
-    pub(crate) count: u64,
+    pub count: u64,
     /// The first that has not.
-    pub(crate) next: Option<Timestamp>,
+    pub next: Option<Timestamp>,
 }
 
 impl Schedule {
-    /// Parses what stands in `spec.schedule`.
-    pub(crate) fn parse(text: &str, grammar: Grammar) -> Result<Self, String> {
+    /// Reads a schedule.
+    ///
+    /// # Errors
+    /// What is wrong with it, in the words of the library.
+    pub fn parse(text: &str, grammar: Grammar) -> Result<Self, String> {
         read(text, grammar).map_err(|complaint| grammar.say(complaint))
     }
 
-    /// The first time after `after`; fields are of a clock in `zone`, if the schedule names no other.
-    pub(crate) fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    /// The first time after `after`, if there is one in the next years; fields are of a clock in `zone`, if the schedule names no other.
+    #[must_use]
+    pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Every(delay) => whole(after)?.checked_add(*delay).ok(),
             Self::Times(times) => times.next(after, zone),
@@ -105,7 +103,8 @@ impl Schedule {
     }
 
     /// What has come after `from` until `now`.
-    pub(crate) fn due(&self, from: Timestamp, now: Timestamp, zone: &TimeZone) -> Due {
+    #[must_use]
+    pub fn due(&self, from: Timestamp, now: Timestamp, zone: &TimeZone) -> Due {
         match self {
             // There may be a great many.
             Self::Every(delay) => every(from, now, *delay).unwrap_or_default(),
@@ -138,7 +137,10 @@ fn whole(at: Timestamp) -> Option<Timestamp> {
 }
 
 /// The zone of a name, which has to be written as in the database, upper and lower case too.
-pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
+///
+/// # Errors
+/// What is wrong with the name, in the words of Go.
+pub fn zone(name: &str) -> Result<TimeZone, String> {
     match name {
         "" | "UTC" | "Local" => return Ok(TimeZone::UTC),
         _ if name.contains("..") || name.starts_with(['/', '\\']) => {
