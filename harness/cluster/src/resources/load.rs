@@ -96,7 +96,7 @@ fn resource(
     let subresource = |name: String| {
         let sub = known.get(&name)?;
         Some(Subresource {
-            kind: sub.kind.clone().unwrap_or_else(|| row.kind.clone()),
+            kind: sub.kind.as_deref().unwrap_or("*").replace('*', &row.kind),
             group: sub.group.clone(),
             version: at(&sub.version, release).into_iter().next().unwrap_or_default(),
             verbs: sub.verbs.clone(),

@@ -198,6 +198,70 @@ async fn endless_output_ends_with_its_reader_and_attachment_with_the_pod() {
 }
 
 #[tokio::test]
+async fn requests_are_handed_on_to_what_listens() {
+    let world = with_pod().await;
+    let admin = world.admin();
+    let labels = json!({"metadata": {"labels": {"app": "box"}}});
+    assert_eq!(admin.patch(POD, "merge-patch+json", &labels).await.code, 200);
+    let service = |name: &str, port: &serde_json::Value| {
+        json!({"kind": "Service", "apiVersion": "v1", "metadata": {"name": name},
+            "spec": {"selector": {"app": name}, "publishNotReadyAddresses": true, "ports": [port]}})
+    };
+    let services = "/api/v1/namespaces/default/services";
+    for (name, port) in
+        [("box", json!({"name": "web", "port": 80, "targetPort": 8080})), ("empty", json!({"port": 80}))]
+    {
+        assert_eq!(admin.post(services, &service(name, &port)).await.code, 201);
+    }
+    while admin.get("/api/v1/namespaces/default/endpoints/box").await.json()["subsets"][0]["addresses"]
+        .is_null()
+    {
+        tokio::task::yield_now().await;
+    }
+    let pods = "/api/v1/namespaces/default/pods";
+    for path in [
+        format!("{pods}/box:8080/proxy/any/path?x=y"),
+        format!("{pods}/http:box:8080/proxy"),
+        format!("{services}/box:web/proxy/"),
+        format!("{services}/box:80/proxy/x"),
+    ] {
+        let answer = admin.get(&path).await;
+        assert_eq!((answer.code, &*answer.body), (200, &b"web\n"[..]), "{path}");
+        assert_eq!(answer.headers["content-type"], "text/plain", "{path}");
+    }
+    let address = admin.get(POD).await.json()["status"]["podIP"].as_str().unwrap().to_owned();
+    let node = admin.get("/api/v1/nodes/node-1").await.json()["status"]["addresses"].clone();
+    let node = node[0]["address"].as_str().unwrap().to_owned();
+    let refused =
+        |place: &str| format!("error trying to reach service: dial tcp {place}: connect: connection refused");
+    for (path, code, told) in [
+        (format!("{pods}/box:81/proxy/"), 503, refused(&format!("{address}:81"))),
+        (format!("{pods}/box/proxy/"), 503, refused(&format!("{address}:80"))),
+        (
+            format!("{pods}/https:box:8080/proxy/"),
+            503,
+            "error trying to reach service: http: server gave HTTP response to HTTPS client".to_owned(),
+        ),
+        (format!("{pods}/ghost:80/proxy/"), 404, "pods \"ghost\" not found".to_owned()),
+        (format!("{pods}/box:x/proxy/"), 400, "address not allowed".to_owned()),
+        (format!("{pods}/a:b:c:d/proxy/"), 400, "invalid pod request \"a:b:c:d\"".to_owned()),
+        (format!("{services}/empty/proxy/"), 503, "no endpoints available for service \"empty\"".to_owned()),
+        (
+            format!("{services}/box:none/proxy/"),
+            503,
+            "no endpoints available for service \"box:none\"".to_owned(),
+        ),
+        (format!("{services}/a:b:c:d/proxy/"), 400, "invalid service request \"a:b:c:d\"".to_owned()),
+        ("/api/v1/nodes/node-1/proxy/metrics".to_owned(), 503, refused(&format!("{node}:10250"))),
+        ("/api/v1/nodes/ghost/proxy/".to_owned(), 404, "nodes \"ghost\" not found".to_owned()),
+    ] {
+        let answer = admin.get(&path).await;
+        assert_eq!((answer.code, answer.message()), (code, told), "{path}");
+    }
+    assert_eq!(world.stranger().get("/api/v1/nodes/node-1/proxy/").await.code, 403);
+}
+
+#[tokio::test]
 async fn ports_are_forwarded_over_channels() {
     let world = with_pod().await;
     let path = format!("{POD}/portforward?ports=8080&ports=81");

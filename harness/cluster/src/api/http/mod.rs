@@ -25,6 +25,7 @@ mod options;
 mod others;
 mod patch;
 mod pretty;
+mod proxy;
 mod read;
 mod reply;
 mod request_info;

@@ -30,6 +30,11 @@ impl Query {
         self.get(name).unwrap_or_default()
     }
 
+    /// The query as it is written in a path.
+    pub(super) fn encoded(&self) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+    }
+
     /// All values of a name.
     pub(super) fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect()

@@ -9,7 +9,7 @@ use super::{
     log,
     options::delete_options,
     patch::{Kind, check_options},
-    reply,
+    proxy, reply,
     route::Target,
     stream, tokens,
     write::write_options,
@@ -40,6 +40,7 @@ pub(super) async fn answer(server: &Server, asked: &Asked, target: &Target) -> R
         "binding" => binding(server, asked, target),
         "token" => tokens::create(server, asked, target),
         "exec" | "attach" | "portforward" => stream::open(server, asked, target),
+        "proxy" => proxy::answer(server, asked, target).await,
         _ => Err(Status::no_such_path()),
     }
 }
