@@ -54,7 +54,7 @@ impl Api {
         let now = self.stamp();
         let key = budget.key();
         let write = super::WriteOptions { dry_run: options.dry_run, ..super::WriteOptions::default() };
-        self.change(&User::controller("apiserver"), BUDGETS, &key, Some("status"), &write, |budget| {
+        self.change(&User::controller("apiserver"), BUDGETS, key, Some("status"), &write, |budget| {
             let mut budget = budget.value().clone();
             refuse(&budget)?;
             let left = budget["status"]["disruptionsAllowed"].as_i64().unwrap_or(0);

@@ -125,7 +125,7 @@ impl Children {
             if selected(child.value()) || deleting(child.value()) {
                 kept.push(child);
             } else if let Err(error) =
-                deps.edit(self.child, &child.key(), |object| remove_owner(object, uid(parent)))
+                deps.edit(self.child, child.key(), |object| remove_owner(object, uid(parent)))
             {
                 tracing::debug!(child = %child.key(), %error, "not released");
             }
@@ -134,7 +134,7 @@ impl Children {
             if deleting(child.value()) || !selected(child.value()) {
                 continue;
             }
-            let adopted = deps.edit(self.child, &child.key(), |object| {
+            let adopted = deps.edit(self.child, child.key(), |object| {
                 if controller_of(object).is_none() {
                     add_controller(object, parent);
                 }

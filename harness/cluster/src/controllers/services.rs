@@ -119,7 +119,7 @@ impl Services {
             .iter()
             .find(|s| s.value()["metadata"]["labels"]["kubernetes.io/service-name"] == key.name.as_str());
         match own {
-            Some(slice) => self.put(SLICES, &slice.key(), object, "endpoints"),
+            Some(slice) => self.put(SLICES, slice.key(), object, "endpoints"),
             None => self.deps.create(SLICES, &key.namespace, object).map(drop),
         }
     }

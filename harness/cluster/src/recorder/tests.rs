@@ -66,7 +66,7 @@ async fn an_expired_event_is_written_again_with_its_count() {
     let recorder = Recorder::new(api.clone(), clock, "kubelet", None, dialect);
     recorder.event(&pod(), None, Kind::Warning, "Failed", "boom");
     let stored = api.store().list("events", None).0;
-    api.store().delete("events", &stored[0].key(), None).unwrap();
+    api.store().delete("events", stored[0].key(), None).unwrap();
     recorder.event(&pod(), None, Kind::Warning, "Failed", "boom");
     let all = events(&api);
     assert_eq!((all.len(), &all[0]["count"]), (1, &json!(2)));

@@ -176,7 +176,7 @@ impl Follower {
             Event::InitDone => {
                 let (all, _) = self.store.list(self.resource, self.namespace.as_deref());
                 for gone in all.iter().map(|object| object.key()).filter(|key| !listed.contains(key)) {
-                    self.remove(&gone);
+                    self.remove(gone);
                 }
                 listed.clear();
                 self.synced.send_replace(true);

@@ -134,7 +134,7 @@ impl Jobs {
     fn let_go_ended(&self, job: &Value) -> Result<(), Status> {
         let pods = self.pods.of(&self.deps, uid(job));
         let ended = pods.iter().filter(|pod| tally::held(pod.value()) && tally::over(pod.value()));
-        ended.map(|pod| pod.key()).try_for_each(|pod| let_go(&self.deps, &pod))
+        ended.map(|pod| pod.key()).try_for_each(|pod| let_go(&self.deps, pod))
     }
 
     /// The Job that manages a pod, if that is there.

@@ -148,7 +148,7 @@ impl Index {
         let key = object.key();
         match resource {
             ROLES | CLUSTER_ROLES => {
-                drop(self.roles.insert(key.clone(), Rule::read_all(object.value()).into()))
+                drop(self.roles.insert(key.clone(), Rule::read_all(object.value()).into()));
             }
             ROLE_BINDINGS | CLUSTER_ROLE_BINDINGS => {
                 self.unbind(key);
