@@ -34,7 +34,8 @@ pub(super) fn allowed(versions: &dyn Versions, manager: &str, live: &Value, api_
 
 /// Writes the applied object into the annotation, if the object has one.
 pub(super) fn keep(manager: &str, object: &mut Value, applied: &Value) {
-    let Some(annotations) = object["metadata"]["annotations"].as_object_mut() else { return };
+    let annotations = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
+    let Some(annotations) = annotations else { return };
     if manager != KUBECTL || !annotations.contains_key(ANNOTATION) {
         return;
     }

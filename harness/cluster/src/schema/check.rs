@@ -11,6 +11,9 @@ use super::{
     types::{self, Scalar, Type},
 };
 
+/// What the metadata of all kinds is.
+const METADATA: &str = "meta.v1.ObjectMeta";
+
 /// Where the value being checked is.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -23,14 +26,25 @@ struct Place<'a> {
 }
 
 impl Schema {
-    /// Checks the types of all values. Absent and null values are fine; unknown fields and kinds are not looked at.
+    /// Checks the types of all values. Absent and null values are fine; unknown fields are not looked at, and of unknown kinds
+    /// nothing but the metadata, which all kinds have.
     ///
     /// # Errors
     /// The first mismatch, as Go's JSON decoder words it.
     pub fn check_types(&self, api_version: &str, kind: &str, object: &Value) -> Result<(), String> {
         match self.kind(api_version, kind) {
             Some(definition) => self.check_object(definition, object, &Path::Root),
-            None => Ok(()),
+            None => self.check_metadata(kind, &object["metadata"]),
+        }
+    }
+
+    fn check_metadata(&self, kind: &str, value: &Value) -> Result<(), String> {
+        let Some(definition) = self.definition(METADATA).filter(|_| !value.is_null()) else { return Ok(()) };
+        let path = &Path::Field(&Path::Root, "metadata");
+        if value.is_object() {
+            self.check_object(definition, value, path)
+        } else {
+            Err(Place { owner: kind, path, notation: METADATA }.mismatch(value))
         }
     }
 
@@ -206,6 +220,19 @@ mod tests {
                 "Pod",
                 json!({"spec": {"hostNetwork": "yes"}}),
                 "string into Go struct field PodSpec.spec.hostNetwork of type bool",
+            ),
+            // Of a kind that nobody knows.
+            (
+                "example.org/v1",
+                "Thing",
+                json!({"metadata": 1.5}),
+                "number into Go struct field Thing.metadata of type v1.ObjectMeta",
+            ),
+            (
+                "example.org/v1",
+                "Thing",
+                json!({"spec": 1, "metadata": {"labels": ["a"]}}),
+                "array into Go struct field ObjectMeta.metadata.labels of type map[string]string",
             ),
         ] {
             assert_eq!(check(api_version, kind, &value), format!("{prefix}{expected}"));

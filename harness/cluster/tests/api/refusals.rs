@@ -276,3 +276,28 @@ async fn every_part_of_the_health_can_be_asked_for() {
     assert_eq!(world.stranger().get("/livez").await.code, 200);
     assert_eq!(world.stranger().get("/livez/ping").await.code, 403);
 }
+
+#[tokio::test]
+async fn what_is_no_metadata_is_refused_whatever_the_kind() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let resources = world.cluster.api().resources().all();
+    let mut asked = 0;
+    for resource in resources.iter().filter(|resource| resource.allows("create") && resource.allows("patch")) {
+        let (api_version, kind) = (resource.api_version(&resource.versions[0]), resource.kind.as_str());
+        let root = if resource.group.is_empty() { "/api" } else { "/apis" };
+        let namespace = if resource.namespaced { "/namespaces/default" } else { "" };
+        let path = format!("{root}/{api_version}{namespace}/{}", resource.plural);
+        for metadata in [json!(1.5), json!("a"), json!([{"name": "a"}]), json!(true)] {
+            let body = json!({"apiVersion": api_version, "kind": kind, "metadata": metadata}).to_string();
+            let made = send(&admin, Method::POST, &path, "application/json", &body).await;
+            assert_eq!(made.code, 400, "{kind}: {}", made.message());
+            let named = format!("{path}/a?fieldManager=kubectl");
+            let applied = send(&admin, Method::PATCH, &named, "application/apply-patch+yaml", &body).await;
+            // Of kinds whose types are known, real servers take it for a failure of their own.
+            assert!([400, 500].contains(&applied.code), "{kind}: {}", applied.message());
+            asked += 1;
+        }
+    }
+    assert!(asked > 100, "{asked}");
+}
