@@ -46,10 +46,10 @@ fn schedules_name_the_usual_times() {
 }
 
 #[test]
-fn a_step_opens_the_days_for_old_releases_only() {
+fn a_step_opens_the_days_in_the_old_grammar_only() {
     let schedule = "0 0 */2 * mon";
-    let old = Schedule::parse(schedule, Grammar::of(Release::minor(20))).unwrap();
-    let new = Schedule::parse(schedule, Grammar::of(Release::minor(31))).unwrap();
+    let old = Schedule::parse(schedule, Grammar::V1).unwrap();
+    let new = Schedule::parse(schedule, Grammar::V3).unwrap();
     let after = "2026-11-22T20:10:30Z";
     // The 23rd is a Monday and odd; so is the 7th of December.
     assert_eq!([next(&old, after), next(&new, after)], ["2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z"]);
