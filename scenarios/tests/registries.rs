@@ -50,7 +50,7 @@ fn personal_access_tokens_have_a_scope_and_an_end() {
     for (token, message) in [
         ("{ username: nobody, token: x }", "there is no account \"nobody\""),
         ("{ username: x, token: x, scope: everything }", "unknown variant `everything`"),
-        ("{ username: x, token: x, expires: soon }", "expires"),
+        ("{ username: x, token: x, expires: soon }", "duration"),
         ("{ username: x }", "token"),
     ] {
         let error = with(&format!("      - {token}\n")).expect_err(token).to_string();

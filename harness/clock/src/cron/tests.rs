@@ -46,7 +46,7 @@ fn schedules_name_the_usual_times() {
 }
 
 #[test]
-fn a_step_opens_the_days_for_the_old_grammar_only() {
+fn a_step_opens_the_days_in_the_old_grammar_only() {
     let schedule = "0 0 */2 * mon";
     let old = Schedule::parse(schedule, Grammar::V1).unwrap();
     let new = Schedule::parse(schedule, Grammar::V3).unwrap();
