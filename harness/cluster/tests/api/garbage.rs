@@ -213,6 +213,8 @@ fn complaint(status: StatusCode, body: &[u8], shown: &str) -> Option<String> {
     let known = match status {
         // A revision of the future.
         StatusCode::GATEWAY_TIMEOUT => true,
+        // Nobody listens where requests are handed on to.
+        StatusCode::SERVICE_UNAVAILABLE => shown.contains("/proxy"),
         // Nothing is said to HEAD; such answers are about impersonation, or where a watch begins.
         StatusCode::INTERNAL_SERVER_ERROR if body.is_empty() => {
             shown.contains(" impersonate-") || shown.contains("resourceVersion=")
