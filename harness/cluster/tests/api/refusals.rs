@@ -283,7 +283,8 @@ async fn what_is_no_metadata_is_refused_whatever_the_kind() {
     let admin = world.admin();
     let resources = world.cluster.api().resources().all();
     let mut asked = 0;
-    for resource in resources.iter().filter(|resource| resource.allows("create") && resource.allows("patch")) {
+    for resource in resources.iter().filter(|resource| resource.allows("create") && resource.allows("patch"))
+    {
         let (api_version, kind) = (resource.api_version(&resource.versions[0]), resource.kind.as_str());
         let root = if resource.group.is_empty() { "/api" } else { "/apis" };
         let namespace = if resource.namespaced { "/namespaces/default" } else { "" };
