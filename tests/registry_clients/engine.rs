@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     command::until,
-    containerd::{Containerd, Release, V1_7, V2_1},
+    containerd::{Containerd, Release, V1_6, V1_7, V2_1},
     matrix::{Client, Engine},
     person::Person,
     programs::{self, on_path, optional, skip},
@@ -26,6 +26,7 @@ pub(crate) fn programs(client: &Client) -> Option<Vec<PathBuf>> {
         Some(vec![program.with_file_name("ctr"), program])
     };
     match client.engine {
+        Some(Engine::Containerd1_6) => containerd(&V1_6),
         Some(Engine::Containerd1_7) => containerd(&V1_7),
         Some(Engine::Containerd2_1) => containerd(&V2_1),
         Some(Engine::Docker) => {
@@ -63,6 +64,7 @@ impl Running {
         let release = match person.client.engine {
             None => return Ok(Self::None),
             Some(Engine::Docker) => return docker(person, &programs[1]).await,
+            Some(Engine::Containerd1_6) => &V1_6,
             Some(Engine::Containerd1_7) => &V1_7,
             Some(Engine::Containerd2_1) => &V2_1,
         };

@@ -78,6 +78,8 @@ impl Client {
 /// What does a client's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) enum Engine {
+    #[serde(rename = "containerd-1.6")]
+    Containerd1_6,
     #[serde(rename = "containerd-1.7")]
     Containerd1_7,
     #[serde(rename = "containerd-2.1")]

@@ -20,6 +20,10 @@ pub(crate) struct Release {
     config: &'static str,
 }
 
+/// The oldest that is still in use, which is told what 1.7 is told.
+#[allow(dead_code, reason = "there are no recordings of it")]
+pub(crate) const V1_6: Release =
+    Release { version: "1.6", variable: "PULLDRILL_TEST_CONTAINERD_1_6", config: include_str!("1.7.toml") };
 /// Those that there are recordings of.
 pub(crate) const V1_7: Release =
     Release { version: "1.7", variable: "PULLDRILL_TEST_CONTAINERD_1_7", config: include_str!("1.7.toml") };

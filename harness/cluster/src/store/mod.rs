@@ -5,7 +5,9 @@
 //! (`pods`, `deployments.apps`) are opaque to it, and rules about writes belong to the API layer. Everything is in
 //! memory; a store on a [`Disk`] also outlives the process.
 
+mod aging;
 mod disk;
+mod error;
 mod events;
 mod object;
 mod packing;
@@ -22,14 +24,16 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use pulldrill_clock::{SignedDuration, mailbox};
-use thiserror::Error;
+use pulldrill_clock::mailbox;
 use tokio::sync::watch;
 
+use aging::Aged;
 pub use disk::{Disk, DiskError, Past, migrate};
+use error::Refusal;
+pub use error::StoreError;
 pub use events::{Change, Event};
 pub use object::{Body, Key, Stored};
-use packing::{Packing, Place};
+use packing::Packing;
 pub use seed::Seed;
 pub use shift::shift_times;
 use space::Full;
@@ -40,48 +44,6 @@ use window::Window;
 
 /// The objects of one resource, in the order in which lists show them (namespace, then name).
 type Objects = BTreeMap<Key, Arc<Stored>>;
-
-/// Why a write or a replay was refused.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum StoreError {
-    /// A create found the name taken.
-    #[error("{resource} {key} already exists")]
-    Exists {
-        /// The resource, for example `pods`.
-        resource: String,
-        /// Namespace and name.
-        key: Key,
-    },
-    /// The object is not there.
-    #[error("{resource} {key} not found")]
-    NotFound {
-        /// The resource, for example `pods`.
-        resource: String,
-        /// Namespace and name.
-        key: Key,
-    },
-    /// The writer had read another version than the present one.
-    #[error("{resource} {key} is at revision {current}, not {expected}")]
-    Conflict {
-        /// The resource, for example `pods`.
-        resource: String,
-        /// Namespace and name.
-        key: Key,
-        /// The version that the writer had read.
-        expected: u64,
-        /// The version that is stored.
-        current: u64,
-    },
-    /// The revision is older than the event window.
-    #[error("revision {0} is too old")]
-    Compacted(u64),
-    /// There is no room for what is written. The words are etcd's, for clients know them.
-    #[error("etcdserver: mvcc: database space exceeded")]
-    Full,
-    /// What was written may not outlive the process.
-    #[error("the write has not reached the disk: {0}")]
-    Disk(String),
-}
 
 /// The object store of one cluster.
 #[derive(Debug)]
@@ -111,15 +73,6 @@ struct Inner {
     /// Who has seen nothing later than before this revision has to list, whatever the resource.
     floor: u64,
     aged: Option<Aged>,
-}
-
-/// The latest time that the world was made older.
-#[derive(Debug)]
-struct Aged {
-    /// The revision just before.
-    at: u64,
-    /// The window still holds what happened after this revision and before that.
-    from: u64,
 }
 
 impl Store {
@@ -380,50 +333,6 @@ impl Store {
         })
     }
 
-    /// Makes every object older by `by` and ends every watch, as a restored backup would: shown times move,
-    /// revisions rise, and whoever follows has to list again (or see [`Store::missed_by_aging`]).
-    pub fn shift_times(&self, by: SignedDuration) {
-        let mut guard = self.inner.write();
-        let inner = &mut *guard;
-        let mut revision = inner.revision;
-        let present = |event: &Event, object: &Arc<Stored>| {
-            let current = inner.resources.get(&event.resource).and_then(|objects| objects.get(&event.key));
-            current.is_some_and(|current| current.revision() == object.revision())
-        };
-        inner.window.supersede(present, &mut inner.account);
-        inner.aged = Some(Aged { at: revision, from: inner.compacted });
-        for (resource, objects) in &mut inner.resources {
-            for (key, object) in objects {
-                revision += 1;
-                let mut body = object.with(object.value().clone());
-                shift_times(&mut body.value, by);
-                body.managed.shift_times(by);
-                let older = Arc::new(Stored::new(key.clone(), body, revision));
-                inner.packing.queue(resource, &older);
-                // The times are as long as they were: there is always room.
-                let counted = inner.account.replace(object.weight(), older.weight(), Need::End);
-                debug_assert_eq!(counted, Ok(()));
-                *object = older;
-                self.note(resource, key, Some(object), revision);
-            }
-        }
-        inner.revision = revision + 1;
-        inner.compacted = inner.revision;
-        inner.floor = inner.revision;
-        drop(guard);
-        self.announce(None);
-    }
-
-    /// For whoever follows and can't list again: what happened between `revision` and the moment when the
-    /// world was made older. `None` when that is not the (only) reason why `revision` is out of the window.
-    #[must_use]
-    pub fn missed_by_aging(&self, revision: u64) -> Option<Vec<Arc<Event>>> {
-        let inner = self.inner.read();
-        let aged = inner.aged.as_ref().filter(|aged| (aged.from..=aged.at).contains(&revision))?;
-        let missed = |e: &&Arc<Event>| e.revision <= aged.at;
-        Some(inner.window.after(revision).filter(missed).cloned().collect())
-    }
-
     /// The one path of all writes: decides under the lock, numbers the change, and tells everybody.
     fn write(
         &self,
@@ -501,36 +410,6 @@ impl Store {
     }
 }
 
-impl Inner {
-    /// Packs versions whose turn it is. Returns those that they took the place of.
-    fn pack(&mut self) -> Vec<Arc<Stored>> {
-        let Self { resources, packing, window, .. } = self;
-        let current = |place: &Place| {
-            let object = resources.get(&place.resource).and_then(|objects| objects.get(&place.key));
-            object.filter(|object| object.revision() == place.revision)
-        };
-        let due = packing.due(|place| current(place).is_some_and(|object| object.take_used()));
-        let mut replaced = Vec::new();
-        for Place { resource, key, revision, .. } in due {
-            let home = packing.home(&resource);
-            let packed = |object: &Arc<Stored>| match object.packed(home.clone()) {
-                Some(packed) if !object.is_packed() => Arc::new(packed),
-                _ => object.clone(),
-            };
-            let current = resources.get_mut(&resource).and_then(|objects| objects.get_mut(&key));
-            let current = current.filter(|object| object.revision() == revision).map(|object| {
-                replaced.push(std::mem::replace(object, packed(object)));
-                &*object
-            });
-            window.exchange(revision, |object| match current {
-                Some(current) if object.revision() == revision => current.clone(),
-                _ => packed(object),
-            });
-        }
-        replaced
-    }
-}
-
 /// Tells a revision, unless a later one has been told.
 fn rise(sender: &watch::Sender<u64>, revision: u64) {
     sender.send_if_modified(|seen| {
@@ -538,24 +417,6 @@ fn rise(sender: &watch::Sender<u64>, revision: u64) {
         *seen = revision.max(*seen);
         newer
     });
-}
-
-/// A refusal that does not yet know which object it is about.
-enum Refusal {
-    Exists,
-    NotFound,
-    Conflict { expected: u64, current: u64 },
-}
-
-impl Refusal {
-    fn explain(self, resource: &str, key: &Key) -> StoreError {
-        let (resource, key) = (resource.to_owned(), key.clone());
-        match self {
-            Self::Exists => StoreError::Exists { resource, key },
-            Self::NotFound => StoreError::NotFound { resource, key },
-            Self::Conflict { expected, current } => StoreError::Conflict { resource, key, expected, current },
-        }
-    }
 }
 
 fn check(current: Option<&Arc<Stored>>, expected: Option<u64>) -> Result<(), Refusal> {

@@ -15,7 +15,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Key, Stored};
+use super::{Inner, Key, Stored};
 
 /// How much versions with values may weigh together before any of them is packed, in bytes.
 const ALLOWED: u64 = 16 << 20;
@@ -121,6 +121,36 @@ impl Packing {
             }
         }
         due
+    }
+}
+
+impl Inner {
+    /// Packs versions whose turn it is. Returns those that they took the place of.
+    pub(super) fn pack(&mut self) -> Vec<Arc<Stored>> {
+        let Self { resources, packing, window, .. } = self;
+        let current = |place: &Place| {
+            let object = resources.get(&place.resource).and_then(|objects| objects.get(&place.key));
+            object.filter(|object| object.revision() == place.revision)
+        };
+        let due = packing.due(|place| current(place).is_some_and(|object| object.take_used()));
+        let mut replaced = Vec::new();
+        for Place { resource, key, revision, .. } in due {
+            let home = packing.home(&resource);
+            let packed = |object: &Arc<Stored>| match object.packed(home.clone()) {
+                Some(packed) if !object.is_packed() => Arc::new(packed),
+                _ => object.clone(),
+            };
+            let current = resources.get_mut(&resource).and_then(|objects| objects.get_mut(&key));
+            let current = current.filter(|object| object.revision() == revision).map(|object| {
+                replaced.push(std::mem::replace(object, packed(object)));
+                &*object
+            });
+            window.exchange(revision, |object| match current {
+                Some(current) if object.revision() == revision => current.clone(),
+                _ => packed(object),
+            });
+        }
+        replaced
     }
 }
 

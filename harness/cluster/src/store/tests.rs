@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use pulldrill_clock::SignedDuration;
+
 use super::*;
 
 fn pod(name: &str) -> (Key, Value) {
