@@ -1,9 +1,14 @@
 //! `cluster serve` beside `registry serve`, as a person uses them together: pods pull for real, machines fail and come back.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
@@ -62,10 +67,23 @@ async fn pods_of_a_cluster_alone_pull_from_registries_alone() -> Result<()> {
     image(&root.path().join("image"), "a layer")?;
     let source = format!("oci:{}", root.path().join("image").display());
     let place = registries.url("registry.lab.test")?.replace("https://", "docker://");
-    ok(&registries.run(&skopeo, &["--insecure-policy", "copy", &source, &format!("{place}/team/app:1")])?)?;
+    for name in ["app", "provided"] {
+        let target = format!("{place}/team/{name}:1");
+        ok(&registries.run(&skopeo, &["--insecure-policy", "copy", &source, &target])?)?;
+    }
 
     let folder = root.path().join("lab");
-    let args = ["--registries", folder.to_str().context("a path")?, "--image", "loaded.example/web:1"];
+    let (config, programs) = provider(root.path(), &folder)?;
+    let args = [
+        "--registries",
+        folder.to_str().context("a path")?,
+        "--image",
+        "loaded.example/web:1",
+        "--image-credential-provider-config",
+        &config,
+        "--image-credential-provider-bin-dir",
+        &programs,
+    ];
     let person = Person::start(kubectl, &args).await?;
     let login = format!("--from-file=.dockerconfigjson={}", folder.join("auth.json").display());
     let kind = "--type=kubernetes.io/dockerconfigjson";
@@ -73,11 +91,13 @@ async fn pods_of_a_cluster_alone_pull_from_registries_alone() -> Result<()> {
     let with = r#"--overrides={"spec":{"imagePullSecrets":[{"name":"login"}]}}"#;
     person.kubectl(&["run", "app", "--image=registry.lab.test/team/app:1", with])?;
     person.kubectl(&["run", "stranger", "--image=registry.lab.test/team/app:1"])?;
+    person.kubectl(&["run", "provided", "--image=registry.lab.test/team/provided:1"])?;
     person.kubectl(&["run", "hub", "--image=nobody/has-this:1"])?;
     person.kubectl(&["run", "web", "--image=loaded.example/web:1"])?;
     let waiting = ".status.containerStatuses[0].state.waiting.reason";
     person.until("pod/app", ".status.phase", "Running").await?;
     person.until("pod/web", ".status.phase", "Running").await?;
+    person.until("pod/provided", ".status.phase", "Running").await?;
     person.until("pod/stranger", waiting, "ImagePull").await?;
     person.until("pod/hub", waiting, "ImagePull").await?;
     // Its token came from the other host.
@@ -96,6 +116,29 @@ async fn pods_of_a_cluster_alone_pull_from_registries_alone() -> Result<()> {
         Ok((phase == "Running").then_some(()))
     })
     .await
+}
+
+/// A credential provider that knows the log-in of the registries for one repository: its configuration, and the folder of its program.
+fn provider(root: &Path, registries: &Path) -> Result<(String, String)> {
+    let auth: Value = serde_json::from_slice(&fs::read(registries.join("auth.json"))?)?;
+    let encoded = auth["auths"]["registry.lab.test"]["auth"].as_str().context("no log-in")?;
+    let login =
+        String::from_utf8(base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded)?)?;
+    let (username, password) = login.split_once(':').context("no password")?;
+    let version = "credentialprovider.kubelet.k8s.io/v1";
+    let answer = json!({"kind": "CredentialProviderResponse", "apiVersion": version, "cacheKeyType": "Image",
+        "auth": {"registry.lab.test/team/provided": {"username": username, "password": password}}});
+    let programs = root.join("programs");
+    fs::create_dir(&programs)?;
+    let program = programs.join("lab-provider");
+    fs::write(&program, format!("#!/bin/sh\ngrep -q CredentialProviderRequest && echo '{answer}'\n"))?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    let provider = json!({"name": "lab-provider", "matchImages": ["registry.lab.test/team/provided"], "defaultCacheDuration": "0s",
+        "apiVersion": version});
+    let config = json!({"kind": "CredentialProviderConfig", "apiVersion": "kubelet.config.k8s.io/v1", "providers": [provider]});
+    let file = root.join("providers.yaml");
+    fs::write(&file, config.to_string())?;
+    Ok((file.display().to_string(), programs.display().to_string()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

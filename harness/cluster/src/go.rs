@@ -20,6 +20,22 @@ pub(crate) fn print(value: &Value) -> String {
     }
 }
 
+/// How `%s` prints what may be no text: `map[a:%!s(int64=1) b:x]`.
+pub(crate) fn print_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(print_text).collect::<Vec<_>>().join(" ")),
+        Value::Object(fields) => {
+            let mut pairs: Vec<_> = fields.iter().map(|(key, value)| (key, print_text(value))).collect();
+            pairs.sort();
+            let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}:{value}")).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        Value::Null => "%!s(<nil>)".into(),
+        other => format!("%!s({}={other})", type_name(other)),
+    }
+}
+
 /// How `%v` prints a pointer to a struct that holds the value: `&{[x]}`.
 pub(crate) fn pointer(value: &Value) -> String {
     format!("&{{{}}}", print(value))
@@ -71,5 +87,7 @@ mod tests {
     fn objects_print_as_go_maps() {
         let value = json!({"b": [1, "x", null], "a": {"c": true}});
         assert_eq!(super::print(&value), "map[a:map[c:true] b:[1 x <nil>]]");
+        let text = "map[a:map[c:%!s(bool=true)] b:[%!s(int64=1) x %!s(<nil>)]]";
+        assert_eq!(super::print_text(&value), text);
     }
 }

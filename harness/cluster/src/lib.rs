@@ -18,6 +18,7 @@
 //! - [`Cluster`]: all of it, started with one call.
 //! - [`recorder`]: how components write events: aggregated, counted, rate-limited.
 pub mod api;
+mod blocking;
 mod bucket;
 mod cluster;
 pub mod controllers;

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use pulldrill_cluster::{NodeOptions, PullRate, network::Network, puller::Reference};
+use pulldrill_cluster::{NodeOptions, PullRate, kubelet, network::Network, puller::Reference};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -57,9 +57,15 @@ pub(super) fn nodes(args: &ClusterNodes) -> Result<NodeOptions, Failure> {
         per_second: per_second.into(),
         burst: args.registry_burst.map_or(PullRate::DEFAULT.burst, Into::into),
     });
+    let credential_providers =
+        match (&args.image_credential_provider_config, &args.image_credential_provider_bin_dir) {
+            (Some(file), Some(folder)) => kubelet::plugins(&read(file)?, folder)
+                .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?,
+            _ => Vec::new(),
+        };
     let usual = NodeOptions::default();
     let parallel_pulls = if args.serialize_image_pulls { 1 } else { usual.parallel_pulls };
-    Ok(NodeOptions { parallel_pulls, pull_rate, image_disk: args.image_disk, images, ..usual })
+    Ok(NodeOptions { parallel_pulls, pull_rate, image_disk: args.image_disk, images, credential_providers })
 }
 
 /// What an image says of itself that nobody has built.

@@ -14,8 +14,11 @@ const UNITS: [(&str, i128); 8] = [
     ("h", 3600 * 1_000_000_000),
 ];
 
-/// Reads an interval, with the complaints of Go's `time.ParseDuration`.
-pub(super) fn parse(text: &str) -> Result<SignedDuration, String> {
+/// Reads an interval as Go writes it (`1h30m`), with the complaints of Go's `time.ParseDuration`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse(text: &str) -> Result<SignedDuration, String> {
     let invalid = || format!("time: invalid duration {}", quote(text));
     let negative = text.starts_with('-');
     let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);

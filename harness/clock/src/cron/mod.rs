@@ -12,6 +12,7 @@ use jiff::{
     tz::TimeZone,
 };
 
+pub use duration::parse as parse_duration;
 use field::{Bounds, Numbers};
 
 /// Short forms.

@@ -61,7 +61,7 @@ use images::{Job, Pulled};
 pub use logs::{Line, Logs};
 use node::{HEARTBEAT, Node};
 use providers::Providers;
-pub use providers::{Ask, CacheKey, Provided, Provider};
+pub use providers::{Ask, CacheKey, PluginError, Provided, Provider, plugins};
 pub use rate::PullRate;
 use rate::Rate;
 use worker::{Stage, Todo, Worker};

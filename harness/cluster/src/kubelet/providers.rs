@@ -3,16 +3,20 @@
 //! A provider is asked about images that match its patterns, and its answer is kept for a while. One that fails is
 //! nothing that a pod is told of: the pull goes on without it (kubelet's `plugin.go` of `credentialprovider`).
 
+mod plugins;
+
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use pulldrill_clock::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 use super::{keyring, secrets::Entry};
 use crate::puller::{Credential, Reference};
+pub use plugins::{PluginError, plugins};
 
 /// For which images an answer is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum CacheKey {
     /// The one that was asked about.
     Image,

@@ -196,11 +196,16 @@ impl<'a> Merge<'a> {
                 }
                 continue;
             };
+            if fields.get(PATCH).is_some_and(|what| what == "merge") {
+                let message = "merging lists cannot yet be specified in the patch";
+                return Err(PatchError::Failed(message.into()));
+            }
+            let what = directive(fields)?;
             if !fields.contains_key(key) {
                 return Err(no_key(item, key));
             }
             let at = id.position(&merged, item);
-            if directive(fields)? == Some("delete") {
+            if what == Some("delete") {
                 merged.retain(|other| !id.same(other, item));
                 continue;
             }
@@ -219,14 +224,14 @@ impl<'a> Merge<'a> {
     }
 }
 
+/// What is to become of an object, other than merging. Messages are those of a real 1.20.2.
 fn directive(patch: &Map<String, Value>) -> Result<Option<&str>, PatchError> {
     match patch.get(PATCH) {
         None => Ok(None),
-        Some(Value::String(text)) if matches!(text.as_str(), "replace" | "delete" | "merge") => {
-            Ok(Some(text))
-        }
+        Some(Value::String(text)) if matches!(text.as_str(), "replace" | "delete") => Ok(Some(text)),
         Some(other) => {
-            Err(PatchError::Failed(format!("Unrecognized patch directive {}: {}", PATCH, go::print(other))))
+            let (what, patch) = (go::print_text(other), go::print(&Value::Object(patch.clone())));
+            Err(PatchError::Failed(format!("unknown patch type: {what} in map: {patch}")))
         }
     }
 }

@@ -53,12 +53,14 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
 const ENOUGH: usize = 20;
 
 /// Real servers answer so too, with 500.
-const INTERNAL: [&str; 9] = [
+const INTERNAL: [&str; 11] = [
     "resourceVersion should not be set on objects to be created",
     // Who is impersonated in a way that makes no sense.
     "Internal Server Error",
     // Strategic patches whose elements lack the key, or say what no patch can.
     "does not contain declared merge key",
+    "unknown patch type",
+    "merging lists cannot yet be specified",
     // Applies of what the types don't have.
     "failed to create typed patch object",
     "failed to create manager for existing fields",

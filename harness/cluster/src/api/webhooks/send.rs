@@ -17,10 +17,7 @@ use hyper_util::rt::TokioIo;
 use pulldrill_clock::real;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
-use tokio::{
-    net::TcpStream,
-    runtime::{Builder, Handle, RuntimeFlavor},
-};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
@@ -29,6 +26,7 @@ use crate::{
         Api,
         json::{items, text},
     },
+    blocking::block,
     puller::transport,
     store::Key,
 };
@@ -166,23 +164,6 @@ fn loopback(host: &str, port: u16) -> Result<SocketAddr, String> {
         Ok(ip) if ip.is_loopback() => Ok(SocketAddr::new(ip, port)),
         Ok(ip) => Err(format!("dial tcp {}: connect: network is unreachable", SocketAddr::new(ip, port))),
         Err(_) => Err(format!("dial tcp: lookup {host}: no such host")),
-    }
-}
-
-/// Waits for what is asynchronous without keeping others from their work, where there is more than one thread.
-fn block<T: Send>(work: impl Future<Output = Result<T, String>> + Send) -> Result<T, String> {
-    match Handle::try_current() {
-        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            tokio::task::block_in_place(|| handle.block_on(work))
-        }
-        _ => std::thread::scope(|scope| {
-            let worker = scope.spawn(|| {
-                let runtime =
-                    Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-                runtime.block_on(work)
-            });
-            worker.join().unwrap_or_else(|_| Err("EOF".into()))
-        }),
     }
 }
 

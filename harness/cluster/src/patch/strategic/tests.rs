@@ -75,7 +75,7 @@ fn directives() {
         (&two, json!({"$patch": "replace", "hostname": "h"}), json!({"hostname": "h"})),
         (
             &two,
-            json!({"$patch": "merge", "hostname": "h", "containers": null}),
+            json!({"hostname": "h", "containers": null}),
             json!({"hostname": "h", "dnsPolicy": "Default"}),
         ),
         (&two, json!({"$retainKeys": ["hostname"], "hostname": "h"}), json!({"hostname": "h"})),
@@ -146,7 +146,17 @@ fn errors() {
         (error.code(), error.to_string().as_str()),
         (500, "map: map[image:zz] does not contain declared merge key: name")
     );
-    assert_eq!(pod_spec(&json!({}), &json!({"$patch": "explode"})).unwrap_err().code(), 500);
+    for (patch, message) in [
+        (json!({"$patch": "explode"}), "unknown patch type: explode in map: map[$patch:explode]"),
+        (json!({"$patch": "merge", "a": [1]}), "unknown patch type: merge in map: map[$patch:merge a:[1]]"),
+        (json!({"$patch": {"a": 1}}), "unknown patch type: map[a:%!s(int64=1)] in map: map[$patch:map[a:1]]"),
+        (json!({"$patch": null}), "unknown patch type: %!s(<nil>) in map: map[$patch:<nil>]"),
+        (json!({"containers": [{"$patch": 7}]}), "unknown patch type: %!s(int64=7) in map: map[$patch:7]"),
+        (json!({"containers": [{"$patch": "merge"}]}), "merging lists cannot yet be specified in the patch"),
+    ] {
+        let error = pod_spec(&json!({}), &patch).unwrap_err();
+        assert_eq!((error.code(), error.to_string().as_str()), (500, message));
+    }
     let retain = json!({"$retainKeys": ["a"], "hostname": "h"});
     assert_eq!(pod_spec(&json!({}), &retain).unwrap_err().to_string(), "invalid patch format of retainKeys");
     let error = strategic(Schema::embedded(), "example.org/v1", "Thing", &json!({}), &json!({})).unwrap_err();
