@@ -1,39 +1,49 @@
 //! How Go prints decoded JSON, which some error texts contain.
 
+use base64::DecodeError;
 use serde_json::Value;
+
+/// What every object is first read as.
+pub(crate) const KIND_OF: &str =
+    r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
 
 /// `map[a:1 b:[x y]]`.
 pub(crate) fn print(value: &Value) -> String {
+    printed(value, |scalar| if scalar.is_null() { "<nil>".into() } else { scalar.to_string() })
+}
+
+/// A value as all of Go's verbs print it, but for scalars that are no text.
+fn printed(value: &Value, scalar: fn(&Value) -> String) -> String {
     match value {
-        Value::Null => "<nil>".into(),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(print).collect::<Vec<_>>().join(" "))
+            format!("[{}]", items.iter().map(|item| printed(item, scalar)).collect::<Vec<_>>().join(" "))
         }
         Value::Object(fields) => {
             let mut pairs: Vec<String> =
-                fields.iter().map(|(key, value)| format!("{key}:{}", print(value))).collect();
+                fields.iter().map(|(key, value)| format!("{key}:{}", printed(value, scalar))).collect();
             pairs.sort();
             format!("map[{}]", pairs.join(" "))
         }
-        other => other.to_string(),
+        other => scalar(other),
     }
 }
 
 /// How `%s` prints what may be no text: `map[a:%!s(int64=1) b:x]`.
 pub(crate) fn print_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => format!("[{}]", items.iter().map(print_text).collect::<Vec<_>>().join(" ")),
-        Value::Object(fields) => {
-            let mut pairs: Vec<_> = fields.iter().map(|(key, value)| (key, print_text(value))).collect();
-            pairs.sort();
-            let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}:{value}")).collect();
-            format!("map[{}]", pairs.join(" "))
-        }
+    printed(value, |scalar| match scalar {
         Value::Null => "%!s(<nil>)".into(),
         other => format!("%!s({}={other})", type_name(other)),
-    }
+    })
+}
+
+/// Why a text is no base64; `end` is where it breaks off.
+pub(crate) fn illegal_base64(error: &DecodeError, end: usize) -> String {
+    let at = match error {
+        DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => *at,
+        DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => end,
+    };
+    format!("illegal base64 data at input byte {at}")
 }
 
 /// How `%v` prints a pointer to a struct that holds the value: `&{[x]}`.

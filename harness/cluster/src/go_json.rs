@@ -14,6 +14,11 @@ pub(crate) fn syntax_error(text: &[u8]) -> Option<String> {
     Scanner::new(text).document().err()
 }
 
+/// Why text is no JSON, in the words of Go, or of who has read it where Go would read it.
+pub(crate) fn error(text: &[u8], error: &serde_json::Error) -> String {
+    syntax_error(text).unwrap_or_else(|| error.to_string())
+}
+
 /// The paths of fields that are there more than once, each once, in the order of the text; such as
 /// `spec.containers[0].name`. Text that is no JSON has those up to there.
 pub(crate) fn duplicates(text: &[u8]) -> Vec<String> {

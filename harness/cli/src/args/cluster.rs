@@ -124,15 +124,15 @@ pub(crate) struct ClusterNodes {
     /// How many pulls a second a node begins; kubelets' own limit is 5 [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) registry_qps: Option<u16>,
+    /// How many pulls a node may begin at once after a rest [default: 10]
+    #[arg(long, value_name = "N", requires = "registry_qps", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) registry_burst: Option<u16>,
     /// The kubelets' configuration of credential providers (CredentialProviderConfig), whose programs are run here
     #[arg(long, value_name = "FILE", requires = "image_credential_provider_bin_dir")]
     pub(crate) image_credential_provider_config: Option<PathBuf>,
     /// The folder of these programs
     #[arg(long, value_name = "DIR", requires = "image_credential_provider_config")]
     pub(crate) image_credential_provider_bin_dir: Option<PathBuf>,
-    /// How many pulls a node may begin at once after a rest [default: 10]
-    #[arg(long, value_name = "N", requires = "registry_qps", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) registry_burst: Option<u16>,
 }
 
 /// Options of `cluster serve`.

@@ -80,6 +80,17 @@ impl Errors {
         self.add(field, "FieldValueTooLong", with_detail("Too long".into(), detail));
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds others, after these.
+    pub fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
     /// The complaints, in the order in which they were found.
     #[must_use]
     pub fn into_vec(self) -> Vec<FieldError> {

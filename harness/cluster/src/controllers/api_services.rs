@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     deps::Deps,
     json::{items, text},
+    meta::since,
     timers::Timers,
 };
 use crate::{
@@ -31,15 +32,13 @@ impl ApiServices {
     fn sync(&self, key: &Key) -> Result<(), Status> {
         let Some(stored) = self.deps.get(RESOURCE, key) else { return Ok(()) };
         let (status, reason, message) = self.available(&stored.value()["spec"]);
-        let old = items(&stored.value()["status"]["conditions"]).iter().find(|c| c["type"] == "Available");
+        let conditions = &stored.value()["status"]["conditions"];
+        let old = items(conditions).iter().find(|c| c["type"] == "Available");
         let same = |field: &str, value: &str| old.is_some_and(|old| old[field] == value);
         if same("status", status) && same("reason", reason) && same("message", &message) {
             return Ok(());
         }
-        let since = match old {
-            Some(old) if old["status"] == status => old["lastTransitionTime"].clone(),
-            _ => self.deps.stamp().into(),
-        };
+        let since = since(conditions, "Available", status, &self.deps.stamp());
         let condition = json!({"type": "Available", "status": status, "lastTransitionTime": since, "reason": reason,
             "message": message});
         self.deps.write_status(RESOURCE, key, &json!({"conditions": [condition]})).map(drop)

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{
     deployment::share,
     deps::Deps,
-    json::{int, items, text, time},
-    meta::{controller_of, deleting, name, namespace},
+    json::{int, text, time},
+    meta::{controller_of, deleting, name, namespace, since},
     pods,
     timers::Timers,
 };
@@ -128,11 +128,8 @@ impl Budgets {
     fn condition(&self, budget: &Value, allowed: bool) -> Value {
         let (status, reason) =
             if allowed { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
-        let before = items(&budget["status"]["conditions"]).iter().find(|c| c["type"] == "DisruptionAllowed");
-        let since = match before.filter(|c| c["status"] == status) {
-            Some(same) => same["lastTransitionTime"].clone(),
-            None => self.deps.stamp().into(),
-        };
+        let before = &budget["status"]["conditions"];
+        let since = since(before, "DisruptionAllowed", status, &self.deps.stamp());
         json!({"type": "DisruptionAllowed", "status": status, "reason": reason, "message": "",
             "observedGeneration": int(&budget["metadata"]["generation"]), "lastTransitionTime": since})
     }

@@ -25,6 +25,12 @@ pub(crate) fn deleting(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()
 }
 
+/// Since when a condition has its status: since before, when it had it already, else since now.
+pub(crate) fn since(conditions: &Value, kind: &str, status: &str, now: &str) -> Value {
+    let same = items(conditions).iter().find(|c| c["type"] == kind && c["status"] == status);
+    same.map_or_else(|| now.into(), |same| same["lastTransitionTime"].clone())
+}
+
 /// The reference to the one owner that manages the object.
 pub(crate) fn controller_of(object: &Value) -> Option<&Value> {
     items(&object["metadata"]["ownerReferences"]).iter().find(|r| r["controller"] == true)

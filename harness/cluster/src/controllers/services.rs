@@ -23,6 +23,11 @@ const SLICES: &str = "endpointslices.discovery.k8s.io";
 /// Since this minor version slices tell of pods that are about to end.
 const TERMINATING: u32 = 22;
 
+/// Whether a Service leads to pods that are not ready as well.
+fn publishes_unready(service: &Value) -> bool {
+    service["spec"]["publishNotReadyAddresses"] == true
+}
+
 /// The part of a pod that its Services look at.
 fn interesting(pod: &Value) -> (Value, Value, bool, bool) {
     (pod["metadata"]["labels"].clone(), pod["status"]["podIP"].clone(), pods::ready(pod), deleting(pod))
@@ -55,7 +60,7 @@ impl Services {
         }
         let wanted = json!({"matchLabels": selector});
         let stored = self.deps.list("pods", Some(&key.namespace));
-        let unready = service["spec"]["publishNotReadyAddresses"] == true;
+        let unready = publishes_unready(service);
         let behind: Vec<&Value> = stored
             .iter()
             .map(|pod| pod.value())
@@ -71,7 +76,7 @@ impl Services {
 
     fn write_endpoints(&self, key: &Key, service: &Value, behind: &[&Value]) -> Result<(), Status> {
         let addresses = |ready: bool| -> Vec<Value> {
-            let unready = service["spec"]["publishNotReadyAddresses"] == true;
+            let unready = publishes_unready(service);
             let chosen = behind.iter().filter(|pod| (unready || pods::ready(pod)) == ready);
             chosen
                 .map(|pod| json!({"ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"], "targetRef": target(pod)}))
@@ -98,7 +103,7 @@ impl Services {
     }
 
     fn write_slice(&self, key: &Key, service: &Value, behind: &[&Value]) -> Result<(), Status> {
-        let unready = service["spec"]["publishNotReadyAddresses"] == true;
+        let unready = publishes_unready(service);
         let endpoints: Vec<Value> = behind
             .iter()
             .map(|pod| {

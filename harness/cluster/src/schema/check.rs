@@ -10,6 +10,7 @@ use super::{
     table::{Definition, Schema},
     types::{self, Scalar, Type},
 };
+use crate::go;
 
 /// What the metadata of all kinds is.
 const METADATA: &str = "meta.v1.ObjectMeta";
@@ -144,13 +145,7 @@ fn check_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Result<(), 
 fn check_base64(text: &str) -> Result<(), String> {
     // Go skips line breaks, and names the first byte that it can't use.
     let kept: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    STANDARD.decode(&kept).map(|_| ()).map_err(|error| {
-        let at = match error {
-            base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
-            base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => kept.len() / 4 * 4,
-        };
-        format!("illegal base64 data at input byte {at}")
-    })
+    STANDARD.decode(&kept).map(|_| ()).map_err(|error| go::illegal_base64(&error, kept.len() / 4 * 4))
 }
 
 /// What Go calls the JSON that it found.

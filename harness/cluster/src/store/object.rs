@@ -123,9 +123,9 @@ impl Stored {
         Self::of(Key::of(&body.value), body)
     }
 
-    /// The same version without its value, if that can be had back from its JSON.
+    /// The same version without its value, if it has one that can be had back from its JSON.
     pub(super) fn packed(&self, mut home: Home) -> Option<Self> {
-        if !self.flat {
+        if !self.flat || self.is_packed() {
             return None;
         }
         home.returned = self.home.is_some();

@@ -136,10 +136,8 @@ impl Inner {
         let mut replaced = Vec::new();
         for Place { resource, key, revision, .. } in due {
             let home = packing.home(&resource);
-            let packed = |object: &Arc<Stored>| match object.packed(home.clone()) {
-                Some(packed) if !object.is_packed() => Arc::new(packed),
-                _ => object.clone(),
-            };
+            let packed =
+                |object: &Arc<Stored>| object.packed(home.clone()).map_or_else(|| object.clone(), Arc::new);
             let current = resources.get_mut(&resource).and_then(|objects| objects.get_mut(&key));
             let current = current.filter(|object| object.revision() == revision).map(|object| {
                 replaced.push(std::mem::replace(object, packed(object)));

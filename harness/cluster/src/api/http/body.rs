@@ -14,10 +14,6 @@ const LIMIT: usize = 3 * 1024 * 1024;
 /// How much of a body that can't be read is shown.
 const SUMMARY: usize = 30;
 
-/// What every object is first read as, in Go.
-const KIND_OF: &str =
-    r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
-
 /// Reads a whole body.
 ///
 /// # Errors
@@ -48,7 +44,7 @@ pub(super) fn decode(schema: &Schema, media: &str, body: &[u8], expected: &str) 
         Value::Null => Ok(json!({})),
         value if value.is_object() => Ok(value),
         value => {
-            let why = go::not_a(&value, KIND_OF);
+            let why = go::not_a(&value, go::KIND_OF);
             Err(unrecognized(expected, &why, body))
         }
     }
@@ -74,17 +70,12 @@ pub(super) fn unsupported() -> Status {
 
 /// Decodes JSON.
 fn json(body: &[u8], expected: &str) -> Result<Value, Status> {
-    serde_json::from_slice(body).map_err(|error| unrecognized(expected, &go_json_error(body, &error), body))
+    serde_json::from_slice(body).map_err(|error| unrecognized(expected, &go_json::error(body, &error), body))
 }
 
 /// The fields that are in a JSON body more than once, of which the last one counts.
 pub(super) fn duplicates(media: &str, body: &[u8]) -> Vec<String> {
     if matches!(media, "" | "application/json") { go_json::duplicates(body) } else { Vec::new() }
-}
-
-/// Why text is no JSON, in the words of Go, or of who has read it where Go would read it.
-pub(super) fn go_json_error(text: &[u8], error: &serde_json::Error) -> String {
-    go_json::syntax_error(text).unwrap_or_else(|| error.to_string())
 }
 
 fn unrecognized(expected: &str, why: &str, body: &[u8]) -> Status {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{Errors, FieldSelector, Selector, Status, convert},
-    go_json,
+    go, go_json,
     store::{Key, StoreError, Stored},
 };
 
@@ -150,10 +150,11 @@ fn token(revision: i64, last: &Key) -> String {
 fn read_token(text: &str) -> Result<(Option<u64>, Key), Status> {
     let bad =
         |why: String| Status::bad_request(format!("invalid continue token: continue key is not valid{why}"));
-    let bytes =
-        URL_SAFE_NO_PAD.decode(text).map_err(|error| bad(format!(": {}", not_base64(text, &error))))?;
-    let token: Value = serde_json::from_slice(&bytes)
-        .map_err(|e| bad(format!(": {}", go_json::syntax_error(&bytes).unwrap_or_else(|| e.to_string()))))?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|error| bad(format!(": {}", go::illegal_base64(&error, text.len()))))?;
+    let token: Value =
+        serde_json::from_slice(&bytes).map_err(|e| bad(format!(": {}", go_json::error(&bytes, &e))))?;
     let version = &token["v"];
     if version != "meta.k8s.io/v1" {
         let version = version.as_str().unwrap_or_default();
@@ -177,15 +178,6 @@ fn read_token(text: &str) -> Result<(Option<u64>, Key), Status> {
         }
         _ => Err(bad(format!(": {start}"))),
     }
-}
-
-/// Go's words for what is no base64.
-fn not_base64(text: &str, error: &base64::DecodeError) -> String {
-    let at = match error {
-        base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => *at,
-        _ => text.len(),
-    };
-    format!("illegal base64 data at input byte {at}")
 }
 
 /// A revision in a query. Empty means none.

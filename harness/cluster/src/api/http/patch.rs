@@ -54,7 +54,7 @@ impl Kind {
             Self::Apply => body::yaml(content, expected)
                 .map_err(|error| Status::bad_request(format!("error decoding YAML: {}", error.message))),
             _ => serde_json::from_slice(content).map_err(|error| {
-                let why = body::go_json_error(content, &error);
+                let why = go_json::error(content, &error);
                 Status::bad_request(if self == Self::Strategic {
                     why
                 } else {

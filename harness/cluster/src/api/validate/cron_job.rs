@@ -79,10 +79,13 @@ fn time_zone(zone: &Value, errors: &mut Errors) {
     }
 }
 
+/// Since this minor version schedules are read by the newer version of the library.
+const GRAMMAR_V3: u32 = 22;
+
 /// Puts complaints about the schedule into the words of the library that older releases read it with. What one version
 /// refuses, the other does as well.
 pub(in crate::api) fn put(errors: &mut Vec<FieldError>, object: &Value, release: Release) {
-    if release.since(22) {
+    if release.since(GRAMMAR_V3) {
         return;
     }
     let schedule = &object["spec"]["schedule"];

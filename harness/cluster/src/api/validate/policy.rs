@@ -151,13 +151,7 @@ fn storage_class(class: &Value, errors: &mut Errors) {
 }
 
 fn claim(spec: &Value, errors: &mut Errors) {
-    if items(&spec["accessModes"]).is_empty() {
-        errors.required("spec.accessModes", "at least 1 access mode is required");
-    }
-    let modes = super::storage::ACCESS_MODES;
-    for mode in items(&spec["accessModes"]).iter().filter(|mode| !modes.contains(&text(mode))) {
-        errors.unsupported("spec.accessModes", mode, &modes);
-    }
+    super::storage::access_modes(spec, "at least 1 access mode is required", errors);
     match Quantity::read(&spec["resources"]["requests"]["storage"]) {
         None => errors.required("spec.resources[storage]", ""),
         Some(amount) if !amount.is_positive() => {

@@ -76,7 +76,7 @@ fn json_object(bytes: &[u8]) -> Result<(), String> {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(_) | Value::Null) => Ok(()),
         Ok(other) => Err(go::not_a_map(&other)),
-        Err(error) => Err(go_json::syntax_error(bytes).unwrap_or_else(|| error.to_string())),
+        Err(error) => Err(go_json::error(bytes, &error)),
     }
 }
 

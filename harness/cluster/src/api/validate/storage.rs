@@ -9,8 +9,7 @@ use crate::api::{
     quantity::Quantity,
 };
 
-pub(super) const ACCESS_MODES: [&str; 4] =
-    ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+const ACCESS_MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
 /// The fields of a volume's spec that are not the place where its content is.
 const NO_SOURCES: [&str; 9] = [
@@ -25,15 +24,20 @@ const NO_SOURCES: [&str; 9] = [
     "volumeMode",
 ];
 
-/// Complaints about the spec of a PersistentVolume.
-pub(super) fn volume(spec: &Value, errors: &mut Errors) {
+/// Complaints about the access modes of a volume or claim; `detail` is what is said when there are none.
+pub(super) fn access_modes(spec: &Value, detail: &str, errors: &mut Errors) {
     let modes = items(&spec["accessModes"]);
     if modes.is_empty() {
-        errors.required("spec.accessModes", "");
+        errors.required("spec.accessModes", detail);
     }
     for mode in modes.iter().filter(|mode| !ACCESS_MODES.contains(&text(mode))) {
         errors.unsupported("spec.accessModes", mode, &ACCESS_MODES);
     }
+}
+
+/// Complaints about the spec of a PersistentVolume.
+pub(super) fn volume(spec: &Value, errors: &mut Errors) {
+    access_modes(spec, "", errors);
     match Quantity::read(&spec["capacity"]["storage"]) {
         None if spec["capacity"].as_object().is_none_or(serde_json::Map::is_empty) => {
             errors.required("spec.capacity", "");

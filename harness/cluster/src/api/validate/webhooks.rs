@@ -23,15 +23,13 @@ pub(super) fn configuration(object: &Value, errors: &mut Errors) {
 
 fn one(path: &str, webhook: &Value, errors: &mut Errors) {
     let name = &webhook["name"];
-    let before = errors.clone().into_vec().len();
-    names::check_subdomain(&format!("{path}.name"), name, errors);
-    if errors.clone().into_vec().len() == before && text(name).split('.').count() < 3 {
-        errors.invalid(
-            format!("{path}.name"),
-            name,
-            "should be a domain with at least three segments separated by dots",
-        );
+    let mut of_name = Errors::default();
+    names::check_subdomain(&format!("{path}.name"), name, &mut of_name);
+    if of_name.is_empty() && text(name).split('.').count() < 3 {
+        let why = "should be a domain with at least three segments separated by dots";
+        of_name.invalid(format!("{path}.name"), name, why);
     }
+    errors.append(of_name);
     for (index, rule) in items(&webhook["rules"]).iter().enumerate() {
         for field in ["operations", "apiGroups", "apiVersions", "resources"] {
             if items(&rule[field]).is_empty() {

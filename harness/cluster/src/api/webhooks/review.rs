@@ -11,6 +11,7 @@ use crate::{
         json::{items, text},
     },
     go, go_json,
+    patch::apply::gvk,
     release::Release,
 };
 
@@ -91,20 +92,14 @@ impl Request {
         let read: Result<Value, _> = serde_json::from_slice(answer);
         let review = match read {
             Ok(review @ Value::Object(_)) => review,
-            Ok(other) => return Err(no_kind(&go::not_a(&other, KIND_STRUCT))),
-            Err(error) => {
-                return Err(no_kind(&go_json::syntax_error(answer).unwrap_or_else(|| error.to_string())));
-            }
+            Ok(other) => return Err(no_kind(&go::not_a(&other, go::KIND_OF))),
+            Err(error) => return Err(no_kind(&go_json::error(answer, &error))),
         };
         let invalid = |why: String| {
             if release.since(NEWER_WORDS) { format!("received invalid webhook response: {why}") } else { why }
         };
         let (kind, version) = (text(&review["kind"]), text(&review["apiVersion"]));
         if kind != "AdmissionReview" || version != self.api_version {
-            let gvk = |api_version: &str, kind: &str| {
-                let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-                format!("{group}/{version}, Kind={kind}")
-            };
             let wanted = gvk(self.api_version, "AdmissionReview");
             return Err(invalid(format!(
                 "expected webhook response of {wanted}, got {}",
@@ -144,9 +139,6 @@ impl Request {
         }
     }
 }
-
-const KIND_STRUCT: &str = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
-                           \"json:\\\"kind,omitempty\\\"\" }";
 
 fn no_kind(why: &str) -> String {
     format!("couldn't get version/kind; json parse error: {why}")

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::controllers::json::{items, text};
+use crate::controllers::{
+    json::{items, text},
+    meta::since,
+};
 
 /// The objects that are still there.
 #[derive(Debug, Default)]
@@ -74,11 +77,10 @@ impl Left {
 
     /// Writes the conditions into the namespace's status. A time changes with what is so only.
     pub(super) fn tell(&self, status: &mut Value, now: &str) {
-        let before = items(&status["conditions"]).to_vec();
+        let before = status["conditions"].take();
         let conditions = self.conditions().into_iter().map(|(kind, is, reason, message)| {
             let is = if is { "True" } else { "False" };
-            let old = before.iter().find(|old| old["type"] == kind && old["status"] == is);
-            let since = old.map_or_else(|| now.into(), |old| old["lastTransitionTime"].clone());
+            let since = since(&before, kind, is, now);
             json!({"type": kind, "status": is, "lastTransitionTime": since, "reason": reason, "message": message})
         });
         status["conditions"] = conditions.collect();
