@@ -133,7 +133,7 @@ impl Store {
     /// [`StoreError::Disk`] when it could not be written.
     pub async fn durable(&self) -> Result<(), StoreError> {
         let Some(record) = &self.record else { return Ok(()) };
-        record.reached(self.revision()).await.map_err(StoreError::Disk)
+        record.written().await.map_err(StoreError::Disk)
     }
 
     /// The revision of the latest write.

@@ -1,13 +1,21 @@
-//! The SQL of a data folder: its tables, and the few statements on them.
+//! The SQL of a data folder: its tables, and the few statements on them. Writes come here from the
+//! [journal](super::journal), many in a transaction, and nobody waits for that.
 
 use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{Key, log::Log, migrate, writer::Write};
+use super::{
+    Key,
+    journal::{Batches, Place},
+    migrate,
+    note::{self, Noted},
+    text,
+};
 
 /// Each entry brings a database one version further. Never change one that has been released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE clusters (
         name TEXT PRIMARY KEY,
         reserved INTEGER NOT NULL
@@ -25,15 +33,21 @@ const MIGRATIONS: &[&str] = &["
         name TEXT PRIMARY KEY,
         value BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- Up to where the journal is in the tables.
+    CREATE TABLE settled (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        round INTEGER NOT NULL,
+        offset INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO settled VALUES (1, 1, 0);
+",
+];
 
 /// How many revisions are reserved ahead of those that are written: what was shown, but not yet written when a
 /// process ended, is never numbered anew.
 const RESERVED: u64 = 1_000_000;
-
-/// How many pages the write-ahead log may grow to before a writer has to wait until they are in the tables: 64 MiB.
-/// Before that, they are brought there when nobody writes ([`Database::settle`]).
-const LOG_PAGES: u32 = 16_384;
 
 /// One stored object.
 pub(super) struct Row {
@@ -46,7 +60,6 @@ pub(super) struct Row {
 /// An open database.
 pub(super) struct Database {
     db: Connection,
-    log: Log,
     /// The last revision that is reserved for each cluster.
     reserved: HashMap<Arc<str>, u64>,
 }
@@ -59,46 +72,54 @@ impl Database {
             let mut db = Connection::open(path)?;
             db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             db.pragma_update(None, "journal_mode", "WAL")?;
-            // Every commit reaches the disk before anybody is told.
+            // The journal is written over after a commit: it has to be on the disk by then.
             db.pragma_update(None, "synchronous", "FULL")?;
-            db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
             migrate(&mut db, MIGRATIONS)?;
             Ok(db)
         };
         let db = opened().map_err(|error: rusqlite::Error| error.to_string())?;
-        Ok(Self { db, log: Log::of(path), reserved: HashMap::new() })
+        Ok(Self { db, reserved: HashMap::new() })
     }
 
-    /// Writes in one transaction: all of it, or nothing.
-    pub(super) fn write(&mut self, writes: &[Write]) -> rusqlite::Result<()> {
-        let transaction = self.db.transaction()?;
-        let mut renewed = HashMap::new();
-        for write in writes {
-            apply(&transaction, write)?;
-            let reserved = renewed.get(&write.cluster).or_else(|| self.reserved.get(&write.cluster));
-            if reserved.is_none_or(|reserved| write.revision + RESERVED / 2 > *reserved) {
-                let next = reserve(&transaction, &write.cluster, write.revision)?.1;
-                renewed.insert(write.cluster.clone(), next);
-            }
-        }
-        transaction.commit()?;
-        self.reserved.extend(renewed);
-        Ok(())
+    /// Up to where the journal is in the tables.
+    pub(super) fn settled(&self) -> rusqlite::Result<Place> {
+        self.db.query_row("SELECT round, offset FROM settled", [], |row| {
+            Ok(Place { round: unsigned(row.get(0)?), offset: unsigned(row.get(1)?) })
+        })
     }
 
-    /// Makes the next commits cheap. It may take some milliseconds: nobody should be waiting for an answer meanwhile.
-    pub(super) fn prepare(&mut self) {
-        if let Err(error) = self.log.take_room() {
-            tracing::warn!(%error, "no room could be taken for the database's log; writes go on, slower");
-        }
-    }
-
-    /// Brings what is in the write-ahead log into the tables. Nothing depends on it but how long the log gets.
+    /// Brings batches of the journal into the tables, in one transaction, up to where they end or to where more than
+    /// `limit` bytes are read; it goes on from there, or with another round.
     ///
     /// # Errors
-    /// SQLite's.
-    pub(super) fn settle(&self) -> rusqlite::Result<()> {
-        self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_row| Ok(()))
+    /// SQLite's, the file system's, and what is wrong with a batch.
+    pub(super) fn settle(
+        &mut self,
+        batches: &mut Batches,
+        limit: u64,
+        next_round: bool,
+    ) -> Result<Place, String> {
+        let begun = batches.place();
+        let transaction = self.db.transaction().map_err(text)?;
+        let mut renewed = HashMap::new();
+        while batches.place().offset - begun.offset < limit
+            && let Some(batch) = batches.next().map_err(text)?
+        {
+            for noted in note::decode(&batch) {
+                keep(&transaction, &noted?, &self.reserved, &mut renewed).map_err(text)?;
+            }
+        }
+        let settled = if next_round { batches.place().next_round() } else { batches.place() };
+        let put = "UPDATE settled SET round = ?1, offset = ?2";
+        transaction.execute(put, params![signed(settled.round), signed(settled.offset)]).map_err(text)?;
+        transaction.commit().map_err(text)?;
+        for (cluster, reserved) in renewed {
+            match reserved {
+                Some(reserved) => self.reserved.insert(cluster, reserved),
+                None => self.reserved.remove(&cluster),
+            };
+        }
+        Ok(settled)
     }
 
     /// A cluster's objects, and the last revision that it may have shown.
@@ -133,20 +154,6 @@ impl Database {
         names.collect()
     }
 
-    /// Removes a cluster.
-    pub(super) fn forget(&mut self, cluster: &str) -> rusqlite::Result<()> {
-        let transaction = self.db.transaction()?;
-        transaction.execute("DELETE FROM objects WHERE cluster = ?1", [cluster])?;
-        transaction.execute("DELETE FROM clusters WHERE name = ?1", [cluster])?;
-        transaction.execute(
-            "DELETE FROM kept WHERE instr(name, '/') > 0 AND substr(name, instr(name, '/') + 1) = ?1",
-            [cluster],
-        )?;
-        transaction.commit()?;
-        self.reserved.remove(cluster);
-        Ok(())
-    }
-
     /// What is kept under a name, else `new`, which is kept then.
     pub(super) fn keep(&mut self, name: &str, new: Vec<u8>) -> rusqlite::Result<Vec<u8>> {
         let transaction = self.db.transaction()?;
@@ -172,26 +179,51 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
-    let Write { cluster, resource, key, object, revision } = write;
-    match object {
-        Some(object) => {
+/// Does in the tables what was noted, and reserves revisions ahead of it; in `renewed` nothing is of a cluster that is gone.
+fn keep(
+    transaction: &Transaction<'_>,
+    noted: &Noted<'_>,
+    reserved: &HashMap<Arc<str>, u64>,
+    renewed: &mut HashMap<Arc<str>, Option<u64>>,
+) -> rusqlite::Result<()> {
+    let &Noted::Write { cluster, resource, namespace, name, revision, body } = noted else {
+        let Noted::Forget { cluster } = *noted else { return Ok(()) };
+        renewed.insert(cluster.into(), None);
+        return forget(transaction, cluster);
+    };
+    match body {
+        Some(body) => {
             let mut put = transaction.prepare_cached(
                 // A row that stays where it is costs a page or two; a replaced one moves, and its index entry with it.
                 "INSERT INTO objects (cluster, resource, namespace, name, revision, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body",
             )?;
-            let body = object.bytes();
-            put.execute(params![cluster, resource, key.namespace, key.name, signed(*revision), &body[..]])?;
+            put.execute(params![cluster, resource, namespace, name, signed(revision), body])?;
         }
         None => {
             let mut remove = transaction.prepare_cached(
                 "DELETE FROM objects WHERE cluster = ?1 AND resource = ?2 AND namespace = ?3 AND name = ?4",
             )?;
-            remove.execute(params![cluster, resource, key.namespace, key.name])?;
+            remove.execute(params![cluster, resource, namespace, name])?;
         }
     }
+    let before = renewed.get(cluster).copied().unwrap_or_else(|| reserved.get(cluster).copied());
+    if before.is_none_or(|before| revision + RESERVED / 2 > before) {
+        let next = reserve(transaction, cluster, revision)?.1;
+        renewed.insert(cluster.into(), Some(next));
+    }
+    Ok(())
+}
+
+/// Removes a cluster.
+fn forget(transaction: &Transaction<'_>, cluster: &str) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM objects WHERE cluster = ?1", [cluster])?;
+    transaction.execute("DELETE FROM clusters WHERE name = ?1", [cluster])?;
+    transaction.execute(
+        "DELETE FROM kept WHERE instr(name, '/') > 0 AND substr(name, instr(name, '/') + 1) = ?1",
+        [cluster],
+    )?;
     Ok(())
 }
 
@@ -232,5 +264,19 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&inner).unwrap().permissions().mode() & 0o777, 0o700);
         }
+    }
+
+    #[test]
+    fn a_folder_of_the_time_before_the_journal_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sqlite");
+        let mut old = Connection::open(&path).unwrap();
+        migrate(&mut old, &MIGRATIONS[..1]).unwrap();
+        let insert = "INSERT INTO objects VALUES ('c', 'pods', 'ns', 'a', 7, CAST('{}' AS BLOB))";
+        old.execute(insert, []).unwrap();
+        drop(old);
+        let mut db = Database::open(folder.path(), &path).unwrap();
+        assert_eq!(db.settled().unwrap(), Place { round: 1, offset: 0 });
+        assert_eq!(db.load(&"c".into()).unwrap().1[0].revision, 7);
     }
 }

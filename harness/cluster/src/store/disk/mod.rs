@@ -1,32 +1,40 @@
-//! A data folder: every object of the clusters of one process, kept in a SQLite database so that they outlive it.
+//! A data folder: every object of the clusters of one process, kept so that they outlive it.
 //!
-//! Writes are numbered and decided in memory, under the store's lock; the database is written behind, by one thread,
-//! several writes in a transaction. Who acknowledges a write first waits until it is there
-//! ([`Store::durable`](super::Store::durable)). It is no cache: everything is in memory as well.
+//! Writes are numbered and decided in memory, and noted under the store's lock. A note is safe when it is in a journal, and
+//! who acknowledges a write waits for that ([`Store::durable`](super::Store::durable)). From there it comes into the tables
+//! of a SQLite database, which is what the next process begins with. It is no cache: everything is in memory as well.
 
 mod database;
-mod log;
+mod desk;
+mod journal;
+mod keeper;
 mod migrate;
-mod writer;
+mod note;
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::Path,
     sync::{Arc, mpsc},
     thread,
 };
 
 use thiserror::Error;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use super::{Body, Key, Objects, Stored};
 use crate::managed::{Claim, ManagedFields, taken_from};
 use database::Database;
+use desk::Desk;
+use journal::Journal;
+use keeper::{Awake, Keeper, Work};
 pub use migrate::migrate;
-use writer::{Work, Writer};
+use note::{Note, Write};
 
 /// The database in a data folder.
 pub(crate) const FILE: &str = "cluster.sqlite";
+/// The journal beside it.
+const JOURNAL: &str = "cluster.journal";
 
 /// Why a data folder can't be used.
 #[derive(Debug, Error)]
@@ -53,20 +61,19 @@ pub enum DiskError {
     },
 }
 
-/// How far the database has come for one cluster.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Progress {
-    /// Every write up to this revision is there.
-    pub(super) revision: u64,
-    /// Why the latest attempt to write failed; it is tried again.
-    pub(super) failure: Option<Arc<str>>,
-}
-
 /// A data folder in use. The database is closed when this and all stores on it are gone.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    work: mpsc::Sender<Work>,
+    office: Office,
     place: Arc<str>,
+}
+
+/// Where notes are taken, and the thread that looks after them.
+#[derive(Clone)]
+struct Office {
+    desk: Arc<Desk>,
+    awake: Arc<Awake>,
+    work: mpsc::Sender<Work>,
 }
 
 /// What a cluster was when it was last seen.
@@ -82,8 +89,7 @@ pub struct Past {
 #[derive(Debug)]
 pub(super) struct Record {
     cluster: Arc<str>,
-    work: mpsc::Sender<Work>,
-    pub(super) progress: watch::Receiver<Progress>,
+    office: Office,
 }
 
 impl Disk {
@@ -95,12 +101,18 @@ impl Disk {
         let path = folder.join(FILE);
         let place: Arc<str> = path.display().to_string().into();
         let failed = |reason: String| DiskError::Database { place: place.to_string(), reason };
-        let database = Database::open(folder, &path).map_err(failed)?;
+        let mut database = Database::open(folder, &path).map_err(failed)?;
+        let path = folder.join(JOURNAL);
+        let settled = Keeper::recover(&mut database, &path).map_err(failed)?;
+        let journal = Journal::open(&path, settled).map_err(|error| failed(error.to_string()))?;
+        let (desk, awake) = (Arc::new(Desk::new(journal)), Arc::default());
         let (work, inbox) = mpsc::channel();
-        let writer = Writer::new(database, inbox);
-        let spawned = thread::Builder::new().name("cluster-disk".into()).spawn(move || writer.run());
+        let office = Office { desk, awake, work };
+        let (desk, awake) = (office.desk.clone(), office.awake.clone());
+        let keeper = Keeper { database, desk, awake, inbox, path, settled };
+        let spawned = thread::Builder::new().name("cluster-disk".into()).spawn(move || keeper.run());
         spawned.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { work, place })
+        Ok(Self { office, place })
     }
 
     /// What a cluster was; a new one has no objects.
@@ -125,7 +137,7 @@ impl Disk {
             let object = Arc::new(Stored::new(row.key.clone(), body, row.revision));
             resources.entry(row.resource).or_default().insert(row.key, object);
         }
-        let record = Record { cluster, work: self.work.clone(), progress: loaded.progress };
+        let record = Record { cluster, office: self.office.clone() };
         Ok(Past { revision: loaded.revision, resources, record })
     }
 
@@ -142,8 +154,8 @@ impl Disk {
     /// # Errors
     /// [`DiskError::Database`].
     pub async fn forget(&self, cluster: &str) -> Result<(), DiskError> {
-        let cluster = cluster.into();
-        self.ask(|reply| Work::Forget { cluster, reply }).await
+        self.office.leave(Note::Forget(cluster.into()));
+        self.flush().await
     }
 
     /// A piece of the process's own (a key, say): the one that was kept, else `new`, which is kept from now on.
@@ -160,12 +172,13 @@ impl Disk {
     /// # Errors
     /// [`DiskError::Database`].
     pub async fn flush(&self) -> Result<(), DiskError> {
-        self.ask(|reply| Work::Flush { reply }).await
+        let failed = |reason: String| DiskError::Database { place: self.place.to_string(), reason };
+        self.office.written().await.map_err(failed)
     }
 
     async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, DiskError> {
         let (reply, answer) = oneshot::channel();
-        drop(self.work.send(work(reply)));
+        drop(self.office.work.send(work(reply)));
         let failed = |reason: String| DiskError::Database { place: self.place.to_string(), reason };
         match answer.await {
             Ok(answer) => answer.map_err(failed),
@@ -176,32 +189,45 @@ impl Disk {
 
 type Reply<T> = oneshot::Sender<Result<T, String>>;
 
+impl Office {
+    fn leave(&self, note: Note) {
+        self.desk.leave(note);
+        if self.awake.has_to_be_told() {
+            // A thread that is gone is found out about by who waits.
+            drop(self.work.send(Work::Wake));
+        }
+    }
+
+    /// Waits until everything that was noted so far is on the disk.
+    async fn written(&self) -> Result<(), String> {
+        self.desk.written(self.desk.count(), || self.work.send(Work::Write).map_err(text)).await
+    }
+}
+
+impl fmt::Debug for Office {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Office").finish_non_exhaustive()
+    }
+}
+
 impl Record {
     /// Notes a write, or a removal when there is no object.
     pub(super) fn note(&self, resource: &Arc<str>, key: &Key, object: Option<&Arc<Stored>>, revision: u64) {
-        let write = writer::Write {
+        self.office.leave(Note::Write(Write {
             cluster: self.cluster.clone(),
             resource: resource.clone(),
             key: key.clone(),
             object: object.cloned(),
             revision,
-        };
-        // A thread that is gone is found out about by who waits.
-        drop(self.work.send(Work::Write(write)));
+        }));
     }
 
-    /// Waits until a revision is there.
+    /// Waits until everything that was noted so far is on the disk.
     ///
     /// # Errors
     /// Why it is not.
-    pub(super) async fn reached(&self, revision: u64) -> Result<(), String> {
-        let mut progress = self.progress.clone();
-        let reached = progress.wait_for(|p| p.revision >= revision || p.failure.is_some()).await;
-        let reached = reached.map_err(|_| "its thread has ended".to_owned())?;
-        match &reached.failure {
-            Some(failure) if reached.revision < revision => Err(failure.to_string()),
-            _ => Ok(()),
-        }
+    pub(super) async fn written(&self) -> Result<(), String> {
+        self.office.written().await
     }
 }
 
@@ -217,8 +243,9 @@ impl Body {
     }
 }
 
-/// Clusters by name, each with how far its writes have come.
-type Clusters = BTreeMap<Arc<str>, watch::Sender<Progress>>;
+fn text(error: impl fmt::Display) -> String {
+    error.to_string()
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! What survives, what is numbered how, and what is said when a folder is no good.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use pulldrill_clock::real;
 use serde_json::{Value, json};
 
 use super::{
@@ -162,21 +163,16 @@ async fn a_damaged_object_is_named() {
 }
 
 #[tokio::test]
-async fn what_a_killed_process_leaves_is_whole_with_room_in_its_log() {
-    let (folder, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+async fn what_a_killed_process_leaves_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
     let (disk, store) = open(folder.path()).await;
     for number in 0..50 {
         let name = format!("c{number}");
         store.create("configmaps", key(&name), config_map(&name, "1")).unwrap();
         store.durable().await.unwrap();
     }
-    // As after a kill: the database was not closed, and most of it is in the log still.
-    let log = format!("{FILE}-wal");
-    for name in [FILE, &log] {
-        std::fs::copy(folder.path().join(name), left.path().join(name)).unwrap();
-    }
-    let length = std::fs::metadata(left.path().join(&log)).unwrap().len();
-    assert!(length > 16 << 20, "{length}: no room was taken");
+    // As after a kill: the database was not closed, and most of it is in the journal still.
+    let left = left_by_a_kill(folder.path(), folder.path());
 
     let (left_disk, left_store) = open(left.path()).await;
     assert_eq!(left_store.list("configmaps", None).0.len(), 50);
@@ -220,4 +216,127 @@ async fn a_restart_counts_the_same() {
     assert_eq!(store.create("configmaps", key("d"), config_map("d", "")).unwrap_err(), StoreError::Full);
     store.delete("configmaps", &key("a"), None).unwrap();
     store.create("configmaps", key("d"), config_map("d", "")).unwrap();
+}
+
+/// A folder with what a process would find that came after a kill just now, the database apart, which is `from`.
+fn left_by_a_kill(from: &Path, journal: &Path) -> tempfile::TempDir {
+    let left = tempfile::tempdir().unwrap();
+    for (folder, name) in [(from, FILE), (from, &*format!("{FILE}-wal")), (journal, JOURNAL)] {
+        std::fs::copy(folder.join(name), left.path().join(name)).unwrap();
+    }
+    left
+}
+
+/// Waits until everything is in the tables.
+async fn settled(disk: &Disk) {
+    until(|| disk.office.desk.is_clear() && disk.office.desk.pen().journal.place().offset == 0).await;
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        real::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_written_soon_whether_or_not_the_thread_sleeps() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    for round in 0..3 {
+        let before = disk.office.desk.pen().journal.place();
+        store.create("configmaps", key(&format!("a{round}")), config_map("a", "1")).unwrap();
+        until(|| disk.office.desk.pen().journal.place() != before).await;
+        if round == 1 {
+            settled(&disk).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_is_in_the_tables_is_not_read_again() {
+    let (folder, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (disk, store) = open(folder.path()).await;
+    for name in ["a", "b"] {
+        store.create("configmaps", key(name), config_map(name, "1")).unwrap();
+    }
+    store.durable().await.unwrap();
+    std::fs::copy(folder.path().join(JOURNAL), old.path().join(JOURNAL)).unwrap();
+    store.delete("configmaps", &key("a"), None).unwrap();
+    settled(&disk).await;
+
+    // As if the kernel had lost what it was not asked to keep.
+    for journal in [folder.path(), old.path()] {
+        let left = left_by_a_kill(folder.path(), journal);
+        let (_disk, store) = open(left.path()).await;
+        assert!(store.get("configmaps", &key("a")).is_none());
+        assert!(store.get("configmaps", &key("b")).is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_was_forgotten_can_be_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, main) = open(folder.path()).await;
+    let store = Store::of_past(disk.past("one").await.unwrap(), 10);
+    disk.keep("token/one", vec![1]).await.unwrap();
+    store.create("configmaps", key("a"), config_map("a", "1")).unwrap();
+    drop(store);
+    disk.forget("one").await.unwrap();
+    let left = left_by_a_kill(folder.path(), folder.path());
+    assert_eq!(Disk::open(left.path()).unwrap().clusters().await.unwrap(), [""]);
+
+    let store = Store::of_past(disk.past("one").await.unwrap(), 10);
+    assert_eq!(disk.keep("token/one", vec![2]).await.unwrap(), [2]);
+    assert!(store.list("configmaps", None).0.is_empty());
+    store.create("configmaps", key("b"), config_map("b", "1")).unwrap();
+    store.durable().await.unwrap();
+    drop((disk, main, store));
+    let (disk, _main) = reopened(folder.path()).await;
+    let store = Store::of_past(disk.past("one").await.unwrap(), 10);
+    assert_eq!(store.list("configmaps", None).0.len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_journal_comes_into_the_tables_while_others_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    let first = disk.office.desk.pen().journal.place().round;
+    let mut written = 0;
+    while disk.office.desk.pen().journal.place().round < first + 2 {
+        let name = format!("c{written}");
+        store.create("configmaps", key(&name), config_map(&name, &"x".repeat(1 << 20))).unwrap();
+        store.durable().await.unwrap();
+        written += 1;
+        assert!(written < 500, "the journal has no end");
+    }
+    let left = left_by_a_kill(folder.path(), folder.path());
+    let (_disk, store) = open(left.path()).await;
+    assert_eq!(store.list("configmaps", None).0.len(), written);
+}
+
+#[tokio::test]
+async fn without_room_clients_are_told_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    store.create("configmaps", key("a"), config_map("a", "1")).unwrap();
+    store.durable().await.unwrap();
+    // What can't be opened can't be made longer.
+    let (journal, aside) = (folder.path().join(JOURNAL), folder.path().join("aside"));
+    std::fs::rename(&journal, &aside).unwrap();
+    std::fs::create_dir(&journal).unwrap();
+    for n in 0..40 {
+        let name = format!("large-{n}");
+        store.create("configmaps", key(&name), config_map(&name, &"x".repeat(1 << 20))).unwrap();
+    }
+    let failure = store.durable().await.unwrap_err();
+    assert!(matches!(&failure, StoreError::Disk(why) if why.contains(JOURNAL)), "{failure}");
+
+    std::fs::remove_dir(&journal).unwrap();
+    std::fs::rename(&aside, &journal).unwrap();
+    store.create("configmaps", key("b"), config_map("b", "1")).unwrap();
+    until(|| disk.office.desk.is_clear()).await;
+    store.durable().await.unwrap();
+    drop((disk, store));
+    let (_disk, store) = reopened(folder.path()).await;
+    assert_eq!(store.list("configmaps", None).0.len(), 42);
 }

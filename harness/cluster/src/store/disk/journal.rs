@@ -1,0 +1,324 @@
+//! The file that a write is in when it is acknowledged, before it comes into the tables of the
+//! [database](super::database). It knows batches and places, and nothing of what is in them.
+//!
+//! A batch costs one `write` and one `fdatasync` over bytes that are on the disk already. A commit of SQLite costs four
+//! pages, and a file that grows has the file system write a journal of its own as well: 4 KiB and an `fdatasync` took
+//! 0.17 ms at the end of a file on ext4, 0.11 ms over zeros (medians, turn by turn). So room is taken ahead, and what was
+//! taken is used again.
+//!
+//! A batch is its length (4 bytes), its checksum (4), the number of the round (8), and what is in it; numbers are
+//! little-endian, the checksum is a CRC-32 of everything behind it. A round begins at the file's beginning, over what former
+//! rounds left. The end is where no batch of this round is: what was not written to its end was never acknowledged.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+/// How much room is taken at once, in bytes: some thousand writes.
+const ROOM: u64 = 16 << 20;
+/// With less room than this it is time for more.
+const LITTLE: u64 = ROOM / 2;
+/// How much room is kept for the next round.
+const KEPT: u64 = 4 * ROOM;
+/// How much of it is written at once, in bytes.
+const PIECE: usize = 1 << 20;
+/// What comes before a batch.
+const HEAD: usize = 16;
+
+/// A place between two batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) round: u64,
+    /// In bytes from the beginning of the file.
+    pub(super) offset: u64,
+}
+
+impl Place {
+    /// Where the next round begins.
+    pub(super) fn next_round(self) -> Self {
+        Self { round: self.round + 1, offset: 0 }
+    }
+
+    fn behind(self, batch: usize) -> Self {
+        Self { offset: self.offset + (HEAD + batch) as u64, ..self }
+    }
+}
+
+/// Why a batch is not there.
+#[derive(Debug)]
+pub(super) enum NotWritten {
+    /// It would end behind the room that was taken: [`Journal::take_room`] first.
+    NoRoom,
+    /// What the file system said.
+    Failed(io::Error),
+}
+
+/// A journal that is written to.
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Where the next batch comes.
+    place: Place,
+    /// How long the file is, in bytes; all of it is on the disk.
+    room: u64,
+}
+
+impl Journal {
+    /// Opens or makes a journal, to be written from a place on.
+    pub(super) fn open(path: &Path, place: Place) -> io::Result<Self> {
+        let file = open(path)?;
+        let room = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, place, room })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the next batch comes.
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Puts a batch on the disk. One that fails is as if it had never been.
+    pub(super) fn append(&mut self, batch: &[u8]) -> Result<(), NotWritten> {
+        let next = self.place.behind(batch.len());
+        if next.offset > self.room {
+            return Err(NotWritten::NoRoom);
+        }
+        self.write(batch).map_err(NotWritten::Failed)?;
+        self.place = next;
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &[u8]) -> io::Result<()> {
+        let mut whole = Vec::with_capacity(HEAD + batch.len());
+        whole.extend(head(self.place.round, batch)?);
+        whole.extend(batch);
+        self.file.seek(SeekFrom::Start(self.place.offset))?;
+        self.file.write_all(&whole)?;
+        self.file.sync_data()
+    }
+
+    /// Takes room for a batch of a length in bytes, and some more. That takes some milliseconds.
+    pub(super) fn take_room(&mut self, batch: usize) -> io::Result<()> {
+        let enough = self.place.behind(batch).offset.saturating_sub(self.room);
+        let more = self.more_room();
+        self.room = more.take(enough.max(ROOM))?;
+        Ok(())
+    }
+
+    /// More room, if it is time for it. It can be taken while batches are appended.
+    pub(super) fn needed_room(&self) -> Option<MoreRoom> {
+        (self.room < self.place.offset + LITTLE).then(|| self.more_room())
+    }
+
+    fn more_room(&self) -> MoreRoom {
+        MoreRoom { path: self.path.clone(), from: self.room }
+    }
+
+    /// Uses room that was taken, up to its end.
+    pub(super) fn use_room(&mut self, end: u64) {
+        self.room = self.room.max(end);
+    }
+
+    /// Begins a round: nothing of the former ones is needed any more.
+    pub(super) fn begin(&mut self, place: Place) {
+        self.place = place;
+        if self.room > KEPT && self.file.set_len(KEPT).is_ok() {
+            self.room = KEPT;
+        }
+    }
+}
+
+/// The end of a journal, where room is taken.
+pub(super) struct MoreRoom {
+    path: PathBuf,
+    from: u64,
+}
+
+impl MoreRoom {
+    /// Puts zeros on the disk, behind the end; where they end.
+    pub(super) fn take_some(&self) -> io::Result<u64> {
+        self.take(ROOM)
+    }
+
+    fn take(&self, length: u64) -> io::Result<u64> {
+        let pieces = length.div_ceil(PIECE as u64);
+        let mut file = OpenOptions::new().write(true).open(&self.path)?;
+        file.seek(SeekFrom::Start(self.from))?;
+        let zeros = vec![0; PIECE];
+        for _ in 0..pieces {
+            file.write_all(&zeros)?;
+        }
+        file.sync_all()?;
+        Ok(self.from + pieces * PIECE as u64)
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// What stands before a batch.
+fn head(round: u64, batch: &[u8]) -> io::Result<[u8; HEAD]> {
+    let length = u32::try_from(batch.len()).map_err(|_| io::Error::other("a batch of more than 4 GiB"))?;
+    let mut head = [0; HEAD];
+    head[..4].copy_from_slice(&length.to_le_bytes());
+    head[4..8].copy_from_slice(&checksum(round, batch).to_le_bytes());
+    head[8..].copy_from_slice(&round.to_le_bytes());
+    Ok(head)
+}
+
+fn checksum(round: u64, batch: &[u8]) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&round.to_le_bytes());
+    checksum.update(batch);
+    checksum.finalize()
+}
+
+/// The batches of a round, from a place on.
+pub(super) struct Batches {
+    file: BufReader<File>,
+    /// Where the next one is read.
+    place: Place,
+    /// How much of the file is left behind that.
+    left: u64,
+}
+
+impl Batches {
+    /// Those of the journal at a path, up to another place or to where they end. Without a journal there are none.
+    pub(super) fn open(path: &Path, place: Place, until: Option<Place>) -> io::Result<Self> {
+        let mut file = open(path)?;
+        let until = until.map_or(file.metadata()?.len(), |until| until.offset);
+        let left = until.saturating_sub(place.offset);
+        file.seek(SeekFrom::Start(place.offset))?;
+        Ok(Self { file: BufReader::with_capacity(PIECE, file), place, left })
+    }
+
+    /// Where the next one is read.
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The next one; nothing at the end of what was acknowledged.
+    pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut head = [0; HEAD];
+        if self.left < HEAD as u64 {
+            return Ok(None);
+        }
+        self.file.read_exact(&mut head)?;
+        self.left -= HEAD as u64;
+        let [length, sum] =
+            [0, 4].map(|at| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
+        if head[8..] != self.place.round.to_le_bytes() || u64::from(length) > self.left {
+            return Ok(None);
+        }
+        let mut batch = Vec::new();
+        (&mut self.file).take(u64::from(length)).read_to_end(&mut batch)?;
+        self.left -= u64::from(length);
+        if checksum(self.place.round, &batch) != sum {
+            return Ok(None);
+        }
+        self.place = self.place.behind(batch.len());
+        Ok(Some(batch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Place = Place { round: 1, offset: 0 };
+
+    fn batches(path: &Path, place: Place) -> Vec<Vec<u8>> {
+        let mut batches = Batches::open(path, place, None).unwrap();
+        std::iter::from_fn(|| batches.next().unwrap()).collect()
+    }
+
+    /// A journal with room, and these batches in its first round.
+    fn journal(written: &[&[u8]]) -> (tempfile::TempDir, PathBuf, Journal) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.journal");
+        let mut journal = Journal::open(&path, FIRST).unwrap();
+        journal.take_room(1).unwrap();
+        written.iter().for_each(|batch| journal.append(batch).unwrap());
+        (folder, path, journal)
+    }
+
+    #[test]
+    fn batches_are_read_back_from_every_place_between_them() {
+        let (_folder, path, mut journal) = journal(&[b"one", b""]);
+        let place = journal.place();
+        journal.append(b"three").unwrap();
+        assert_eq!(batches(&path, FIRST), [&b"one"[..], b"", b"three"]);
+        assert_eq!(batches(&path, place), [b"three"]);
+        assert_eq!(batches(&path, journal.place()), [b""; 0]);
+    }
+
+    #[test]
+    fn what_a_former_round_left_is_not_read() {
+        let (_folder, path, mut journal) = journal(&[b"one", b"two", b"three"]);
+        journal.begin(FIRST.next_round());
+        assert_eq!(batches(&path, journal.place()), [b""; 0]);
+        journal.append(b"new").unwrap();
+        // Where it ends, one of the former round begins.
+        assert_eq!(batches(&path, FIRST.next_round()), [b"new"]);
+    }
+
+    #[test]
+    fn a_batch_that_was_cut_off_is_none_and_is_written_over() {
+        let (_folder, path, mut journal) = journal(&[b"one"]);
+        let place = journal.place();
+        journal.append(b"a longer one").unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for cut in place.offset..journal.place().offset {
+            let mut cut_off = whole.clone();
+            cut_off[usize::try_from(cut).unwrap()..].fill(0);
+            // A zero at its end is the same.
+            if cut_off != whole {
+                std::fs::write(&path, &cut_off).unwrap();
+                assert_eq!(batches(&path, FIRST), [b"one"], "cut at {cut}");
+            }
+        }
+        let mut again = Journal::open(&path, place).unwrap();
+        again.append(b"other").unwrap();
+        assert_eq!(batches(&path, FIRST), [&b"one"[..], b"other"]);
+    }
+
+    #[test]
+    fn a_length_that_is_none_ends_it() {
+        let (_folder, path, journal) = journal(&[b"one"]);
+        let mut file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.seek(SeekFrom::Start(journal.place().offset)).unwrap();
+        file.write_all(&[0xff; 8]).unwrap();
+        file.write_all(&1u64.to_le_bytes()).unwrap();
+        assert_eq!(batches(&path, FIRST), [b"one"]);
+    }
+
+    #[test]
+    fn room_is_taken_before_it_is_needed_and_given_back() {
+        let (_folder, path, mut journal) = journal(&[]);
+        let length = || std::fs::metadata(&path).unwrap().len();
+        assert!(journal.needed_room().is_none());
+        let half = vec![7; usize::try_from(LITTLE).unwrap()];
+        journal.append(&half).unwrap();
+        let more = journal.needed_room().unwrap();
+        assert!(matches!(journal.append(&half), Err(NotWritten::NoRoom)));
+        let end = more.take_some().unwrap();
+        journal.use_room(end);
+        journal.append(&half).unwrap();
+        assert_eq!(length(), 2 * ROOM);
+
+        let large = vec![7; usize::try_from(KEPT).unwrap()];
+        journal.take_room(large.len()).unwrap();
+        journal.append(&large).unwrap();
+        assert_eq!(batches(&path, FIRST).len(), 3);
+        journal.begin(FIRST.next_round());
+        assert_eq!(length(), KEPT);
+        assert!(journal.needed_room().is_none());
+    }
+}

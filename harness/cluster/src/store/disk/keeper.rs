@@ -1,0 +1,268 @@
+//! The thread that owns the [database](super::database). It brings there what is in the [journal](super::journal), when
+//! nobody writes or there is much of it, takes room for the journal ahead, and writes what nobody waits for.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use pulldrill_clock::real;
+
+use super::{
+    Reply,
+    database::{Database, Row},
+    desk::{Desk, Written},
+    journal::{Batches, Place},
+    text,
+};
+
+/// After how long what nobody waits for is written.
+const SOON: Duration = Duration::from_millis(5);
+/// How long after a failure it is tried again, when nothing else comes.
+const AGAIN: Duration = Duration::from_secs(1);
+/// After how long without a note the journal comes into the tables.
+const QUIET: Duration = Duration::from_millis(200);
+/// How much of the journal comes into the tables at once, in bytes: so long does nobody get an answer of this thread.
+const PIECE: u64 = 4 << 20;
+/// With less than this, in bytes, others can wait for the rest of it.
+const LITTLE: u64 = 256 << 10;
+/// How long the journal may get before it comes there anyway, in bytes.
+const LONG: u64 = 32 << 20;
+
+/// A cluster's past.
+pub(super) struct Loaded {
+    pub(super) revision: u64,
+    pub(super) rows: Vec<Row>,
+}
+
+pub(super) enum Work {
+    /// There are notes again.
+    Wake,
+    /// Write what lies on the desk.
+    Write,
+    Load {
+        cluster: Arc<str>,
+        reply: Reply<Loaded>,
+    },
+    Clusters {
+        reply: Reply<Vec<String>>,
+    },
+    Keep {
+        name: String,
+        new: Vec<u8>,
+        reply: Reply<Vec<u8>>,
+    },
+}
+
+/// Whether the thread looks at the desk from time to time, or has to be told when there is something.
+#[derive(Default)]
+pub(super) struct Awake(AtomicBool);
+
+impl Awake {
+    /// Has to be told, and counts as told from now on.
+    pub(super) fn has_to_be_told(&self) -> bool {
+        !self.0.load(SeqCst) && !self.0.swap(true, SeqCst)
+    }
+
+    fn sleep(&self) {
+        self.0.store(false, SeqCst);
+    }
+
+    fn stay(&self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+pub(super) struct Keeper {
+    pub(super) database: Database,
+    pub(super) desk: Arc<Desk>,
+    pub(super) awake: Arc<Awake>,
+    pub(super) inbox: mpsc::Receiver<Work>,
+    /// Where the journal is.
+    pub(super) path: PathBuf,
+    /// Up to where it is in the tables.
+    pub(super) settled: Place,
+}
+
+/// What the thread does when nobody asks for anything.
+#[derive(Default)]
+struct Rest {
+    /// How long it waits for work; until there is some, without a time.
+    time: Option<Duration>,
+    /// How many notes there were at its last look, and since when.
+    count: u64,
+    since: Option<Instant>,
+    /// It is bringing the journal into the tables.
+    settling: bool,
+}
+
+impl Keeper {
+    /// Brings into the tables what a former process has left in the journal, and begins another round of it.
+    pub(super) fn recover(database: &mut Database, path: &Path) -> Result<Place, String> {
+        let mut left = Batches::open(path, database.settled().map_err(text)?, None).map_err(text)?;
+        database.settle(&mut left, u64::MAX, true)
+    }
+
+    /// Works until nobody is left who could bring more.
+    pub(super) fn run(mut self) {
+        let mut rest = Rest::default();
+        loop {
+            let work = match rest.time {
+                Some(time) => self.inbox.recv_timeout(time),
+                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match work {
+                Ok(work) => self.take(work),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            rest = self.look(rest);
+        }
+        if let Err(error) = self.write().and_then(|()| self.settle_all()).and_then(|()| self.begin_round()) {
+            tracing::error!(%error, "the latest writes are in the journal, or lost");
+        }
+    }
+
+    fn take(&mut self, work: Work) {
+        match work {
+            Work::Wake => {}
+            // Who waits for it is told why it is not there.
+            Work::Write => {
+                self.desk.gather();
+                drop(self.write());
+            }
+            Work::Load { cluster, reply } => drop(reply.send(self.load(&cluster))),
+            Work::Clusters { reply } => {
+                let settled = self.write().and_then(|()| self.settle_all());
+                drop(reply.send(settled.and_then(|()| self.database.clusters().map_err(text))));
+            }
+            Work::Keep { name, new, reply } => {
+                drop(reply.send(self.database.keep(&name, new).map_err(text)));
+            }
+        }
+    }
+
+    fn load(&mut self, cluster: &Arc<str>) -> Result<Loaded, String> {
+        self.write()?;
+        self.settle_all()?;
+        let (revision, rows) = self.database.load(cluster).map_err(text)?;
+        Ok(Loaded { revision, rows })
+    }
+
+    /// Does what there is to do, and says how long to rest then.
+    fn look(&mut self, mut rest: Rest) -> Rest {
+        let count = self.desk.count();
+        if count != rest.count {
+            rest = Rest { count, since: Some(real::stopwatch()), ..rest };
+        }
+        rest.time = Some(SOON);
+        let clear = self.desk.is_clear();
+        if (!clear && self.write().is_err()) || self.take_room().is_err() {
+            rest.time = Some(AGAIN);
+            return rest;
+        }
+        let quiet = clear && rest.since.is_none_or(|since| since.elapsed() >= QUIET);
+        rest.settling |= quiet || self.unsettled() > LONG;
+        if rest.settling {
+            match self.settle_more() {
+                Ok(settled) => rest.settling = !settled,
+                Err(error) => {
+                    tracing::warn!(%error, "the journal stays as it is; it is tried again after the next write");
+                    rest.settling = false;
+                }
+            }
+            rest.time = Some(if rest.settling { Duration::ZERO } else { SOON });
+        }
+        if quiet && !rest.settling {
+            self.awake.sleep();
+            // Who came before did not tell.
+            rest.time = (self.desk.count() != count).then(|| {
+                self.awake.stay();
+                SOON
+            });
+        }
+        rest
+    }
+
+    /// Writes what lies on the desk, all of it.
+    fn write(&self) -> Result<(), String> {
+        loop {
+            match self.desk.write(self.desk.pen()) {
+                Written::Notes(0) => return Ok(()),
+                Written::Notes(_) => {}
+                Written::NoRoom(batch) => {
+                    let mut pen = self.desk.pen();
+                    let taken = pen.journal.take_room(batch);
+                    let failure = taken.map_err(|error| self.desk.failed(&pen, &error));
+                    self.desk.give_back(pen);
+                    failure?;
+                }
+                Written::Failed(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Takes room ahead while others write.
+    fn take_room(&self) -> Result<(), String> {
+        let needed = self.desk.pen().journal.needed_room();
+        let Some(more) = needed else { return Ok(()) };
+        let taken = more.take_some();
+        let end = taken
+            .map_err(text)
+            .inspect_err(|error| tracing::warn!(%error, "no room could be taken for the journal"))?;
+        self.desk.pen().journal.use_room(end);
+        Ok(())
+    }
+
+    /// How much of the journal is not in the tables, in bytes.
+    fn unsettled(&self) -> u64 {
+        self.desk.pen().journal.place().offset - self.settled.offset
+    }
+
+    fn settle_all(&mut self) -> Result<(), String> {
+        while self.unsettled() > 0 {
+            self.settle_piece()?;
+        }
+        Ok(())
+    }
+
+    /// Brings a piece of the journal into the tables, and begins another round when little is left: nobody writes
+    /// meanwhile. Whether it has.
+    fn settle_more(&mut self) -> Result<bool, String> {
+        if self.unsettled() > LITTLE {
+            self.settle_piece()?;
+        }
+        match self.unsettled() {
+            0 if self.settled.offset == 0 => Ok(true),
+            0..=LITTLE => self.begin_round().map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    fn settle_piece(&mut self) -> Result<(), String> {
+        let place = self.desk.pen().journal.place();
+        self.settle(place, PIECE, false)
+    }
+
+    fn begin_round(&mut self) -> Result<(), String> {
+        let desk = self.desk.clone();
+        let mut pen = desk.pen();
+        let begun = self.settle(pen.journal.place(), u64::MAX, true);
+        if begun.is_ok() {
+            pen.journal.begin(self.settled);
+        }
+        desk.give_back(pen);
+        begun
+    }
+
+    fn settle(&mut self, until: Place, limit: u64, next_round: bool) -> Result<(), String> {
+        let mut batches = Batches::open(&self.path, self.settled, Some(until)).map_err(text)?;
+        self.settled = self.database.settle(&mut batches, limit, next_round)?;
+        Ok(())
+    }
+}
