@@ -56,6 +56,23 @@ pub(crate) fn milliseconds(time: Duration) -> (f64, Unit) {
     (time.as_secs_f64() * 1e3, Unit::Milliseconds)
 }
 
+/// Of the same figures, measured again and again: of each the one in the middle, and of its processor times as well.
+pub(crate) fn medians(rounds: Vec<Vec<Figure>>) -> Vec<Figure> {
+    let mut columns: Vec<Vec<Figure>> = Vec::new();
+    for round in rounds {
+        columns.resize_with(round.len().max(columns.len()), Vec::new);
+        columns.iter_mut().zip(round).for_each(|(column, figure)| column.push(figure));
+    }
+    let middle = |mut column: Vec<Figure>| {
+        let mut processor: Vec<_> = column.iter().filter_map(|figure| figure.processor).collect();
+        processor.sort();
+        column.sort_by(|a, b| a.value.total_cmp(&b.value));
+        let figure = column.swap_remove(column.len() / 2);
+        Figure { processor: processor.get(processor.len() / 2).copied(), ..figure }
+    };
+    columns.into_iter().map(middle).collect()
+}
+
 /// What all of a server's processes keep in memory.
 pub(crate) fn memory(server: &Processes, what: impl Into<String>) -> Result<Figure> {
     let value = server.memory()? as f64 / f64::from(1 << 20);

@@ -1,10 +1,7 @@
 //! The objects that a workload owns: which they are, whom a change of one concerns, and adopting and
 //! releasing them as labels change.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -13,11 +10,12 @@ use super::{
     deps::Deps,
     json::text,
     meta::{add_controller, controller_of, deleting, namespace, remove_owner, uid},
+    ownership::{Owner, Ownership},
     selector::{self, selects},
 };
 use crate::{
     engine::Queue,
-    store::{Change, Event, Key, Stored},
+    store::{Event, Key, Stored},
 };
 
 /// A kind of workload and the kind of object it owns.
@@ -25,29 +23,26 @@ pub(crate) struct Children {
     parent: &'static str,
     parent_kind: &'static str,
     child: &'static str,
-    /// By the managing owner's uid, or by the namespace for those without one.
-    by_owner: HashMap<Owner, BTreeSet<Key>>,
-    owner_of: HashMap<Key, Owner>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Owner {
-    Uid(String),
-    Nobody(String),
+    ownership: Ownership,
 }
 
 impl Children {
-    /// No children yet; `parent` and `child` are resources.
-    pub(crate) fn new(parent: &'static str, parent_kind: &'static str, child: &'static str) -> Self {
-        Self { parent, parent_kind, child, by_owner: HashMap::new(), owner_of: HashMap::new() }
+    /// Those that a controller's workloads own; `parent` and `child` are resources.
+    pub(crate) fn new(
+        deps: &Deps,
+        parent: &'static str,
+        parent_kind: &'static str,
+        child: &'static str,
+    ) -> Self {
+        Self { parent, parent_kind, child, ownership: deps.ownership.clone() }
     }
 
     /// Takes note of an event, and queues the workloads that it concerns.
-    pub(crate) fn observe(&mut self, deps: &Deps, event: &Event, queue: &mut Queue) {
+    pub(crate) fn observe(&self, deps: &Deps, event: &Event, queue: &mut Queue) {
         if &*event.resource == self.parent {
             queue.add(event.key.clone());
         } else if &*event.resource == self.child {
-            self.index(event);
+            self.ownership.observe(event);
             for object in std::iter::once(&event.object).chain(event.previous.as_ref()) {
                 self.queue_owner(deps, object.value(), queue);
             }
@@ -69,36 +64,14 @@ impl Children {
         }
     }
 
-    fn index(&mut self, event: &Event) {
-        if let Some(before) = self.owner_of.remove(&event.key)
-            && let Some(keys) = self.by_owner.get_mut(&before)
-        {
-            keys.remove(&event.key);
-            if keys.is_empty() {
-                self.by_owner.remove(&before);
-            }
-        }
-        if event.change == Change::Deleted {
-            return;
-        }
-        let owner = match controller_of(event.object.value()) {
-            // Those of others are never asked for.
-            Some(reference) if reference["kind"] != self.parent_kind => return,
-            Some(reference) => Owner::Uid(text(&reference["uid"]).to_owned()),
-            None => Owner::Nobody(event.key.namespace.clone()),
-        };
-        self.by_owner.entry(owner.clone()).or_default().insert(event.key.clone());
-        self.owner_of.insert(event.key.clone(), owner);
-    }
-
     /// The children as they are stored now, without adopting or releasing any.
     pub(crate) fn of(&self, deps: &Deps, owner_uid: &str) -> Vec<Arc<Stored>> {
         self.read(deps, &Owner::Uid(owner_uid.to_owned()))
     }
 
     fn read(&self, deps: &Deps, owner: &Owner) -> Vec<Arc<Stored>> {
-        let keys = self.by_owner.get(owner).into_iter().flatten();
-        keys.filter_map(|key| deps.get(self.child, key))
+        let keys = self.ownership.keys(self.child, owner).into_iter();
+        keys.filter_map(|key| deps.get(self.child, &key))
             .filter(|child| match owner {
                 Owner::Uid(uid) => controller_of(child.value()).is_some_and(|r| r["uid"] == uid.as_str()),
                 Owner::Nobody(_) => controller_of(child.value()).is_none(),

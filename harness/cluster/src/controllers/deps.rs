@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     json::stamp,
     meta::{deleting, uid},
+    ownership::Ownership,
     wording::Wording,
 };
 use crate::{
@@ -23,6 +24,8 @@ pub(crate) struct Deps {
     api: Arc<Api>,
     user: User,
     recorder: Recorder,
+    /// Who owns what.
+    pub(crate) ownership: Ownership,
     /// What differs between releases.
     pub(crate) wording: &'static Wording,
 }
@@ -31,7 +34,19 @@ impl Deps {
     /// The access of the controller of this name.
     pub(crate) fn new(api: &Arc<Api>, dialect: &Arc<Dialect>, name: &str) -> Self {
         let recorder = Recorder::new(api.clone(), api.clock().clone(), name, None, dialect.clone());
-        Self { api: api.clone(), user: User::controller(name), recorder, wording: Wording::of(&dialect.id) }
+        let wording = Wording::of(&dialect.id);
+        Self {
+            api: api.clone(),
+            user: User::controller(name),
+            recorder,
+            ownership: Ownership::default(),
+            wording,
+        }
+    }
+
+    /// The same with an index of owners that others have as well.
+    pub(crate) fn sharing(self, ownership: &Ownership) -> Self {
+        Self { ownership: ownership.clone(), ..self }
     }
 
     /// The scheduler's access: its events have a form of their own.

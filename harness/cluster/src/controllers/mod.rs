@@ -1,7 +1,7 @@
 //! The cluster's own controllers, as parts of the engine.
 //!
 //! Each looks at the stored objects and writes through the API like any other client. They share small
-//! helpers: `children` (who owns what), `pods` (readiness and ranking), `deps` (access), `timers`.
+//! helpers: `children` and `ownership` (who owns what), `pods` (readiness and ranking), `deps` (access), `timers`.
 //! The scheduler and the kubelets are parts of their own.
 
 mod aggregation;
@@ -22,6 +22,7 @@ pub(crate) mod json;
 pub(crate) mod meta;
 mod namespaces;
 pub(crate) mod nodes;
+mod ownership;
 pub(crate) mod pods;
 mod quotas;
 mod replicaset;
@@ -37,6 +38,7 @@ pub(crate) mod wording;
 use std::sync::Arc;
 
 use deps::Deps;
+use ownership::Ownership;
 use wording::Wording;
 
 use crate::{
@@ -49,7 +51,8 @@ use crate::{
 /// Every controller of the cluster, in the order in which they get to act on an event.
 #[must_use]
 pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
-    let deps = |name| Deps::new(api, dialect, name);
+    let ownership = Ownership::default();
+    let deps = |name| Deps::new(api, dialect, name).sharing(&ownership);
     let replicas = |of: &'static replicaset::Kind| -> Box<dyn Controller> {
         Box::new(replicaset::ReplicaSets::new(deps(of.controller), of))
     };

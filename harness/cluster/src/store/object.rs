@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     fmt,
     sync::{
         OnceLock,
@@ -246,9 +247,7 @@ impl Stored {
     fn encoded(&self) -> &Encoded {
         self.encoded.get_or_init(|| {
             let Body { value, managed } = self.body();
-            let mut all = serde_json::to_vec(&Whole(value, managed)).unwrap_or_default();
-            // It stays as long as the version does, and writing it has taken up to twice as much.
-            all.shrink_to_fit();
+            let all = encode(&Whole(value, managed));
             let head = |name: &str| {
                 value.get(name).map_or(0, |value| {
                     // Both in quotes, a colon between and a comma after.
@@ -256,7 +255,7 @@ impl Stored {
                 })
             };
             let item = 1 + FIRST.into_iter().map(head).sum::<usize>();
-            Encoded { item: item.min(all.len().saturating_sub(1)), all: all.into() }
+            Encoded { item: item.min(all.len().saturating_sub(1)), all }
         })
     }
 
@@ -285,6 +284,24 @@ impl Stored {
         self.value()["metadata"][field].as_str().unwrap_or_default()
     }
 }
+
+/// JSON in no more memory than it needs: it stays as long as the version does. It is written into the same space again and
+/// again, which has grown already.
+fn encode(whole: &Whole<'_>) -> Bytes {
+    thread_local! {
+        static SPACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SPACE.with_borrow_mut(|space| {
+        let written = serde_json::to_writer(&mut *space, whole);
+        let all = written.map(|()| Bytes::copy_from_slice(space)).unwrap_or_default();
+        space.clear();
+        space.shrink_to(LARGE);
+        all
+    })
+}
+
+/// How much of that space is kept, in bytes.
+const LARGE: usize = 64 << 10;
 
 /// What of an object's JSON is read for its labels.
 #[derive(Default, Deserialize)]

@@ -37,7 +37,7 @@ pub(crate) struct CronJobs {
 impl CronJobs {
     /// A controller that has seen nothing yet.
     pub(crate) fn new(deps: Deps) -> Self {
-        Self { deps, jobs: Children::new(RESOURCE, "CronJob", JOBS), timers: Timers::default() }
+        Self { jobs: Children::new(&deps, RESOURCE, "CronJob", JOBS), deps, timers: Timers::default() }
     }
 
     fn sync(&mut self, key: &Key, context: &Context) -> Result<(), Status> {

@@ -38,9 +38,9 @@ impl DaemonSets {
     /// A controller that has seen nothing yet.
     pub(crate) fn new(deps: Deps) -> Self {
         Self {
+            pods: Children::new(&deps, RESOURCE, "DaemonSet", "pods"),
+            revisions: Children::new(&deps, RESOURCE, "DaemonSet", revisions::RESOURCE),
             deps,
-            pods: Children::new(RESOURCE, "DaemonSet", "pods"),
-            revisions: Children::new(RESOURCE, "DaemonSet", revisions::RESOURCE),
             timers: Timers::default(),
         }
     }

@@ -52,9 +52,9 @@ impl Deployments {
     /// A controller that has seen nothing yet.
     pub(crate) fn new(deps: Deps) -> Self {
         Self {
+            sets: Children::new(&deps, RESOURCE, "Deployment", replicaset::RESOURCE),
+            pods: Children::new(&deps, "", "", "pods"),
             deps,
-            sets: Children::new(RESOURCE, "Deployment", replicaset::RESOURCE),
-            pods: Children::new("", "", "pods"),
             timers: Timers::default(),
         }
     }

@@ -74,8 +74,8 @@ impl Jobs {
     /// A controller that has seen nothing yet.
     pub(crate) fn new(deps: Deps) -> Self {
         Self {
+            pods: Children::new(&deps, RESOURCE, "Job", "pods"),
             deps,
-            pods: Children::new(RESOURCE, "Job", "pods"),
             failures: HashMap::new(),
             orphans: HashSet::new(),
             timers: Timers::default(),

@@ -65,7 +65,7 @@ pub(crate) struct ReplicaSets {
 impl ReplicaSets {
     /// A controller that has seen nothing yet.
     pub(crate) fn new(deps: Deps, of: &'static Kind) -> Self {
-        let children = Children::new(of.resource, of.kind, "pods");
+        let children = Children::new(&deps, of.resource, of.kind, "pods");
         Self { deps, of, children, timers: Timers::default() }
     }
 

@@ -43,9 +43,9 @@ impl StatefulSets {
     /// A controller that has seen nothing yet.
     pub(crate) fn new(deps: Deps) -> Self {
         Self {
+            pods: Children::new(&deps, RESOURCE, "StatefulSet", "pods"),
+            revisions: Children::new(&deps, RESOURCE, "StatefulSet", revisions::RESOURCE),
             deps,
-            pods: Children::new(RESOURCE, "StatefulSet", "pods"),
-            revisions: Children::new(RESOURCE, "StatefulSet", revisions::RESOURCE),
             timers: Timers::default(),
         }
     }
