@@ -239,6 +239,24 @@ async fn recreate_stops_everything_before_it_starts_anything() {
 }
 
 #[tokio::test]
+async fn recreate_waits_for_pods_that_are_still_ending() {
+    let world = World::start(V36).await;
+    let mut web = deployment("web", 1, "app:1");
+    web["spec"]["strategy"] = json!({"type": "Recreate"});
+    world.create("deployments.apps", web);
+    world.pass(10).await;
+    world.set_image("deployments.apps", "web", "app:2");
+    world.pass(10).await;
+    let versions = world.versions("pods");
+    let of = |image: &str, pod: &Value| pod["spec"]["containers"][0]["image"] == image;
+    let ended = |pod: &Value| of("app:1", pod) && pod["status"]["phase"] == "Succeeded";
+    // Its ReplicaSet does not count it any more from its deletion on.
+    let old = versions.iter().position(ended);
+    let new = versions.iter().position(|pod| of("app:2", pod));
+    assert!(old.is_some() && old < new, "{old:?}, {new:?}");
+}
+
+#[tokio::test]
 async fn scaling_in_mid_rollout_is_shared_and_a_pause_freezes_the_rollout() {
     let world = World::start(V36).await;
     world.create("deployments.apps", deployment("web", 4, "app:1"));
