@@ -249,7 +249,7 @@ fn unsigned(stored: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::keeper::Keeper, *};
 
     #[test]
     fn migrations_are_done_once_and_the_folder_is_private() {
@@ -278,5 +278,17 @@ mod tests {
         let mut db = Database::open(folder.path(), &path).unwrap();
         assert_eq!(db.settled().unwrap(), Place { round: 1, offset: 0 });
         assert_eq!(db.load(&"c".into()).unwrap().1[0].revision, 7);
+    }
+
+    #[test]
+    fn a_journal_that_is_missing_is_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = Database::open(folder.path(), &folder.path().join("x.sqlite")).unwrap();
+        db.db.execute("UPDATE settled SET offset = 100", []).unwrap();
+        let journal = folder.path().join("x.journal");
+        let error = Keeper::recover(&mut db, &journal).unwrap_err();
+        assert!(error.contains("x.journal") && error.contains("missing"), "{error}");
+        fs::write(&journal, [0; 100]).unwrap();
+        assert_eq!(Keeper::recover(&mut db, &journal).unwrap(), Place { round: 2, offset: 0 });
     }
 }

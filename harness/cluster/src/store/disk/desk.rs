@@ -111,7 +111,6 @@ impl Desk {
 
     /// Waits for as many notes as came lately, a moment at most.
     pub(super) fn gather(&self) {
-        self.asked.store(false, Relaxed);
         let crowd = self.crowd.load(Relaxed);
         let moment = MOMENT.min(Duration::from_nanos(self.pace.load(Relaxed)) * 4);
         let watch = real::stopwatch();
@@ -123,6 +122,8 @@ impl Desk {
             self.come.wait_for(&mut notes, rest);
         }
         notes.wanted = None;
+        // Whoever found it said that somebody was asked has left a note before.
+        self.asked.store(false, Relaxed);
     }
 
     /// How many notes there were so far.

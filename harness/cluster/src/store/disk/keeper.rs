@@ -103,8 +103,16 @@ struct Rest {
 
 impl Keeper {
     /// Brings into the tables what a former process has left in the journal, and begins another round of it.
+    ///
+    /// # Errors
+    /// What can't be read or written; that the journal is not the one that the tables were made from.
     pub(super) fn recover(database: &mut Database, path: &Path) -> Result<Place, String> {
-        let mut left = Batches::open(path, database.settled().map_err(text)?, None).map_err(text)?;
+        let settled = database.settled().map_err(text)?;
+        let length = std::fs::metadata(path).map_or(0, |found| found.len());
+        if length < settled.offset {
+            return Err(format!("{} belongs to it, and is missing or was cut off", path.display()));
+        }
+        let mut left = Batches::open(path, settled, None).map_err(text)?;
         database.settle(&mut left, u64::MAX, true)
     }
 
