@@ -324,6 +324,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::await_holding_lock, reason = "they shall find it taken")]
     async fn who_finds_the_pen_taken_writes_when_it_is_given_back() {
         let (folder, desk) = desk();
         let taken = desk.pen();

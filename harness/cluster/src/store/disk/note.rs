@@ -80,13 +80,11 @@ fn put(batch: &mut Vec<u8>, part: &[u8]) {
 /// Reads the notes of a batch, the first of which is at its beginning.
 pub(super) fn decode(mut batch: &[u8]) -> impl Iterator<Item = Result<Noted<'_>, &'static str>> {
     std::iter::from_fn(move || {
-        (!batch.is_empty()).then(|| one(&mut batch).ok_or_else(|| "it has a note that is none")).inspect(
-            |read| {
-                if read.is_err() {
-                    batch = &[];
-                }
-            },
-        )
+        (!batch.is_empty()).then(|| one(&mut batch).ok_or("it has a note that is none")).inspect(|read| {
+            if read.is_err() {
+                batch = &[];
+            }
+        })
     })
 }
 
