@@ -173,7 +173,6 @@ async fn upload(client: &mut Client, repository: &str, content: Bytes, digest: &
     let answer = client.send(Method::POST, &begun, OCTETS, Bytes::new()).await?;
     ensure!(answer.status() == StatusCode::ACCEPTED, "{begun}: {}", answer.status());
     let location = answer.headers().get(header::LOCATION).context("no Location")?.to_str()?.to_owned();
-    http_body_util::BodyExt::collect(answer.into_body()).await?;
     let place: http::Uri = location.parse()?;
     let place = place.path_and_query().context("no path")?;
     let joint = if place.query().is_some() { '&' } else { '?' };

@@ -1,10 +1,11 @@
-//! Clients that cost as little as they can: HTTP/1.1 over TLS, bodies counted and not looked at unless asked for.
+//! Clients that cost as little as they can: HTTP/1.1 over TLS, each in one task, bodies counted and not looked at unless asked
+//! for.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming,
@@ -18,7 +19,29 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 /// One connection.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
+    connection: Connection,
     place: Place,
+}
+
+/// What moves bytes while a client waits for something: in a task of its own every request and every answer would wait for that
+/// one's turn.
+struct Connection {
+    moves: Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>,
+    ended: bool,
+}
+
+impl Connection {
+    async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = work.as_mut() => return done,
+                // Why, who waits is told.
+                _told = self.moves.as_mut(), if !self.ended => self.ended = true,
+            }
+        }
+    }
 }
 
 /// Where a server is, and how it is spoken to.
@@ -46,18 +69,11 @@ impl Client {
     pub(crate) async fn connect(place: &Place) -> Result<Self> {
         let stream = place.connect().await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(Self { sender, place: place.clone() })
+        let connection = Connection { moves: Box::pin(connection), ended: false };
+        Ok(Self { sender, connection, place: place.clone() })
     }
 
-    /// Sends a request; the answer's head has come.
-    pub(crate) async fn send(
-        &mut self,
-        method: Method,
-        path: &str,
-        media: &str,
-        body: Bytes,
-    ) -> Result<http::Response<Incoming>> {
+    fn request(&self, method: Method, path: &str, media: &str, body: Bytes) -> Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -67,12 +83,40 @@ impl Client {
         if !self.place.authorization.is_empty() {
             request = request.header(header::AUTHORIZATION, self.place.authorization.as_str());
         }
-        let request = request.body(Full::new(body))?;
-        self.sender.ready().await?;
-        Ok(self.sender.send_request(request).await?)
+        Ok(request.body(Full::new(body))?)
+    }
+
+    /// Sends a request, and does something with the answer.
+    async fn ask<T>(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        with: impl AsyncFnOnce(Response<Incoming>) -> Result<T>,
+    ) -> Result<T> {
+        let sender = &mut self.sender;
+        let work = async {
+            sender.ready().await?;
+            with(sender.send_request(request).await?).await
+        };
+        self.connection.during(work).await
     }
 
     /// Sends a request and reads the whole answer.
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        media: &str,
+        body: Bytes,
+    ) -> Result<Response<Bytes>> {
+        let request = self.request(method, path, media, body)?;
+        self.ask(request, async |answer| {
+            let (head, body) = answer.into_parts();
+            Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+        })
+        .await
+    }
+
+    /// [`Client::send`]; fails unless it was done.
     pub(crate) async fn call(
         &mut self,
         method: Method,
@@ -80,20 +124,22 @@ impl Client {
         media: &str,
         body: Bytes,
     ) -> Result<Bytes> {
-        let answer = self.send(method, path, media, body).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        ensure!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&body));
+        let (head, body) = self.send(method, path, media, body).await?.into_parts();
+        ensure!(head.status.is_success(), "{path}: {}: {}", head.status, String::from_utf8_lossy(&body));
         Ok(body)
     }
 
+    /// How long what is there is.
     pub(crate) async fn get(&mut self, path: &str) -> Result<usize> {
-        let answer = self.send(Method::GET, path, "application/json", Bytes::new()).await?;
-        ensure!(answer.status().is_success(), "{path}: {}", answer.status());
-        let (mut body, mut size) = (answer.into_body(), 0);
-        while let Some(frame) = body.frame().await {
-            size += frame?.data_ref().map_or(0, Bytes::len);
-        }
-        Ok(size)
+        let request = self.request(Method::GET, path, "application/json", Bytes::new())?;
+        self.ask(request, async |answer| {
+            ensure!(answer.status().is_success(), "{path}: {}", answer.status());
+            let (mut body, mut size) = (answer.into_body(), 0);
+            while let Some(frame) = body.frame().await {
+                size += frame?.data_ref().map_or(0, Bytes::len);
+            }
+            Ok(size)
+        })
+        .await
     }
 }
