@@ -209,7 +209,7 @@ fn keep(
         }
     }
     let before = renewed.get(cluster).copied().unwrap_or_else(|| reserved.get(cluster).copied());
-    if before.is_none_or(|before| revision + RESERVED / 2 > before) {
+    if before.is_none_or(|before| revision.saturating_add(RESERVED / 2) > before) {
         let next = reserve(transaction, cluster, revision)?.1;
         renewed.insert(cluster.into(), Some(next));
     }
@@ -232,7 +232,7 @@ fn reserve(transaction: &Transaction<'_>, cluster: &str, revision: u64) -> rusql
     let select = "SELECT reserved FROM clusters WHERE name = ?1";
     let reserved: Option<i64> = transaction.query_row(select, [cluster], |row| row.get(0)).optional()?;
     let before = reserved.map_or(0, unsigned);
-    let next = before.max(revision) + RESERVED;
+    let next = before.max(revision).saturating_add(RESERVED);
     let put = "INSERT OR REPLACE INTO clusters (name, reserved) VALUES (?1, ?2)";
     transaction.execute(put, params![cluster, signed(next)])?;
     Ok((before, next))

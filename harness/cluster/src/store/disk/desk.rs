@@ -34,12 +34,14 @@ const CROWD: usize = 3;
 const MOMENT: Duration = Duration::from_millis(2);
 
 /// How far the disk has come.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Progress {
+#[derive(Debug, Default)]
+struct Progress {
     /// So many notes are there.
     written: u64,
-    /// Why the latest attempt to write failed; it is tried again.
-    failure: Option<Arc<str>>,
+    /// How many attempts to write have failed; they are tried again.
+    failures: u64,
+    /// Why the latest of them did.
+    failure: Arc<str>,
 }
 
 /// What was noted and is not yet being written.
@@ -133,7 +135,12 @@ impl Desk {
 
     /// Whether nothing lies on it.
     pub(super) fn is_clear(&self) -> bool {
-        self.notes.lock().left.is_empty() && self.pen.lock().waiting.is_empty()
+        self.is_written(self.count())
+    }
+
+    /// Whether so many notes are on the disk.
+    pub(super) fn is_written(&self, count: u64) -> bool {
+        self.progress.borrow().written >= count
     }
 
     /// Waits until so many notes are on the disk. `ask` asks the disk's own thread to write.
@@ -146,17 +153,17 @@ impl Desk {
         ask: impl Fn() -> Result<(), String>,
     ) -> Result<(), String> {
         let mut progress = self.progress.subscribe();
-        let mut tried = false;
+        let failures = progress.borrow().failures;
         loop {
             {
                 let progress = progress.borrow_and_update();
-                match &progress.failure {
-                    _ if progress.written >= count => return Ok(()),
-                    Some(failure) if tried => return Err(failure.to_string()),
-                    _ => {}
+                if progress.written >= count {
+                    return Ok(());
+                }
+                if progress.failures > failures {
+                    return Err(progress.failure.to_string());
                 }
             }
-            tried = true;
             if self.is_quick() && self.crowd.load(Relaxed) < CROWD {
                 match self.pen.try_lock().map(|pen| self.write(pen)) {
                     Some(Written::Notes(_) | Written::Failed(_)) => continue,
@@ -172,12 +179,23 @@ impl Desk {
     }
 
     fn ask(&self, ask: impl Fn() -> Result<(), String>) -> Result<(), String> {
-        if self.asked.swap(true, Relaxed) { Ok(()) } else { ask() }
+        if self.asked.swap(true, Relaxed) {
+            return Ok(());
+        }
+        ask().inspect_err(|_nobody| self.asked.store(false, Relaxed))
     }
 
-    /// Takes the pen, when nobody else has it.
+    /// Takes the pen, when nobody else has it. It has to be given back.
     pub(super) fn pen(&self) -> MutexGuard<'_, Pen> {
         self.pen.lock()
+    }
+
+    /// Does something with the journal.
+    pub(super) fn with_journal<T>(&self, with: impl FnOnce(&mut Journal) -> T) -> T {
+        let mut pen = self.pen();
+        let done = with(&mut pen.journal);
+        self.give_back(pen);
+        done
     }
 
     /// Writes what lies on the desk, as much as is a batch, and gives the pen back.
@@ -204,11 +222,14 @@ impl Desk {
             done = mem::replace(&mut pen.waiting, rest);
             self.progress.send_modify(|progress| {
                 progress.written += count as u64;
-                progress.failure = None;
             });
             self.crowd.store(count + self.notes.lock().left.len(), Relaxed);
         }
-        self.give_back(pen);
+        match written {
+            // Who asks for room tells when there is some.
+            Written::NoRoom(_) => drop(pen),
+            _ => self.give_back(pen),
+        }
         // What nobody else has any more is freed without the pen.
         drop(done);
         written
@@ -227,8 +248,16 @@ impl Desk {
     pub(super) fn failed(&self, pen: &Pen, error: &io::Error) -> String {
         let failure = format!("{}: {error}", pen.journal.path().display());
         tracing::error!(%failure, notes = pen.waiting.len(), "what clients write does not reach the disk; it is tried again");
-        self.progress.send_modify(|progress| progress.failure = Some(failure.as_str().into()));
+        self.fail(&failure);
         failure
+    }
+
+    /// Tells everybody who waits that there is no use in it.
+    pub(super) fn fail(&self, why: &str) {
+        self.progress.send_modify(|progress| {
+            progress.failures += 1;
+            progress.failure = why.into();
+        });
     }
 
     /// Lets others write. Somebody may have come who found the pen taken, and waits to be told.
@@ -266,7 +295,7 @@ mod tests {
     /// A desk with a journal that has room.
     fn desk() -> (tempfile::TempDir, Arc<Desk>) {
         let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(&folder.path().join("x.journal"), FIRST).unwrap();
+        let mut journal = Journal::make(&folder.path().join("x.journal"), FIRST).unwrap();
         journal.take_room(1).unwrap();
         (folder, Arc::new(Desk::new(journal)))
     }

@@ -8,7 +8,8 @@
 //!
 //! A batch is its length (4 bytes), its checksum (4), the number of the round (8), and what is in it; numbers are
 //! little-endian, the checksum is a CRC-32 of everything behind it. A round begins at the file's beginning, over what former
-//! rounds left. The end is where no batch of this round is: what was not written to its end was never acknowledged.
+//! rounds left. The end is where no batch of this round is: what was not written to its end was never acknowledged. What a
+//! broken disk has changed is such an end as well, as it would be in SQLite's own log.
 
 use std::{
     fs::{File, OpenOptions},
@@ -38,7 +39,7 @@ pub(super) struct Place {
 impl Place {
     /// Where the next round begins.
     pub(super) fn next_round(self) -> Self {
-        Self { round: self.round + 1, offset: 0 }
+        Self { round: self.round.saturating_add(1), offset: 0 }
     }
 
     fn behind(self, batch: usize) -> Self {
@@ -63,14 +64,19 @@ pub(super) struct Journal {
     place: Place,
     /// How long the file is, in bytes; all of it is on the disk.
     room: u64,
+    /// Why nothing may be written, if so.
+    held: Option<String>,
 }
 
 impl Journal {
-    /// Opens or makes a journal, to be written from a place on.
-    pub(super) fn open(path: &Path, place: Place) -> io::Result<Self> {
-        let file = open(path)?;
-        let room = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, place, room })
+    /// Makes a journal, to be written from a place on. Nothing is left of one that was there.
+    pub(super) fn make(path: &Path, place: Place) -> io::Result<Self> {
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        #[cfg(unix)]
+        if let Some(folder) = path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(Self { path: path.to_owned(), file, place, room: 0, held: None })
     }
 
     /// Where it is.
@@ -85,6 +91,9 @@ impl Journal {
 
     /// Puts a batch on the disk. One that fails is as if it had never been.
     pub(super) fn append(&mut self, batch: &[u8]) -> Result<(), NotWritten> {
+        if let Some(why) = &self.held {
+            return Err(NotWritten::Failed(io::Error::other(why.clone())));
+        }
         let next = self.place.behind(batch.len());
         if next.offset > self.room {
             return Err(NotWritten::NoRoom);
@@ -125,6 +134,11 @@ impl Journal {
         self.room = self.room.max(end);
     }
 
+    /// Lets nothing be written any more, and says why; or everything again.
+    pub(super) fn hold(&mut self, why: Option<String>) {
+        self.held = why;
+    }
+
     /// Begins a round: nothing of the former ones is needed any more.
     pub(super) fn begin(&mut self, place: Place) {
         self.place = place;
@@ -148,19 +162,23 @@ impl MoreRoom {
 
     fn take(&self, length: u64) -> io::Result<u64> {
         let pieces = length.div_ceil(PIECE as u64);
-        let mut file = OpenOptions::new().write(true).open(&self.path)?;
-        file.seek(SeekFrom::Start(self.from))?;
-        let zeros = vec![0; PIECE];
-        for _ in 0..pieces {
-            file.write_all(&zeros)?;
-        }
-        file.sync_all()?;
+        let file = OpenOptions::new().write(true).open(&self.path)?;
+        fill(&file, self.from, pieces).inspect_err(|_why| {
+            // On a full disk somebody else needs what there was.
+            drop(file.set_len(self.from));
+        })?;
         Ok(self.from + pieces * PIECE as u64)
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+/// Writes pieces of zeros from a place on, and waits until they are on the disk.
+fn fill(mut file: &File, from: u64, pieces: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start(from))?;
+    let zeros = vec![0; PIECE];
+    for _ in 0..pieces {
+        file.write_all(&zeros)?;
+    }
+    file.sync_all()
 }
 
 /// What stands before a batch.
@@ -185,18 +203,20 @@ pub(super) struct Batches {
     file: BufReader<File>,
     /// Where the next one is read.
     place: Place,
+    /// Where they end, if that is known.
+    until: Option<Place>,
     /// How much of the file is left behind that.
     left: u64,
 }
 
 impl Batches {
-    /// Those of the journal at a path, up to another place or to where they end. Without a journal there are none.
+    /// Those of the journal at a path, up to another place or to where they end.
     pub(super) fn open(path: &Path, place: Place, until: Option<Place>) -> io::Result<Self> {
-        let mut file = open(path)?;
-        let until = until.map_or(file.metadata()?.len(), |until| until.offset);
-        let left = until.saturating_sub(place.offset);
+        let mut file = File::open(path)?;
+        let end = until.map_or(file.metadata()?.len(), |until| until.offset);
+        let left = end.saturating_sub(place.offset);
         file.seek(SeekFrom::Start(place.offset))?;
-        Ok(Self { file: BufReader::with_capacity(PIECE, file), place, left })
+        Ok(Self { file: BufReader::with_capacity(PIECE, file), place, until, left })
     }
 
     /// Where the next one is read.
@@ -205,7 +225,19 @@ impl Batches {
     }
 
     /// The next one; nothing at the end of what was acknowledged.
+    ///
+    /// # Errors
+    /// The file system's; that they end before where they have to.
     pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let batch = self.read()?;
+        if batch.is_none() && self.until.is_some_and(|until| until != self.place) {
+            let why = format!("the journal is damaged, {} bytes from its beginning", self.place.offset);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(batch)
+    }
+
+    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut head = [0; HEAD];
         if self.left < HEAD as u64 {
             return Ok(None);
@@ -243,7 +275,7 @@ mod tests {
     fn journal(written: &[&[u8]]) -> (tempfile::TempDir, PathBuf, Journal) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.journal");
-        let mut journal = Journal::open(&path, FIRST).unwrap();
+        let mut journal = Journal::make(&path, FIRST).unwrap();
         journal.take_room(1).unwrap();
         written.iter().for_each(|batch| journal.append(batch).unwrap());
         (folder, path, journal)
@@ -284,9 +316,39 @@ mod tests {
                 assert_eq!(batches(&path, FIRST), [b"one"], "cut at {cut}");
             }
         }
-        let mut again = Journal::open(&path, place).unwrap();
-        again.append(b"other").unwrap();
+        journal.place = place;
+        journal.append(b"other").unwrap();
         assert_eq!(batches(&path, FIRST), [&b"one"[..], b"other"]);
+    }
+
+    #[test]
+    fn batches_that_have_to_be_there_are_missed() {
+        let (_folder, path, mut journal) = journal(&[b"one", b"two"]);
+        let end = journal.place();
+        let read = |until| {
+            let mut batches = Batches::open(&path, FIRST, Some(until)).unwrap();
+            while batches.next()?.is_some() {}
+            io::Result::Ok(batches.place())
+        };
+        assert_eq!(read(end).unwrap(), end);
+        assert!(read(end.behind(0)).is_err(), "there is no third");
+        // Its last byte is another.
+        journal.file.seek(SeekFrom::Start(end.offset - 1)).unwrap();
+        journal.file.write_all(b"x").unwrap();
+        let error = read(end).unwrap_err().to_string();
+        assert!(error.contains("damaged, 19 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_journal_that_is_held_takes_nothing() {
+        let (_folder, path, mut journal) = journal(&[b"one"]);
+        journal.hold(Some("so".into()));
+        assert!(matches!(journal.append(b"two"), Err(NotWritten::Failed(why)) if why.to_string() == "so"));
+        journal.hold(None);
+        journal.append(b"three").unwrap();
+        assert_eq!(batches(&path, FIRST), [&b"one"[..], b"three"]);
+        let made = Journal::make(&path, FIRST).unwrap();
+        assert_eq!((made.room, batches(&path, FIRST).len()), (0, 0));
     }
 
     #[test]

@@ -99,10 +99,22 @@ struct Rest {
     since: Option<Instant>,
     /// It is bringing the journal into the tables.
     settling: bool,
+    /// Nothing is written, since that has failed.
+    held: bool,
+}
+
+/// Tells who waits that the thread is gone, whyever.
+struct End(Arc<Desk>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.fail("its thread has ended");
+    }
 }
 
 impl Keeper {
-    /// Brings into the tables what a former process has left in the journal, and begins another round of it.
+    /// Brings into the tables what a former process has left in the journal. Where another round begins: nothing of the
+    /// journal is needed any more.
     ///
     /// # Errors
     /// What can't be read or written; that the journal is not the one that the tables were made from.
@@ -112,12 +124,16 @@ impl Keeper {
         if length < settled.offset {
             return Err(format!("{} belongs to it, and is missing or was cut off", path.display()));
         }
+        if length == 0 {
+            return Ok(settled);
+        }
         let mut left = Batches::open(path, settled, None).map_err(text)?;
         database.settle(&mut left, u64::MAX, true)
     }
 
     /// Works until nobody is left who could bring more.
     pub(super) fn run(mut self) {
+        let _end = End(self.desk.clone());
         let mut rest = Rest::default();
         loop {
             let work = match rest.time {
@@ -131,7 +147,7 @@ impl Keeper {
             }
             rest = self.look(rest);
         }
-        if let Err(error) = self.write().and_then(|()| self.settle_all()).and_then(|()| self.begin_round()) {
+        if let Err(error) = self.settle_all().and_then(|()| self.begin_round()) {
             tracing::error!(%error, "the latest writes are in the journal, or lost");
         }
     }
@@ -146,17 +162,18 @@ impl Keeper {
             }
             Work::Load { cluster, reply } => drop(reply.send(self.load(&cluster))),
             Work::Clusters { reply } => {
-                let settled = self.write().and_then(|()| self.settle_all());
+                let settled = self.settle_all();
                 drop(reply.send(settled.and_then(|()| self.database.clusters().map_err(text))));
             }
             Work::Keep { name, new, reply } => {
-                drop(reply.send(self.database.keep(&name, new).map_err(text)));
+                // What was kept for a cluster that was forgotten has to be gone.
+                let settled = self.settle_all();
+                drop(reply.send(settled.and_then(|()| self.database.keep(&name, new).map_err(text))));
             }
         }
     }
 
     fn load(&mut self, cluster: &Arc<str>) -> Result<Loaded, String> {
-        self.write()?;
         self.settle_all()?;
         let (revision, rows) = self.database.load(cluster).map_err(text)?;
         Ok(Loaded { revision, rows })
@@ -168,23 +185,30 @@ impl Keeper {
         if count != rest.count {
             rest = Rest { count, since: Some(real::stopwatch()), ..rest };
         }
-        rest.time = Some(SOON);
         let clear = self.desk.is_clear();
-        if (!clear && self.write().is_err()) || self.take_room().is_err() {
-            rest.time = Some(AGAIN);
-            return rest;
-        }
+        // With something wrong there is all the more reason to make the journal short: its room is used again.
+        let wrong = (!clear && self.write().is_err()) | self.take_room().is_err();
         let quiet = clear && rest.since.is_none_or(|since| since.elapsed() >= QUIET);
-        rest.settling |= quiet || self.unsettled() > LONG;
+        rest.settling |= quiet || wrong || rest.held || self.unsettled() > LONG;
+        rest.time = Some(if wrong { AGAIN } else { SOON });
         if rest.settling {
             match self.settle_more() {
-                Ok(settled) => rest.settling = !settled,
+                Ok(settled) => {
+                    rest.settling = !settled;
+                    if std::mem::take(&mut rest.held) {
+                        self.desk.with_journal(|journal| journal.hold(None));
+                    }
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "the journal stays as it is; it is tried again after the next write");
-                    rest.settling = false;
+                    tracing::error!(%error, "the journal does not come into the tables; it is tried again");
+                    // What is acknowledged now would be lost if that is for good.
+                    self.desk.with_journal(|journal| journal.hold(Some(error)));
+                    return Rest { held: true, settling: false, time: Some(AGAIN), ..rest };
                 }
             }
-            rest.time = Some(if rest.settling { Duration::ZERO } else { SOON });
+            if rest.settling && !wrong {
+                rest.time = Some(Duration::ZERO);
+            }
         }
         if quiet && !rest.settling {
             self.awake.sleep();
@@ -197,44 +221,53 @@ impl Keeper {
         rest
     }
 
-    /// Writes what lies on the desk, all of it.
+    /// Writes what lies on the desk; what comes meanwhile is for the next time.
     fn write(&self) -> Result<(), String> {
-        loop {
+        let count = self.desk.count();
+        while !self.desk.is_written(count) {
             match self.desk.write(self.desk.pen()) {
-                Written::Notes(0) => return Ok(()),
                 Written::Notes(_) => {}
                 Written::NoRoom(batch) => {
                     let mut pen = self.desk.pen();
                     let taken = pen.journal.take_room(batch);
-                    let failure = taken.map_err(|error| self.desk.failed(&pen, &error));
-                    self.desk.give_back(pen);
-                    failure?;
+                    taken.map_err(|error| self.desk.failed(&pen, &error))?;
                 }
                 Written::Failed(failure) => return Err(failure),
             }
         }
+        Ok(())
     }
 
     /// Takes room ahead while others write.
     fn take_room(&self) -> Result<(), String> {
-        let needed = self.desk.pen().journal.needed_room();
+        let needed = self.desk.with_journal(|journal| journal.needed_room());
         let Some(more) = needed else { return Ok(()) };
         let taken = more.take_some();
         let end = taken
             .map_err(text)
             .inspect_err(|error| tracing::warn!(%error, "no room could be taken for the journal"))?;
-        self.desk.pen().journal.use_room(end);
+        self.desk.with_journal(|journal| journal.use_room(end));
         Ok(())
+    }
+
+    /// Up to where the journal is written.
+    fn place(&self) -> Place {
+        self.desk.with_journal(|journal| journal.place())
     }
 
     /// How much of the journal is not in the tables, in bytes.
     fn unsettled(&self) -> u64 {
-        self.desk.pen().journal.place().offset - self.settled.offset
+        self.place().offset - self.settled.offset
     }
 
+    /// Brings everything into the tables that was noted till now.
     fn settle_all(&mut self) -> Result<(), String> {
-        while self.unsettled() > 0 {
-            self.settle_piece()?;
+        self.write()?;
+        let place = self.place();
+        while self.settled.offset < place.offset {
+            self.settle(place, PIECE, false)?;
+            // Those who have left it to this thread do not wait for all of it.
+            self.write()?;
         }
         Ok(())
     }
@@ -243,7 +276,7 @@ impl Keeper {
     /// meanwhile. Whether it has.
     fn settle_more(&mut self) -> Result<bool, String> {
         if self.unsettled() > LITTLE {
-            self.settle_piece()?;
+            self.settle(self.place(), PIECE, false)?;
         }
         match self.unsettled() {
             0 if self.settled.offset == 0 => Ok(true),
@@ -252,17 +285,15 @@ impl Keeper {
         }
     }
 
-    fn settle_piece(&mut self) -> Result<(), String> {
-        let place = self.desk.pen().journal.place();
-        self.settle(place, PIECE, false)
-    }
-
     fn begin_round(&mut self) -> Result<(), String> {
         let desk = self.desk.clone();
         let mut pen = desk.pen();
         let begun = self.settle(pen.journal.place(), u64::MAX, true);
-        if begun.is_ok() {
-            pen.journal.begin(self.settled);
+        match &begun {
+            Ok(()) => pen.journal.begin(self.settled),
+            // A commit that could not be brought to the disk may still be found there by the next process. Only another one
+            // makes sure of where that begins to read.
+            Err(error) => pen.journal.hold(Some(error.clone())),
         }
         desk.give_back(pen);
         begun

@@ -104,7 +104,7 @@ impl Disk {
         let mut database = Database::open(folder, &path).map_err(failed)?;
         let path = folder.join(JOURNAL);
         let settled = Keeper::recover(&mut database, &path).map_err(failed)?;
-        let journal = Journal::open(&path, settled).map_err(|error| failed(error.to_string()))?;
+        let journal = Journal::make(&path, settled).map_err(|error| failed(error.to_string()))?;
         let (desk, awake) = (Arc::new(Desk::new(journal)), Arc::default());
         let (work, inbox) = mpsc::channel();
         let office = Office { desk, awake, work };

@@ -285,8 +285,9 @@ async fn a_cluster_that_was_forgotten_can_be_made_again() {
     let left = left_by_a_kill(folder.path(), folder.path());
     assert_eq!(Disk::open(left.path()).unwrap().clusters().await.unwrap(), [""]);
 
-    let store = Store::of_past(disk.past("one").await.unwrap(), 10);
+    // In the order in which a virtual cluster begins.
     assert_eq!(disk.keep("token/one", vec![2]).await.unwrap(), [2]);
+    let store = Store::of_past(disk.past("one").await.unwrap(), 10);
     assert!(store.list("configmaps", None).0.is_empty());
     store.create("configmaps", key("b"), config_map("b", "1")).unwrap();
     store.durable().await.unwrap();
@@ -339,4 +340,29 @@ async fn without_room_clients_are_told_and_nothing_is_lost() {
     drop((disk, store));
     let (_disk, store) = reopened(folder.path()).await;
     assert_eq!(store.list("configmaps", None).0.len(), 42);
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_when_the_journal_is_found_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    let mut written = 0;
+    let refused = loop {
+        let name = format!("c{written}");
+        store.create("configmaps", key(&name), config_map(&name, "1")).unwrap();
+        if let Err(refused) = store.durable().await {
+            break refused.to_string();
+        }
+        written += 1;
+        // Behind the first batch's head, unless it is in the tables already.
+        if disk.office.desk.pen().journal.place().offset > 0 {
+            let mut journal =
+                std::fs::OpenOptions::new().write(true).open(folder.path().join(JOURNAL)).unwrap();
+            std::io::Seek::seek(&mut journal, std::io::SeekFrom::Start(16)).unwrap();
+            std::io::Write::write_all(&mut journal, b"x").unwrap();
+            real::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(written < 1000, "nobody has noticed");
+    };
+    assert!(refused.contains("damaged"), "{refused}");
 }
