@@ -360,7 +360,7 @@ async fn nothing_is_acknowledged_when_the_journal_is_found_damaged() {
                 std::fs::OpenOptions::new().write(true).open(folder.path().join(JOURNAL)).unwrap();
             std::io::Seek::seek(&mut journal, std::io::SeekFrom::Start(16)).unwrap();
             std::io::Write::write_all(&mut journal, b"x").unwrap();
-            real::sleep(Duration::from_millis(50)).await;
+            real::sleep(Duration::from_millis(300)).await;
         }
         assert!(written < 1000, "nobody has noticed");
     };
