@@ -30,7 +30,9 @@ const BATCH: usize = 4 << 20;
 const QUICK: Duration = Duration::from_millis(1);
 /// From how many notes on it is better to wait for others.
 const CROWD: usize = 3;
-/// For how long, at most.
+/// For how long, in times of a write: so long do clients take who are busy with other things as well;
+const PATIENCE: u32 = 16;
+/// and never longer than anybody sees.
 const MOMENT: Duration = Duration::from_millis(2);
 
 /// How far the disk has come.
@@ -114,7 +116,7 @@ impl Desk {
     /// Waits for as many notes as came lately, a moment at most.
     pub(super) fn gather(&self) {
         let crowd = self.crowd.load(Relaxed);
-        let moment = MOMENT.min(Duration::from_nanos(self.pace.load(Relaxed)) * 4);
+        let moment = MOMENT.min(Duration::from_nanos(self.pace.load(Relaxed)) * PATIENCE);
         let watch = real::stopwatch();
         let mut notes = self.notes.lock();
         notes.wanted = Some(crowd);

@@ -1,6 +1,6 @@
 //! What the tests of these parts share: an engine, or a loud skip, and labs that clean up after themselves.
 
-use std::{fs::File, io::Write, path::Path, sync::OnceLock, time::Duration};
+use std::{io::Write, path::Path, time::Duration};
 
 use super::{
     engine::{ContainerSpec, Engine, Inside, Network},
@@ -22,21 +22,8 @@ pub(crate) fn skip(why: &str) {
     let _nobody_listens = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
-/// Held by all of this process's tests with the machine's engine, together: those with a real cluster, which may run beside
-/// them, want to find it as they left it, and hold the same file alone.
-fn turn() -> &'static File {
-    static TURN: OnceLock<File> = OnceLock::new();
-    TURN.get_or_init(|| {
-        let path = std::env::temp_dir().join("pulldrill-test-cluster.lock");
-        let file = File::options().create(true).truncate(false).write(true).open(path).unwrap();
-        file.lock_shared().unwrap();
-        file
-    })
-}
-
 /// The machine's Docker engine.
 pub(super) async fn engine() -> Option<Engine> {
-    let _held = turn();
     Engine::connect().await.inspect_err(|error| skip(&error.to_string())).ok()
 }
 
