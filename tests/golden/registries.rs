@@ -94,7 +94,7 @@ const HOSTS: &[Host] = &[
         name: "truncated.lab.test",
         personality: "distribution",
         public: true,
-        images: &[("team/app", "4.0")],
+        images: &[("team/app", "4.0"), ("team/app", "5.0")],
     },
     Host { name: "harbor.lab.test", personality: "harbor", public: false, images: &[("team/app", "1.0")] },
     Host {
