@@ -38,12 +38,7 @@ pub(crate) enum Owner {
 impl Ownership {
     /// Takes note of an event, the first time that it is shown one.
     pub(crate) fn observe(&self, event: &Event) {
-        let mut all = self.0.lock();
-        if let Some(children) = all.get_mut(&event.resource) {
-            children.observe(event);
-        } else {
-            all.entry(event.resource.clone()).or_default().observe(event);
-        }
+        self.0.lock().entry(event.resource.clone()).or_default().observe(event);
     }
 
     /// The keys of an owner's objects.

@@ -221,15 +221,21 @@ async fn a_good_rollout_ends_and_old_revisions_are_forgotten() {
     }
 }
 
-#[tokio::test]
-async fn recreate_stops_everything_before_it_starts_anything() {
+/// A Deployment of type Recreate, and then another image for it.
+async fn recreated(replicas: i64) -> World {
     let world = World::start(V36).await;
-    let mut web = deployment("web", 2, "app:1");
+    let mut web = deployment("web", replicas, "app:1");
     web["spec"]["strategy"] = json!({"type": "Recreate"});
     world.create("deployments.apps", web);
     world.pass(10).await;
     world.set_image("deployments.apps", "web", "app:2");
     world.pass(10).await;
+    world
+}
+
+#[tokio::test]
+async fn recreate_stops_everything_before_it_starts_anything() {
+    let world = recreated(2).await;
     let images: Vec<Value> =
         world.list("pods").iter().map(|p| p["spec"]["containers"][0]["image"].clone()).collect();
     assert_eq!(images, ["app:2", "app:2"]);
@@ -240,13 +246,7 @@ async fn recreate_stops_everything_before_it_starts_anything() {
 
 #[tokio::test]
 async fn recreate_waits_for_pods_that_are_still_ending() {
-    let world = World::start(V36).await;
-    let mut web = deployment("web", 1, "app:1");
-    web["spec"]["strategy"] = json!({"type": "Recreate"});
-    world.create("deployments.apps", web);
-    world.pass(10).await;
-    world.set_image("deployments.apps", "web", "app:2");
-    world.pass(10).await;
+    let world = recreated(1).await;
     let versions = world.versions("pods");
     let of = |image: &str, pod: &Value| pod["spec"]["containers"][0]["image"] == image;
     let ended = |pod: &Value| of("app:1", pod) && pod["status"]["phase"] == "Succeeded";

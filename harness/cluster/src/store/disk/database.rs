@@ -67,8 +67,8 @@ pub(super) struct Database {
 impl Database {
     /// Opens or makes the database, for this process alone.
     pub(super) fn open(folder: &Path, path: &Path) -> Result<Self, String> {
-        make_private(folder).map_err(|error| error.to_string())?;
-        let opened = || {
+        make_private(folder).map_err(text)?;
+        let opened = || -> rusqlite::Result<_> {
             let mut db = Connection::open(path)?;
             db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             db.pragma_update(None, "journal_mode", "WAL")?;
@@ -77,8 +77,7 @@ impl Database {
             migrate(&mut db, MIGRATIONS)?;
             Ok(db)
         };
-        let db = opened().map_err(|error: rusqlite::Error| error.to_string())?;
-        Ok(Self { db, reserved: HashMap::new() })
+        Ok(Self { db: opened().map_err(text)?, reserved: HashMap::new() })
     }
 
     /// Up to where the journal is in the tables.
@@ -186,34 +185,37 @@ fn keep(
     reserved: &HashMap<Arc<str>, u64>,
     renewed: &mut HashMap<Arc<str>, Option<u64>>,
 ) -> rusqlite::Result<()> {
-    let &Noted::Write { cluster, resource, namespace, name, revision, body } = noted else {
-        let Noted::Forget { cluster } = *noted else { return Ok(()) };
-        renewed.insert(cluster.into(), None);
-        return forget(transaction, cluster);
-    };
-    match body {
-        Some(body) => {
-            let mut put = transaction.prepare_cached(
-                // A row that stays where it is costs a page or two; a replaced one moves, and its index entry with it.
-                "INSERT INTO objects (cluster, resource, namespace, name, revision, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body",
-            )?;
-            put.execute(params![cluster, resource, namespace, name, signed(revision), body])?;
+    match *noted {
+        Noted::Forget { cluster } => {
+            renewed.insert(cluster.into(), None);
+            forget(transaction, cluster)
         }
-        None => {
-            let mut remove = transaction.prepare_cached(
-                "DELETE FROM objects WHERE cluster = ?1 AND resource = ?2 AND namespace = ?3 AND name = ?4",
-            )?;
-            remove.execute(params![cluster, resource, namespace, name])?;
+        Noted::Write { cluster, resource, namespace, name, revision, body } => {
+            match body {
+                Some(body) => {
+                    let mut put = transaction.prepare_cached(
+                        // A row that stays where it is costs a page or two; a replaced one moves, and its index entry with it.
+                        "INSERT INTO objects (cluster, resource, namespace, name, revision, body)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                         ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body",
+                    )?;
+                    put.execute(params![cluster, resource, namespace, name, signed(revision), body])?;
+                }
+                None => {
+                    let mut remove = transaction.prepare_cached(
+                        "DELETE FROM objects WHERE cluster = ?1 AND resource = ?2 AND namespace = ?3 AND name = ?4",
+                    )?;
+                    remove.execute(params![cluster, resource, namespace, name])?;
+                }
+            }
+            let before = renewed.get(cluster).copied().unwrap_or_else(|| reserved.get(cluster).copied());
+            if before.is_none_or(|before| revision.saturating_add(RESERVED / 2) > before) {
+                let next = reserve(transaction, cluster, revision)?.1;
+                renewed.insert(cluster.into(), Some(next));
+            }
+            Ok(())
         }
     }
-    let before = renewed.get(cluster).copied().unwrap_or_else(|| reserved.get(cluster).copied());
-    if before.is_none_or(|before| revision.saturating_add(RESERVED / 2) > before) {
-        let next = reserve(transaction, cluster, revision)?.1;
-        renewed.insert(cluster.into(), Some(next));
-    }
-    Ok(())
 }
 
 /// Removes a cluster.

@@ -205,10 +205,13 @@ impl Desk {
         let waiting = &mut pen.waiting;
         waiting.append(&mut self.notes.lock().left);
         let mut batch = Vec::new();
-        let count = waiting
-            .iter()
-            .take_while(|note| (batch.len() < BATCH).then(|| note.encode(&mut batch)).is_some())
-            .count();
+        let mut count = 0;
+        while batch.len() < BATCH
+            && let Some(note) = waiting.get(count)
+        {
+            note.encode(&mut batch);
+            count += 1;
+        }
         let result = match count {
             0 => Ok(()),
             _ => self.append(&mut pen.journal, &batch),

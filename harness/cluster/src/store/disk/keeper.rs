@@ -34,12 +34,6 @@ const LITTLE: u64 = 256 << 10;
 /// How long the journal may get before it comes there anyway, in bytes.
 const LONG: u64 = 32 << 20;
 
-/// A cluster's past.
-pub(super) struct Loaded {
-    pub(super) revision: u64,
-    pub(super) rows: Vec<Row>,
-}
-
 pub(super) enum Work {
     /// There are notes again.
     Wake,
@@ -47,7 +41,7 @@ pub(super) enum Work {
     Write,
     Load {
         cluster: Arc<str>,
-        reply: Reply<Loaded>,
+        reply: Reply<(u64, Vec<Row>)>,
     },
     Clusters {
         reply: Reply<Vec<String>>,
@@ -160,23 +154,17 @@ impl Keeper {
                 self.desk.gather();
                 drop(self.write());
             }
-            Work::Load { cluster, reply } => drop(reply.send(self.load(&cluster))),
-            Work::Clusters { reply } => {
-                let settled = self.settle_all();
-                drop(reply.send(settled.and_then(|()| self.database.clusters().map_err(text))));
-            }
-            Work::Keep { name, new, reply } => {
-                // What was kept for a cluster that was forgotten has to be gone.
-                let settled = self.settle_all();
-                drop(reply.send(settled.and_then(|()| self.database.keep(&name, new).map_err(text))));
-            }
+            Work::Load { cluster, reply } => drop(reply.send(self.of_tables(|db| db.load(&cluster)))),
+            Work::Clusters { reply } => drop(reply.send(self.of_tables(|db| db.clusters()))),
+            // What was kept for a cluster that was forgotten has to be gone.
+            Work::Keep { name, new, reply } => drop(reply.send(self.of_tables(|db| db.keep(&name, new)))),
         }
     }
 
-    fn load(&mut self, cluster: &Arc<str>) -> Result<Loaded, String> {
+    /// Asks the database when everything that was noted is there.
+    fn of_tables<T>(&mut self, ask: impl FnOnce(&mut Database) -> rusqlite::Result<T>) -> Result<T, String> {
         self.settle_all()?;
-        let (revision, rows) = self.database.load(cluster).map_err(text)?;
-        Ok(Loaded { revision, rows })
+        ask(&mut self.database).map_err(text)
     }
 
     /// Does what there is to do, and says how long to rest then.

@@ -104,14 +104,14 @@ impl Disk {
         let mut database = Database::open(folder, &path).map_err(failed)?;
         let path = folder.join(JOURNAL);
         let settled = Keeper::recover(&mut database, &path).map_err(failed)?;
-        let journal = Journal::make(&path, settled).map_err(|error| failed(error.to_string()))?;
+        let journal = Journal::make(&path, settled).map_err(|error| failed(text(error)))?;
         let (desk, awake) = (Arc::new(Desk::new(journal)), Arc::default());
         let (work, inbox) = mpsc::channel();
         let office = Office { desk, awake, work };
         let (desk, awake) = (office.desk.clone(), office.awake.clone());
         let keeper = Keeper { database, desk, awake, inbox, path, settled };
         let spawned = thread::Builder::new().name("cluster-disk".into()).spawn(move || keeper.run());
-        spawned.map_err(|error| failed(error.to_string()))?;
+        spawned.map_err(|error| failed(text(error)))?;
         Ok(Self { office, place })
     }
 
@@ -122,9 +122,9 @@ impl Disk {
     pub async fn past(&self, cluster: &str) -> Result<Past, DiskError> {
         let cluster: Arc<str> = cluster.into();
         let (own, reply) = (cluster.clone(), self.place.clone());
-        let loaded = self.ask(|reply| Work::Load { cluster: own, reply }).await?;
+        let (revision, rows) = self.ask(|reply| Work::Load { cluster: own, reply }).await?;
         let mut resources: BTreeMap<Arc<str>, Objects> = BTreeMap::new();
-        for row in loaded.rows {
+        for row in rows {
             let damaged = |reason: String| DiskError::Damaged {
                 place: reply.to_string(),
                 what: format!("{} {}", row.resource, row.key),
@@ -138,7 +138,7 @@ impl Disk {
             resources.entry(row.resource).or_default().insert(row.key, object);
         }
         let record = Record { cluster, office: self.office.clone() };
-        Ok(Past { revision: loaded.revision, resources, record })
+        Ok(Past { revision, resources, record })
     }
 
     /// The names of all clusters that have a past.
@@ -172,18 +172,18 @@ impl Disk {
     /// # Errors
     /// [`DiskError::Database`].
     pub async fn flush(&self) -> Result<(), DiskError> {
-        let failed = |reason: String| DiskError::Database { place: self.place.to_string(), reason };
-        self.office.written().await.map_err(failed)
+        self.office.written().await.map_err(|reason| self.failed(reason))
     }
 
     async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, DiskError> {
         let (reply, answer) = oneshot::channel();
         drop(self.office.work.send(work(reply)));
-        let failed = |reason: String| DiskError::Database { place: self.place.to_string(), reason };
-        match answer.await {
-            Ok(answer) => answer.map_err(failed),
-            Err(_) => Err(failed("its thread has ended".into())),
-        }
+        let answer = answer.await.unwrap_or_else(|_| Err("its thread has ended".into()));
+        answer.map_err(|reason| self.failed(reason))
+    }
+
+    fn failed(&self, reason: String) -> DiskError {
+        DiskError::Database { place: self.place.to_string(), reason }
     }
 }
 
