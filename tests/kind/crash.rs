@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Stdio},
     time::Duration,
 };
@@ -15,15 +16,25 @@ use crate::{lab::Parts, machine::Inventory, support::pulldrill, turn};
 /// What the cluster is called.
 const NAME: &str = "pulldrill-test-crash";
 
-/// The steps that `up` tells of, and how long after each the end comes: at once, and in the middle of the long one.
-const STEPS: [(&str, u64); 7] = [
-    ("Making the lab's network", 0),
-    ("Creating the cluster", 0),
-    ("Creating the cluster", 20),
-    ("The registry answers", 0),
-    ("Connecting the nodes", 0),
-    ("Letting the trainee in", 0),
-    ("Waiting for their symptoms", 0),
+/// When the end comes after a step that `up` tells of.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    AtOnce,
+    /// The `kind` program runs: just now, so that nobody has seen it yet.
+    ProgramBegun,
+    /// In the middle of the long one.
+    Seconds(u64),
+}
+
+const STEPS: [(&str, End); 8] = [
+    ("Making the lab's network", End::AtOnce),
+    ("Creating the cluster", End::AtOnce),
+    ("Creating the cluster", End::ProgramBegun),
+    ("Creating the cluster", End::Seconds(20)),
+    ("The registry answers", End::AtOnce),
+    ("Connecting the nodes", End::AtOnce),
+    ("Letting the trainee in", End::AtOnce),
+    ("Waiting for their symptoms", End::AtOnce),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,15 +42,22 @@ async fn whatever_a_killed_lab_had_made_down_removes() -> Result<()> {
     let Some(parts) = Parts::named() else { return Ok(()) };
     let _turn = turn::turn()?;
     let before = Inventory::take()?;
-    for (step, later) in STEPS {
+    for (step, end) in STEPS {
         let folder = tempfile::tempdir()?;
         let mut lab = begin(&parts, folder.path(), step)?;
-        real::sleep(Duration::from_secs(later)).await;
+        match end {
+            End::AtOnce => {}
+            End::ProgramBegun => {
+                let begun = kind_begun(folder.path());
+                real::timeout(Duration::from_secs(60), begun).await.context("kind was never begun")?;
+            }
+            End::Seconds(seconds) => real::sleep(Duration::from_secs(seconds)).await,
+        }
         lab.kill()?;
         lab.wait()?;
         let down = pulldrill(folder.path()).arg("down").output()?;
         ensure!(down.status.success(), "{step}: {}", String::from_utf8_lossy(&down.stderr));
-        before.is_still_so().with_context(|| format!("killed {later} s after: {step}"))?;
+        before.is_still_so().with_context(|| format!("killed after: {step}, {end:?}"))?;
         let files = std::fs::read_dir(folder.path())?.count();
         ensure!(files == 0, "{step}: {files} files are left");
     }
@@ -62,7 +80,7 @@ async fn ctrl_c_in_the_middle_leaves_nothing() -> Result<()> {
 }
 
 /// Starts a lab; returns when it has come to a step.
-fn begin(parts: &Parts, folder: &std::path::Path, step: &str) -> Result<Child> {
+fn begin(parts: &Parts, folder: &Path, step: &str) -> Result<Child> {
     let mut command = pulldrill(folder);
     command.arg("up").args(["--listen", "127.0.0.1:0"]).args(parts.arguments(NAME)?);
     let mut lab = command.stdout(Stdio::null()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn()?;
@@ -78,4 +96,17 @@ fn begin(parts: &Parts, folder: &std::path::Path, step: &str) -> Result<Child> {
     }
     let _already_over = lab.wait();
     bail!("the lab never came to {step:?}:\n{told}")
+}
+
+/// Waits for the program that was given a file of this folder.
+async fn kind_begun(folder: &Path) {
+    let given = folder.join("lab/kind/cluster.yaml").display().to_string();
+    let runs = || {
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        all.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok())
+            .any(|line| String::from_utf8_lossy(&line).contains(&given))
+    };
+    while !runs() {
+        real::sleep(Duration::from_millis(1)).await;
+    }
 }

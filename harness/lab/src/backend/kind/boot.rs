@@ -55,7 +55,7 @@ pub(in crate::backend) async fn boot(
     let owner = Owner { id: id.to_lowercase(), name: kind.name.clone() };
     cluster::check_name(&engine, &owner).await?;
     let folder = KindFolder::make(dir)?;
-    folder.write_record(&Record { owner: owner.clone(), network: None, process: None })?;
+    folder.write_record(&Record { owner: owner.clone(), network: None })?;
 
     steps.begin("Making the lab's network");
     let network = engine.create_network(&owner).await?;

@@ -21,9 +21,6 @@ pub(crate) struct Record {
     /// The id of the lab's network, once it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) network: Option<String>,
-    /// The process of the `kind` program while it makes the cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) process: Option<u32>,
 }
 
 /// `DIR/kind`.

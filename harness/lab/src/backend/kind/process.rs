@@ -4,6 +4,9 @@ use std::path::Path;
 
 use tokio::process::{Child, Command};
 
+/// The option by which the `kind` program is given its file, and recognised.
+pub(super) const CONFIG: &str = "--config";
+
 /// Has a command lead a process group of its own.
 pub(super) fn lead_group(command: &mut Command) {
     #[cfg(unix)]
@@ -12,42 +15,42 @@ pub(super) fn lead_group(command: &mut Command) {
 }
 
 /// A running program that is ended, with what it has started, when this is dropped.
-pub(super) struct Group {
-    id: Option<u32>,
-}
+pub(super) struct Group(Option<u32>);
 
 impl Group {
     /// Of a child that leads its group.
     pub(super) fn of(child: &Child) -> Self {
-        Self { id: child.id() }
-    }
-
-    /// Its process, while it runs.
-    pub(super) fn id(&self) -> Option<u32> {
-        self.id
+        Self(child.id())
     }
 
     /// It has ended by itself.
     pub(super) fn ended(mut self) {
-        self.id = None;
+        self.0 = None;
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
+        if let Some(id) = self.0 {
             kill_group(id);
         }
     }
 }
 
-/// Ends a program that outlived the lab that had started it, if the process of that number still is that program:
-/// the one that was given this file.
-pub(super) fn end_left_over(id: u32, file: &Path) {
-    if command_line(id).is_some_and(|line| line.contains(&file.display().to_string())) {
+/// Ends the programs that outlived the lab that had started them: those that were given this file as `--config`.
+/// Says whether there was any.
+///
+/// They are found by what they were given, not by a number that the lab wrote down: it may have been killed before it
+/// could.
+pub(super) fn end_left_over(file: &Path) -> bool {
+    let given = format!("{CONFIG} {}", file.display());
+    let mut any = false;
+    for (id, _) in command_lines().into_iter().filter(|(_, line)| line.contains(&given)) {
         tracing::info!(id, "ending the kind program of a lab that is gone");
         kill_group(id);
+        any = true;
     }
+    any
 }
 
 #[cfg(unix)]
@@ -62,15 +65,24 @@ fn kill_group(id: u32) {
 #[cfg(not(unix))]
 fn kill_group(_id: u32) {}
 
+/// The processes of this machine, as far as they may be seen, each with its arguments, a space between two.
 #[cfg(target_os = "linux")]
-fn command_line(id: u32) -> Option<String> {
-    let line = std::fs::read(format!("/proc/{id}/cmdline")).ok()?;
-    Some(String::from_utf8_lossy(&line).into_owned())
+fn command_lines() -> Vec<(u32, String)> {
+    let found = std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
+        let id = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read(format!("/proc/{id}/cmdline")).ok()?;
+        Some((id, String::from_utf8_lossy(&line).replace('\0', " ")))
+    });
+    found.collect()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn command_line(id: u32) -> Option<String> {
-    let output =
-        std::process::Command::new("ps").args(["-ww", "-o", "command=", "-p", &id.to_string()]).output();
-    Some(String::from_utf8_lossy(&output.ok()?.stdout).into_owned())
+fn command_lines() -> Vec<(u32, String)> {
+    let output = std::process::Command::new("ps").args(["-axww", "-o", "pid=,command="]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let found = text.lines().filter_map(|line| {
+        let (id, line) = line.trim_start().split_once(' ')?;
+        Some((id.parse().ok()?, line.to_owned()))
+    });
+    found.collect()
 }

@@ -28,9 +28,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// killed meanwhile.
 const QUIET: usize = 2;
 
-/// The same where not even the network is known to have been made: it may be in the making right now, with nothing
-/// there yet that would tell.
-const QUIET_BEFORE_ANYTHING: usize = 12;
+/// The same where something may be in the making right now, with nothing there yet that would tell: not even the
+/// network is known to have been made, or the `kind` program was still at work.
+const QUIET_IN_THE_MAKING: usize = 12;
 
 /// What was removed, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,18 +57,19 @@ impl Sweep {
     /// Removes it: containers with their volumes, networks, images. The folder stays; [`KindFolder::remove`] takes
     /// that away.
     pub(crate) async fn run(&self, engine: &Engine) -> Result<Removed, KindError> {
-        if let Some(id) = self.record.process {
-            process::end_left_over(id, &self.folder.cluster());
-        }
         let mut removed = Removed::default();
         let mut failure = None;
-        let enough = if self.record.network.is_some() { QUIET } else { QUIET_BEFORE_ANYTHING };
+        let mut enough = if self.record.network.is_some() { QUIET } else { QUIET_IN_THE_MAKING };
         let mut quiet = 0;
         for _ in 0..ROUNDS {
             // What is in the making, or on its way out, is seen by looking again.
             let before = removed.clone();
-            let round = self.round(engine, &mut removed).await;
-            quiet = if round.is_ok() && removed == before { quiet + 1 } else { 0 };
+            let busy = process::end_left_over(&self.folder.cluster());
+            if busy {
+                enough = QUIET_IN_THE_MAKING;
+            }
+            let round = self.round(engine, quiet > 0, &mut removed).await;
+            quiet = if round.is_ok() && !busy && removed == before { quiet + 1 } else { 0 };
             failure = round.err();
             if quiet == enough {
                 return Ok(removed);
@@ -78,7 +79,9 @@ impl Sweep {
         failure.map_or(Ok(removed), Err)
     }
 
-    async fn round(&self, engine: &Engine, removed: &mut Removed) -> Result<(), KindError> {
+    /// One look. What containers are made from goes only when `idle`, after a look that found nothing: a `kind`
+    /// program makes a network anew that is missing, and that one would be nobody's.
+    async fn round(&self, engine: &Engine, idle: bool, removed: &mut Removed) -> Result<(), KindError> {
         let owner = &self.record.owner;
         let networks = membership::networks(engine, owner).await?;
         let mut marks = networks.clone();
@@ -92,6 +95,9 @@ impl Sweep {
             let name = membership::name(container);
             remove_container(engine, container.id.as_deref().unwrap_or(&name)).await?;
             removed.containers.push(name);
+        }
+        if !(idle && containers.is_empty()) {
+            return Ok(());
         }
         for network in networks {
             let gone = engine.docker().remove_network(&network.id).await;

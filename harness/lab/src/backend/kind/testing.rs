@@ -46,7 +46,7 @@ impl Made {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let owner = Owner { name: format!("docker-test-{}", &id[..8]), id };
         let folder = tempfile::tempdir().unwrap();
-        let record = Record { owner: owner.clone(), network: None, process: None };
+        let record = Record { owner: owner.clone(), network: None };
         KindFolder::make(folder.path()).unwrap().write_record(&record).unwrap();
         Self { engine, owner, folder }
     }

@@ -23,7 +23,7 @@ use super::{
     folder::KindFolder,
     membership::{self, Whose},
     owner::Owner,
-    process::{Group, lead_group},
+    process::{CONFIG, Group, lead_group},
 };
 use crate::LabError;
 
@@ -69,7 +69,7 @@ pub(crate) async fn create(
     let mut command = Command::new(program);
     command
         .args(["create", "cluster", "--name", &owner.name, "--wait", &format!("{}s", wait.as_secs())])
-        .arg("--config")
+        .arg(CONFIG)
         .arg(folder.cluster())
         .arg("--kubeconfig")
         .arg(folder.kubeconfig());
@@ -87,30 +87,20 @@ async fn run(mut command: Command, folder: &KindFolder, stop: &CancellationToken
     let name = command.as_std().get_program().to_owned();
     let mut child = command.spawn().map_err(KindError::file("run", &name))?;
     let group = Group::of(&child);
-    note(folder, group.id());
     let status = tokio::select! {
         status = child.wait() => status.map_err(KindError::file("wait for", &name))?,
         () = stop.cancelled() => {
             drop(group);
             let _killed = child.wait().await;
-            note(folder, None);
             return Err(KindError::Stopped);
         }
     };
     group.ended();
-    note(folder, None);
     if status.success() {
         return Ok(());
     }
     let command = format!("{} create cluster", Path::new(&name).display());
     Err(KindError::Kind { command, status: status.to_string(), tail: tail(&path), log: path })
-}
-
-/// Writes down which process a later sweep has to end. Without it the sweep only takes longer.
-fn note(folder: &KindFolder, process: Option<u32>) {
-    if let Err(error) = folder.update_record(|record| record.process = process) {
-        tracing::warn!(%error, "the process of kind could not be written down");
-    }
 }
 
 fn tail(path: &Path) -> String {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::backend::kind::folder::Record;
+use crate::backend::kind::{folder::Record, process::end_left_over};
 
 fn spec(nodes: usize, image: Option<&str>) -> ClusterSpec {
     ClusterSpec { nodes, image: image.map(str::to_owned) }
@@ -47,12 +47,12 @@ fn stand_in(script: &str) -> (tempfile::TempDir, KindFolder, Command) {
     let lab = tempfile::tempdir().unwrap();
     let folder = KindFolder::make(lab.path()).unwrap();
     let owner = Owner { id: "1".into(), name: "a".into() };
-    folder.write_record(&Record { owner, network: None, process: None }).unwrap();
+    folder.write_record(&Record { owner, network: None }).unwrap();
     let file = lab.path().join("kind.sh");
     std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new("/bin/sh");
-    command.arg(&file).arg(folder.cluster());
+    command.arg(&file).arg(CONFIG).arg(folder.cluster());
     (lab, folder, command)
 }
 
@@ -81,7 +81,6 @@ async fn the_end_of_the_log_is_in_the_error() {
     let (_lab, folder, command) = stand_in("echo all is well; echo 'no such image' >&2; exit 7");
     let error = run(command, &folder, &CancellationToken::new()).await.unwrap_err().to_string();
     assert!(error.contains("no such image") && error.contains('7') && error.contains("kind.log"), "{error}");
-    assert_eq!(folder.read_record().unwrap().unwrap().process, None);
 }
 
 /// Whether a process of this number runs.
@@ -107,23 +106,27 @@ async fn stopping_ends_what_the_program_has_started_too() {
     let (folder2, stop2) = (folder.clone(), stop.clone());
     let running = tokio::spawn(async move { run(command, &folder2, &stop2).await });
     let child = content(&lab.path().join("kind.child")).await;
-    assert!(runs(&child) && folder.read_record().unwrap().unwrap().process.is_some());
+    assert!(runs(&child));
     stop.cancel();
     assert!(matches!(running.await.unwrap(), Err(KindError::Stopped)));
     while runs(&child) {
         pulldrill_clock::real::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(folder.read_record().unwrap().unwrap().process, None);
 }
 
 #[tokio::test]
 async fn a_program_that_outlived_its_lab_is_told_from_any_other() {
-    let (lab, folder, mut command) = stand_in("echo $$ >\"${0%.sh}.child\"; sleep 600; :");
+    let (lab, folder, mut command) = stand_in("sleep 600 & echo $! >\"${0%.sh}.child\"; wait");
     lead_group(&mut command);
     let mut child = command.spawn().unwrap();
-    let id = content(&lab.path().join("kind.child")).await.trim().parse().unwrap();
-    crate::backend::kind::process::end_left_over(id, Path::new("/another/lab/cluster.yaml"));
+    let grandchild = content(&lab.path().join("kind.child")).await;
+    assert!(!end_left_over(Path::new("/another/lab/cluster.yaml")));
     assert!(child.try_wait().unwrap().is_none(), "a process that is not ours was ended");
-    crate::backend::kind::process::end_left_over(id, &folder.cluster());
+    // Nothing of it is written down anywhere.
+    assert!(end_left_over(&folder.cluster()));
     assert!(!child.wait().await.unwrap().success());
+    while runs(&grandchild) {
+        pulldrill_clock::real::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!end_left_over(&folder.cluster()), "it is found after its end");
 }
