@@ -73,6 +73,20 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Impatient<T> {
         self.judge(cx, poll)
     }
 
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.judge(cx, poll)
+    }
+
+    /// Otherwise all that is sent would be copied once more, to be in one piece.
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.inner).poll_flush(cx);
         self.judge(cx, poll)
@@ -106,6 +120,18 @@ mod tests {
         near.waiting = None;
         let waits = real::timeout(Duration::from_millis(60), near.write_all(&[7; 100])).await;
         assert!(waits.is_none());
+        drop(far);
+    }
+
+    #[tokio::test]
+    async fn several_pieces_at_once_are_judged_as_one_is() {
+        let (near, far) = duplex(8);
+        let mut near = Impatient::new(near, Duration::from_millis(20));
+        assert!(near.is_write_vectored());
+        let pieces = [io::IoSlice::new(b"one "), io::IoSlice::new(b"and another")];
+        assert_eq!(near.write_vectored(&pieces).await.unwrap(), 8);
+        let refused = near.write_vectored(&pieces).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
         drop(far);
     }
 
