@@ -1,7 +1,7 @@
 //! Reading JSON as Go does, as far as clients can see it: its words for text that is none (`scanner.go` of
 //! `encoding/json`), and which fields are there twice (`sigs.k8s.io/json`). Not decoding: that is serde's.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// What Go says about text that ends too early.
 const ENDED: &str = "unexpected end of JSON input";
@@ -29,8 +29,8 @@ pub(crate) fn duplicates(text: &[u8]) -> Vec<String> {
 }
 
 /// What the scanner is in.
-enum Within {
-    Object { seen: BTreeSet<String>, field: String },
+enum Within<'a> {
+    Object { seen: BTreeSet<Cow<'a, str>>, field: Cow<'a, str> },
     Array { index: usize },
 }
 
@@ -46,10 +46,19 @@ enum Next {
     After,
 }
 
+/// What a key says, given with its quotes; mostly just what stands there.
+fn name(token: &[u8]) -> Cow<'_, str> {
+    let inner = &token[1..token.len() - 1];
+    match std::str::from_utf8(inner) {
+        Ok(plain) if !plain.contains('\\') => plain.into(),
+        _ => serde_json::from_slice(token).map_or_else(|_| String::from_utf8_lossy(inner), Cow::Owned),
+    }
+}
+
 struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
-    stack: Vec<Within>,
+    stack: Vec<Within<'a>>,
     duplicates: Vec<String>,
 }
 
@@ -110,7 +119,7 @@ impl<'a> Scanner<'a> {
         Next::After
     }
 
-    fn enter(&mut self, within: Within, next: Next) -> Result<Next, String> {
+    fn enter(&mut self, within: Within<'a>, next: Next) -> Result<Next, String> {
         if self.stack.len() >= DEEPEST {
             return Err("exceeded max depth".into());
         }
@@ -121,7 +130,7 @@ impl<'a> Scanner<'a> {
     fn value(&mut self, first: u8) -> Result<Next, String> {
         match first {
             b'{' => {
-                let within = Within::Object { seen: BTreeSet::new(), field: String::new() };
+                let within = Within::Object { seen: BTreeSet::new(), field: Cow::default() };
                 return self.enter(within, Next::FirstKey);
             }
             b'[' => return self.enter(Within::Array { index: 0 }, Next::FirstElement),
@@ -158,9 +167,7 @@ impl<'a> Scanner<'a> {
     fn key(&mut self) -> Result<Next, String> {
         let start = self.at - 1;
         self.string()?;
-        let token = &self.text[start..self.at];
-        let name =
-            serde_json::from_slice(token).unwrap_or_else(|_| String::from_utf8_lossy(token).into_owned());
+        let name = name(&self.text[start..self.at]);
         let mut twice = false;
         if let Some(Within::Object { seen, field }) = self.stack.last_mut() {
             twice = !seen.insert(name.clone());
@@ -182,7 +189,7 @@ impl<'a> Scanner<'a> {
         let mut path = String::new();
         for within in &self.stack {
             match within {
-                Within::Object { field, .. } if path.is_empty() => path.clone_from(field),
+                Within::Object { field, .. } if path.is_empty() => path += field,
                 Within::Object { field, .. } => path += &format!(".{field}"),
                 Within::Array { index } => path += &format!("[{index}]"),
             }
@@ -330,5 +337,13 @@ mod tests {
         assert_eq!(duplicates(text.as_bytes()), ["metadata.name", "spec.containers[1].image", "kind"]);
         assert_eq!(duplicates(br#"{"a": {"b": 1}, "c": {"b": 1}, "d": [{"b": 1}, {"b": 2}]}"#), [""; 0]);
         assert_eq!(duplicates(br#"{"a":1,"a":"#), ["a"]);
+    }
+
+    #[test]
+    fn a_key_is_what_it_says_however_it_is_written() {
+        let twice = br#"{"a":1,"\u0061":2,"s":[{"b\"c":0,"b\u0022c":1,"b":2}]}"#;
+        assert_eq!(duplicates(twice), ["a", "s[0].b\"c"]);
+        assert_eq!(duplicates(b"{\"\":1,\"\xff\":2,\"\":3,\"\xff\":4"), ["", "\u{fffd}"]);
+        assert!(duplicates(br#"{"a":{"b":1},"b":{"a":1}}"#).is_empty());
     }
 }

@@ -144,6 +144,8 @@ impl Engine {
                 Some((StoreChanged, busy)) = self.changes.recv() => (Wake::Store, busy),
                 else => return,
             };
+            // Those who write go first: what several of them write is looked at once.
+            tokio::task::yield_now().await;
             self.handle(wake);
             while let Ok((StoreChanged, _busy)) = self.changes.try_recv() {}
             self.catch_up();
