@@ -227,6 +227,7 @@ pub(super) fn refused(resource: &Resource, error: StoreError) -> Status {
         StoreError::Conflict { key, .. } => Status::modified(resource, &key.name),
         StoreError::Compacted(_) => Status::expired(error.to_string()),
         StoreError::Full => Status::full(),
+        StoreError::Ended => Status::new(404, "NotFound", error.to_string()),
         StoreError::Disk(_) => Status::internal(error.to_string()),
     }
 }

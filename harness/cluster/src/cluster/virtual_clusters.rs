@@ -163,6 +163,7 @@ impl http::VirtualClusters for VirtualClusters {
             let Some(one) = self.running.write().remove(&name) else { return Ok(false) };
             one.plane.server.stop.cancel();
             one.plane.tasks.wait().await;
+            one.plane.api.store().end();
             if let Some(disk) = &self.site.disk {
                 disk.forget(&name).await.map_err(failed)?;
             }

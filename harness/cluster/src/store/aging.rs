@@ -22,6 +22,9 @@ impl Store {
     pub fn shift_times(&self, by: SignedDuration) {
         let mut guard = self.inner.write();
         let inner = &mut *guard;
+        if inner.ended {
+            return;
+        }
         let mut revision = inner.revision;
         let present = |event: &Event, object: &Arc<Stored>| {
             let current = inner.resources.get(&event.resource).and_then(|objects| objects.get(&event.key));

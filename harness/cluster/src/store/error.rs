@@ -41,6 +41,9 @@ pub enum StoreError {
     /// There is no room for what is written. The words are etcd's, for clients know them.
     #[error("etcdserver: mvcc: database space exceeded")]
     Full,
+    /// The cluster was removed.
+    #[error("the cluster was removed")]
+    Ended,
     /// What was written may not outlive the process.
     #[error("the write has not reached the disk: {0}")]
     Disk(String),

@@ -73,6 +73,8 @@ struct Inner {
     /// Who has seen nothing later than before this revision has to list, whatever the resource.
     floor: u64,
     aged: Option<Aged>,
+    /// Nothing is written any more.
+    ended: bool,
 }
 
 impl Store {
@@ -96,6 +98,7 @@ impl Store {
                 compacted: 1,
                 floor: 0,
                 aged: None,
+                ended: false,
             }),
             revision: watch::Sender::new(1),
             followers: RwLock::default(),
@@ -272,7 +275,7 @@ impl Store {
     /// Stores a new object; its `metadata.resourceVersion` is set.
     ///
     /// # Errors
-    /// [`StoreError::Exists`], [`StoreError::Full`].
+    /// [`StoreError::Exists`], [`StoreError::Full`], [`StoreError::Ended`].
     pub fn create(
         &self,
         resource: &str,
@@ -288,7 +291,7 @@ impl Store {
     /// Replaces an object; with `expected`, only if it is still at that revision.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Conflict`], [`StoreError::Full`].
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`], [`StoreError::Full`], [`StoreError::Ended`].
     pub fn update(
         &self,
         resource: &str,
@@ -302,7 +305,7 @@ impl Store {
     /// [`Store::update`] for what it is needed for.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Conflict`], [`StoreError::Full`].
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`], [`StoreError::Full`], [`StoreError::Ended`].
     pub(crate) fn update_for(
         &self,
         need: Need,
@@ -320,7 +323,7 @@ impl Store {
     /// Removes an object and returns its last state, which carries the revision of the removal.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Conflict`].
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`], [`StoreError::Ended`].
     pub fn delete(
         &self,
         resource: &str,
@@ -333,6 +336,12 @@ impl Store {
         })
     }
 
+    /// Refuses every write from now on: the cluster is being removed, and what comes late must not be noted for the next
+    /// one of its name.
+    pub(crate) fn end(&self) {
+        self.inner.write().ended = true;
+    }
+
     /// The one path of all writes: decides under the lock, numbers the change, and tells everybody.
     fn write(
         &self,
@@ -343,6 +352,9 @@ impl Store {
     ) -> Result<Arc<Stored>, StoreError> {
         let mut guard = self.inner.write();
         let inner = &mut *guard;
+        if inner.ended {
+            return Err(StoreError::Ended);
+        }
         let resource: Arc<str> = match inner.resources.get_key_value(resource) {
             Some((name, _)) => name.clone(),
             None => Arc::from(resource),

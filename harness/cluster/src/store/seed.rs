@@ -82,14 +82,7 @@ impl Past {
         if self.resources.is_empty() {
             self.resources = seed.objects();
             self.revision = self.revision.max(seed.revision);
-            let mut all = Vec::new();
-            for (resource, objects) in &self.resources {
-                all.extend(objects.iter().map(|(key, object)| (object.revision(), resource, key, object)));
-            }
-            all.sort_by_key(|(revision, ..)| *revision);
-            for (revision, resource, key, object) in all {
-                self.record.note(resource, key, Some(object), revision);
-            }
+            self.record.note_first(&self.resources);
         }
         self
     }

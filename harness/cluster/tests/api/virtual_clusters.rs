@@ -4,6 +4,7 @@ use http::Method;
 use pulldrill_clock::Clock;
 use pulldrill_cluster::{Parts, Principal};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::world::{Answer, Client, NEWEST, World, config_map};
 
@@ -137,6 +138,41 @@ async fn a_removed_one_ends_its_watches_and_a_new_one_of_its_name_is_empty() {
     let again = create(&world, "one").await;
     assert_eq!(one.get("/api").await.code, 401, "the old token is not the new one's");
     assert_eq!(again.get(&format!("{CONFIG_MAPS}/mine")).await.code, 404);
+}
+
+#[tokio::test]
+async fn a_request_that_is_slower_than_the_end_of_its_cluster_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = async || World::durable(Clock::live(), NEWEST, &["node-1"], folder.path()).await;
+    let world = start().await;
+    let one = create(&world, "one").await;
+    let body = config_map("late", &json!({})).to_string();
+    let (bearer, length) = (&one.bearer, body.len());
+    let head = format!(
+        "POST {}{CONFIG_MAPS} HTTP/1.1\r\nhost: x\r\nauthorization: {bearer}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
+        one.prefix
+    );
+    let mut stream = one.client.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Its cluster has been found when its body is asked for.
+    let mut going_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut going_on).await.unwrap();
+    assert!(going_on.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&going_on));
+    assert_eq!(world.admin().delete("/clusters/one").await.code, 200);
+    create(&world, "one").await;
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _whether_or_not_it_says_goodbye = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("the cluster was removed"), "{answer}");
+
+    world.stop.cancel();
+    world.cluster.ended().await;
+    drop(world);
+    let world = start().await;
+    let path = format!("/clusters/one{CONFIG_MAPS}/late");
+    assert_eq!(world.admin().get(&path).await.code, 404);
 }
 
 #[tokio::test]

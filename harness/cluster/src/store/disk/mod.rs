@@ -213,13 +213,30 @@ impl fmt::Debug for Office {
 impl Record {
     /// Notes a write, or a removal when there is no object.
     pub(super) fn note(&self, resource: &Arc<str>, key: &Key, object: Option<&Arc<Stored>>, revision: u64) {
-        self.office.leave(Note::Write(Write {
+        self.office.leave(self.write(resource, key, object, revision));
+    }
+
+    /// Notes what a store begins with: after a crash all of it is there, or nothing.
+    pub(super) fn note_first(&self, resources: &BTreeMap<Arc<str>, Objects>) {
+        let mut all = Vec::new();
+        for (resource, objects) in resources {
+            all.extend(objects.iter().map(|(key, object)| (object.revision(), resource, key, object)));
+        }
+        all.sort_by_key(|(revision, ..)| *revision);
+        let writes = all
+            .into_iter()
+            .map(|(revision, resource, key, object)| self.write(resource, key, Some(object), revision));
+        self.office.leave(Note::Together(writes.collect()));
+    }
+
+    fn write(&self, resource: &Arc<str>, key: &Key, object: Option<&Arc<Stored>>, revision: u64) -> Note {
+        Note::Write(Write {
             cluster: self.cluster.clone(),
             resource: resource.clone(),
             key: key.clone(),
             object: object.cloned(),
             revision,
-        }));
+        })
     }
 
     /// Waits until everything that was noted so far is on the disk.

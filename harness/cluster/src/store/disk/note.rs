@@ -20,6 +20,8 @@ pub(super) enum Note {
     Write(Write),
     /// The end of a cluster, with everything that it has.
     Forget(Arc<str>),
+    /// Several that are kept all or none.
+    Together(Vec<Self>),
 }
 
 /// One write of a store.
@@ -67,6 +69,8 @@ impl Note {
                 batch.put_u8(FORGET);
                 put(batch, cluster.as_bytes());
             }
+            // A note is never in two batches.
+            Self::Together(notes) => notes.iter().for_each(|note| note.encode(batch)),
         }
     }
 }
@@ -130,7 +134,7 @@ mod tests {
     #[test]
     fn notes_are_read_as_they_were_written() {
         let mut batch = Vec::new();
-        for note in [written(false), Note::Forget("c".into()), written(true)] {
+        for note in [Note::Together(vec![written(false), Note::Forget("c".into())]), written(true)] {
             note.encode(&mut batch);
         }
         let noted: Vec<_> = decode(&batch).map(Result::unwrap).collect();
