@@ -167,9 +167,7 @@ async fn a_request_that_is_slower_than_the_end_of_its_cluster_writes_nothing() {
     let answer = String::from_utf8_lossy(&answer).into_owned();
     assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("the cluster was removed"), "{answer}");
 
-    world.stop.cancel();
-    world.cluster.ended().await;
-    drop(world);
+    world.end().await;
     let world = start().await;
     let path = format!("/clusters/one{CONFIG_MAPS}/late");
     assert_eq!(world.admin().get(&path).await.code, 404);

@@ -218,14 +218,11 @@ impl Record {
 
     /// Notes what a store begins with: after a crash all of it is there, or nothing.
     pub(super) fn note_first(&self, resources: &BTreeMap<Arc<str>, Objects>) {
-        let mut all = Vec::new();
-        for (resource, objects) in resources {
-            all.extend(objects.iter().map(|(key, object)| (object.revision(), resource, key, object)));
-        }
-        all.sort_by_key(|(revision, ..)| *revision);
-        let writes = all
-            .into_iter()
-            .map(|(revision, resource, key, object)| self.write(resource, key, Some(object), revision));
+        let writes = resources.iter().flat_map(|(resource, objects)| {
+            objects
+                .iter()
+                .map(move |(key, object)| self.write(resource, key, Some(object), object.revision()))
+        });
         self.office.leave(Note::Together(writes.collect()));
     }
 

@@ -55,11 +55,13 @@ pub(in crate::backend) async fn boot(
     let owner = Owner { id: id.to_lowercase(), name: kind.name.clone() };
     cluster::check_name(&engine, &owner).await?;
     let folder = KindFolder::make(dir)?;
-    folder.write_record(&Record { owner: owner.clone(), network: None })?;
+    let mut record = Record { owner: owner.clone(), network: None };
+    folder.write_record(&record)?;
 
     steps.begin("Making the lab's network");
     let network = engine.create_network(&owner).await?;
-    folder.update_record(|record| record.network = Some(network.id.clone()))?;
+    record.network = Some(network.id.clone());
+    folder.write_record(&record)?;
 
     steps.begin("Creating the cluster, and the registry beside it");
     let spec = ClusterSpec { nodes: kind.nodes.into(), image: kind.node_image.clone() };

@@ -46,15 +46,6 @@ impl KindFolder {
         write::private(&self.record(), &text)
     }
 
-    /// Changes what is written down.
-    pub(crate) fn update_record(&self, change: impl FnOnce(&mut Record)) -> Result<(), LabError> {
-        if let Some(mut record) = self.read_record()? {
-            change(&mut record);
-            self.write_record(&record)?;
-        }
-        Ok(())
-    }
-
     /// Whose everything is; `None` when nothing was ever begun here.
     pub(crate) fn read_record(&self) -> Result<Option<Record>, KindError> {
         let path = self.record();
