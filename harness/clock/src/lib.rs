@@ -7,6 +7,7 @@
 //! - [`busy`]: tokens that say "somebody is still working on this instant", so that the clock never jumps
 //!   over work that has not been done yet.
 //! - [`cron`]: schedules, and the times that they name.
+//! - [`eager`]: work that does not wait for its turn when it wakes itself.
 //! - [`mailbox`]: a channel whose messages carry such a token.
 //! - [`real`]: real time, for what must stay on it: sockets, TLS, processes.
 //! - [`secret`]: tokens that no seed reproduces.
@@ -17,6 +18,7 @@
 pub mod busy;
 pub mod clock;
 pub mod cron;
+pub mod eager;
 pub mod mailbox;
 pub mod real;
 pub mod secret;
@@ -24,6 +26,7 @@ pub mod seed;
 
 pub use busy::Busy;
 pub use clock::Clock;
+pub use eager::Eager;
 pub use jiff::{SignedDuration, Timestamp};
 
 /// A span that somebody outside has named, in seconds: at most a century either way, so that no sum of it

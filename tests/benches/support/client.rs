@@ -12,6 +12,7 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
+use pulldrill_clock::Eager;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -97,7 +98,7 @@ impl Client {
             sender.ready().await?;
             with(sender.send_request(request).await?).await
         };
-        self.connection.during(work).await
+        Eager::new(self.connection.during(work)).await
     }
 
     /// Sends a request and reads the whole answer.

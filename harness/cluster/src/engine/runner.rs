@@ -1,12 +1,15 @@
 //! Running the controllers of one cluster.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use pulldrill_clock::{Busy, Clock, Timestamp, mailbox};
+use pulldrill_clock::{Busy, Clock, Timestamp, mailbox, real};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Controller, Outcome, Queue};
 use crate::store::{Change, Event, Key, Store, StoreChanged};
+
+/// How long controllers let writes come together before they look: those of real clusters take longer to hear of one.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// What wakes the engine.
 enum Wake {
@@ -144,8 +147,10 @@ impl Engine {
                 Some((StoreChanged, busy)) = self.changes.recv() => (Wake::Store, busy),
                 else => return,
             };
-            // Those who write go first: what several of them write is looked at once.
-            tokio::task::yield_now().await;
+            if matches!(wake, Wake::Store) && !self.clock.is_held() {
+                // Nobody writes between two instants of a world that is moved.
+                real::sleep(MOMENT).await;
+            }
             self.handle(wake);
             while let Ok((StoreChanged, _busy)) = self.changes.try_recv() {}
             self.catch_up();

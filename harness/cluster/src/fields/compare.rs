@@ -61,6 +61,14 @@ struct Diff {
 }
 
 impl Diff {
+    fn only_new(added: Node) -> Self {
+        Self { added, ..Self::default() }
+    }
+
+    fn only_old(removed: Node) -> Self {
+        Self { removed, ..Self::default() }
+    }
+
     /// A value that has no parts.
     fn leaf(old: Option<&Value>, new: Option<&Value>) -> Self {
         let mut diff = Self::default();
@@ -83,27 +91,58 @@ struct Compare<'a>(Walk<'a>);
 
 impl Compare<'_> {
     fn values(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
-        if old == new {
-            return Diff::default();
+        match (old, new) {
+            (None, Some(new)) => return Diff::only_new(self.alone(shape, new)),
+            (Some(old), None) => return Diff::only_old(self.alone(shape, old)),
+            (old, new) if old == new => return Diff::default(),
+            _ => {}
         }
         let shape = shape.settled([old, new]);
         let empty = |value: Option<&Value>| value.is_none_or(|v| v.is_null() || is_empty(v));
         if matches!(shape, Shape::Leaf) || (empty(old) && empty(new)) {
             return Diff::leaf(old, new);
         }
-        let mut diff = if matches!(shape, Shape::Keyed(..) | Shape::Set) {
+        if matches!(shape, Shape::Keyed(..) | Shape::Set) {
             self.lists(shape, old, new)
         } else {
             self.objects(shape, old, new)
+        }
+    }
+
+    /// A value that the other version has not: it and all its parts.
+    fn alone(&self, shape: Shape<'_>, value: &Value) -> Node {
+        let shape = shape.settled([Some(value), None]);
+        let below = match (shape, value) {
+            (Shape::Leaf, _) => return Node::leaf(),
+            (_, Value::Object(fields)) => {
+                let mut below = FieldSet::with_capacity(fields.len());
+                for (name, value) in fields {
+                    let declared = self.0.declared(shape, name);
+                    let part = self.alone(self.0.entry(shape, declared), value);
+                    below.put(|| element::field(name, declared), part);
+                }
+                below
+            }
+            (_, Value::Array(items)) => {
+                let mut below = FieldSet::with_capacity(items.len());
+                let inner = self.0.items(shape);
+                for (element, items) in self.indexed(shape, Some(value)) {
+                    let part = match items.as_slice() {
+                        [item] => self.alone(inner, item),
+                        // Elements of the same name are one thing.
+                        _ => Node::leaf(),
+                    };
+                    below.put(|| element, part);
+                }
+                below
+            }
+            _ => FieldSet::default(),
         };
-        diff.added.member = old.is_none();
-        diff.removed.member = new.is_none();
-        diff
+        Node { member: true, below }
     }
 
     fn objects(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
         let none = Map::new();
-        let both = old.is_some() && new.is_some();
         let old = old.and_then(Value::as_object).unwrap_or(&none);
         let new = new.and_then(Value::as_object).unwrap_or(&none);
         let mut diff = Diff::default();
@@ -115,7 +154,7 @@ impl Compare<'_> {
             let declared = self.0.declared(shape, name);
             let shape = self.0.entry(shape, declared);
             let part = match declared {
-                Some(field) if both && field.keep_zero => self.never_absent(shape, was, is),
+                Some(field) if field.keep_zero => self.never_absent(shape, was, is),
                 _ => self.values(shape, was, is),
             };
             diff.put(|| element::field(name, declared), part);

@@ -1,7 +1,8 @@
 //! The steps of a path: how they are written in sets and in messages, and how a list's elements are told apart.
 
-use std::fmt::Write;
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::set::Element;
@@ -26,11 +27,17 @@ pub(super) fn key_element(
 ) -> Element {
     let default = |key: &str| {
         let field = of.and_then(|definition| schema.field(definition, key));
-        field.and_then(|field| field.default.clone()).map_or(Value::Null, Value::String)
+        Cow::Owned(field.and_then(|field| field.default.clone()).map_or(Value::Null, Value::String))
     };
-    let own = |key: &String| item.get(key).cloned().unwrap_or_else(|| default(key));
-    let key: Map<String, Value> = keys.iter().map(|key| (key.clone(), own(key))).collect();
-    format!("k:{}", Value::Object(key)).into()
+    let own = |key: &str| item.get(key).map_or_else(|| default(key), Cow::Borrowed);
+    let parts: BTreeMap<&str, Cow<'_, Value>> = keys.iter().map(|key| (key.as_str(), own(key))).collect();
+    key(&parts)
+}
+
+/// An element of an associative list, by the fields that it is told apart by.
+fn key(parts: &impl Serialize) -> Element {
+    // Nothing in JSON can't be written as JSON.
+    format!("k:{}", serde_json::to_string(parts).unwrap_or_default()).into()
 }
 
 /// The form in which this program writes an element that somebody else wrote. Nothing if it is none.
@@ -40,7 +47,7 @@ pub(super) fn canonical(text: &str) -> Option<Element> {
         "f" => Some(text.into()),
         "i" => rest.parse::<u32>().ok().map(|_| text.into()),
         "k" => match serde_json::from_str(rest).ok()? {
-            Value::Object(key) => Some(format!("k:{}", Value::Object(key)).into()),
+            Value::Object(parts) => Some(key(&parts)),
             _ => None,
         },
         "v" => serde_json::from_str::<Value>(rest).ok().map(|found| value(&found)),

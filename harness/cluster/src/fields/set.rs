@@ -43,6 +43,11 @@ impl FieldSet {
         set
     }
 
+    /// A set with nothing in it yet.
+    pub(super) fn with_capacity(elements: usize) -> Self {
+        Self(Vec::with_capacity(elements))
+    }
+
     /// Whether nothing is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

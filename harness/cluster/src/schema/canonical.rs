@@ -26,9 +26,9 @@ impl Schema {
             }
             None => definition.is_kind && (name == "apiVersion" || name == "kind"),
         });
-        for field in self.fields(definition).into_iter().filter(|field| null_time(field)) {
-            if !object.contains_key(&field.name) {
-                object.insert(field.name.clone(), Value::Null);
+        for time in &definition.null_times {
+            if !object.contains_key(time) {
+                object.insert(time.clone(), Value::Null);
             }
         }
     }
@@ -55,14 +55,9 @@ impl Schema {
     }
 }
 
-/// A time that is kept when zero is the only field that is written as null.
-fn null_time(field: &Field) -> bool {
-    field.keep_zero && matches!(field.ty, Type::Scalar(Scalar::Time | Scalar::MicroTime))
-}
-
 fn kept(field: &Field, value: &Value) -> bool {
     match value {
-        Value::Null => null_time(field),
+        Value::Null => field.is_null_time(),
         value => field.pointer || field.keep_zero || !scalars::is_zero(value),
     }
 }

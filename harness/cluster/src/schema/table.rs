@@ -1,16 +1,13 @@
 //! The schema table in memory: definitions, their fields, and which kind is which definition. The data is
 //! `kubernetes.json`, made by `schema-tools/extract.py`; this module only reads it.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::types::{self, Type};
+use super::types::{self, Scalar, Type};
 
 /// Versions of packages that the table lacks, and those whose types have the same fields.
 const SAME_SHAPE: [((&str, &str), &str); 7] = [
@@ -27,7 +24,7 @@ const SAME_SHAPE: [((&str, &str), &str); 7] = [
 #[derive(Clone, Debug)]
 pub struct Schema {
     pub(super) definitions: Vec<Definition>,
-    by_name: HashMap<String, usize>,
+    by_name: FxHashMap<String, usize>,
 }
 
 /// One object type.
@@ -46,6 +43,8 @@ pub struct Definition {
     /// Where the field of a name is, also of the parts that lie in the object itself: in which definition, and the how manieth
     /// there. Every field of every body is looked for several times.
     places: FxHashMap<String, (usize, usize)>,
+    /// The names of the times that JSON has as null when they are not there.
+    pub(super) null_times: Vec<String>,
 }
 
 /// One field of an object type.
@@ -135,7 +134,7 @@ impl Schema {
     /// When it is not one.
     pub fn parse(json: &[u8]) -> Result<Self, TableError> {
         let raw: BTreeMap<String, RawDefinition> = serde_json::from_slice(json)?;
-        let by_name: HashMap<String, usize> = raw.keys().cloned().zip(0..).collect();
+        let by_name: FxHashMap<String, usize> = raw.keys().cloned().zip(0..).collect();
         let reference = |name: &str| by_name.get(name).copied();
         let mut definitions = Vec::with_capacity(raw.len());
         for (name, raw) in raw {
@@ -154,7 +153,8 @@ impl Schema {
                 fields.push(Field::of(name, ty, raw));
             }
             let (is_kind, atomic, places) = (raw.kind, raw.atomic, FxHashMap::default());
-            definitions.push(Definition { name, is_kind, atomic, items, fields, places });
+            let null_times = Vec::new();
+            definitions.push(Definition { name, is_kind, atomic, items, fields, places, null_times });
         }
         let mut schema = Self { definitions, by_name };
         schema.place_fields();
@@ -163,14 +163,16 @@ impl Schema {
 
     /// To be called when definitions have got other fields.
     pub(super) fn place_fields(&mut self) {
-        let places = |of: usize| {
+        let found = |of: usize| {
             let mut places = FxHashMap::default();
             self.add_places(of, &mut places);
-            places
+            let fields = self.fields(&self.definitions[of]).into_iter();
+            let null_times = fields.filter(|field| field.is_null_time()).map(|field| field.name.clone());
+            (places, null_times.collect())
         };
-        let all: Vec<_> = (0..self.definitions.len()).map(places).collect();
-        for (definition, places) in self.definitions.iter_mut().zip(all) {
-            definition.places = places;
+        let all: Vec<_> = (0..self.definitions.len()).map(found).collect();
+        for (definition, found) in self.definitions.iter_mut().zip(all) {
+            (definition.places, definition.null_times) = found;
         }
     }
 
@@ -277,6 +279,11 @@ impl Field {
             list_keys: raw.m,
             default: raw.d,
         }
+    }
+
+    /// A time that is kept when zero is the only field that is written as null.
+    pub(super) fn is_null_time(&self) -> bool {
+        self.keep_zero && matches!(self.ty, Type::Scalar(Scalar::Time | Scalar::MicroTime))
     }
 
     /// Whether a strategic merge joins the field's list or map in the way `strategy` says.

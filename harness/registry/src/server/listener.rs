@@ -9,7 +9,7 @@ use std::{
 use http::{Response, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use pulldrill_clock::real;
+use pulldrill_clock::{Eager, real};
 use pulldrill_faults::{Stage, Subject};
 use pulldrill_tls::Authority;
 use tokio::{
@@ -264,9 +264,8 @@ impl Door {
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-        if let Err(error) = served {
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = Eager::new(served).await {
             tracing::debug!(%error, "connection ended");
         }
     }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use pulldrill_clock::real;
+use pulldrill_clock::{Eager, real};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -41,7 +41,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, server: &Server, c
         };
         match accepted {
             Ok((stream, _peer)) => {
-                connections.spawn(connection(stream, acceptor.clone(), server.clone()));
+                connections.spawn(Eager::new(connection(stream, acceptor.clone(), server.clone())));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: waiting is all that helps.
