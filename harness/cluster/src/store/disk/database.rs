@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
     Key,
-    journal::{Batches, Place},
+    batches::Batches,
+    journal::Place,
     migrate,
     note::{self, Noted},
     text,

@@ -285,7 +285,8 @@ mod tests {
 
     use super::{
         super::{
-            journal::{Batches, Place},
+            batches::Batches,
+            journal::Place,
             note::{Noted, decode},
         },
         *,

@@ -8,12 +8,11 @@
 //!
 //! A batch is its length (4 bytes), its checksum (4), the number of the round (8), what is in it, and zeros up to the next block;
 //! numbers are little-endian, the checksum is a CRC-32 of the round and of what is in it. A round begins at the file's beginning, over
-//! what former rounds left. The end is where no batch of this round is: what was not written to its end was never acknowledged. What a
-//! broken disk has changed is such an end as well, as it would be in SQLite's own log.
+//! what former rounds left. How it is read again is a matter of [`batches`](super::batches).
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -24,11 +23,11 @@ const LITTLE: u64 = ROOM / 2;
 /// How much room is kept for the next round.
 const KEPT: u64 = 4 * ROOM;
 /// How much of it is written at once, in bytes.
-const PIECE: usize = 1 << 20;
+pub(super) const PIECE: usize = 1 << 20;
 /// What comes before a batch.
-const HEAD: usize = 16;
+pub(super) const HEAD: usize = 16;
 /// Batches begin and end between blocks: no disk has larger ones that have to be written whole.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 
 /// A place between two batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,8 @@ impl Place {
         Self { round: self.round.saturating_add(1), offset: 0 }
     }
 
-    fn behind(self, batch: usize) -> Self {
+    /// Where the next batch comes after one of so many bytes.
+    pub(super) fn behind(self, batch: usize) -> Self {
         Self { offset: self.offset + whole(batch) as u64, ..self }
     }
 }
@@ -237,7 +237,7 @@ fn past_cache(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
 use past_cache as through_cache;
 
 /// How much a batch takes, in bytes.
-fn whole(batch: usize) -> usize {
+pub(super) fn whole(batch: usize) -> usize {
     (HEAD + batch).next_multiple_of(BLOCK)
 }
 
@@ -251,81 +251,16 @@ fn head(round: u64, batch: &[u8]) -> io::Result<[u8; HEAD]> {
     Ok(head)
 }
 
-fn checksum(round: u64, batch: &[u8]) -> u32 {
+pub(super) fn checksum(round: u64, batch: &[u8]) -> u32 {
     let mut checksum = crc32fast::Hasher::new();
     checksum.update(&round.to_le_bytes());
     checksum.update(batch);
     checksum.finalize()
 }
 
-/// The batches of a round, from a place on.
-pub(super) struct Batches {
-    file: BufReader<File>,
-    /// Where the next one is read.
-    place: Place,
-    /// Where they end, if that is known.
-    until: Option<Place>,
-    /// How much of the file is left behind that.
-    left: u64,
-}
-
-impl Batches {
-    /// Those of the journal at a path, up to another place or to where they end.
-    pub(super) fn open(path: &Path, place: Place, until: Option<Place>) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let end = until.map_or(file.metadata()?.len(), |until| until.offset);
-        let left = end.saturating_sub(place.offset);
-        file.seek(SeekFrom::Start(place.offset))?;
-        Ok(Self { file: BufReader::with_capacity(PIECE, file), place, until, left })
-    }
-
-    /// Where the next one is read.
-    pub(super) fn place(&self) -> Place {
-        self.place
-    }
-
-    /// The next one; nothing at the end of what was acknowledged.
-    ///
-    /// # Errors
-    /// The file system's; that they end before where they have to.
-    pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let batch = self.read()?;
-        if batch.is_none() && self.until.is_some_and(|until| until != self.place) {
-            let why = format!("the journal is damaged, {} bytes from its beginning", self.place.offset);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-        }
-        Ok(batch)
-    }
-
-    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut head = [0; HEAD];
-        if self.left < HEAD as u64 {
-            return Ok(None);
-        }
-        self.file.read_exact(&mut head)?;
-        self.left -= HEAD as u64;
-        let [length, sum] =
-            [0, 4].map(|at| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
-        if head[8..] != self.place.round.to_le_bytes() || u64::from(length) > self.left {
-            return Ok(None);
-        }
-        let mut batch = Vec::new();
-        (&mut self.file).take(u64::from(length)).read_to_end(&mut batch)?;
-        self.left -= u64::from(length);
-        let zeros = (whole(batch.len()) - HEAD - batch.len()) as u64;
-        self.file.seek_relative(zeros.cast_signed())?;
-        self.left = self.left.saturating_sub(zeros);
-        if checksum(self.place.round, &batch) != sum {
-            return Ok(None);
-        }
-        self.place = self.place.behind(batch.len());
-        Ok(Some(batch))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::batches::Batches, *};
 
     const FIRST: Place = Place { round: 1, offset: 0 };
 
@@ -400,6 +335,39 @@ mod tests {
         file.write_all(b"x").unwrap();
         let error = read(end).unwrap_err().to_string();
         assert!(error.contains("damaged, 4096 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_batch_is_missed_where_others_follow_it() {
+        let long = vec![b'l'; 3 * BLOCK];
+        let (_folder, path, _journal) = journal(&[b"one", &long, b"three", b"four"]);
+        let whole = std::fs::read(&path).unwrap();
+        let read = |damaged: &[u8]| {
+            std::fs::write(&path, damaged).unwrap();
+            let mut batches = Batches::open(&path, FIRST, None).unwrap();
+            let mut count = 0;
+            while batches.next()?.is_some() {
+                count += 1;
+            }
+            io::Result::Ok(count)
+        };
+        assert_eq!(read(&whole).unwrap(), 4);
+        // Every part of a head, what is in a batch, and in its last block.
+        for (place, batch) in [(0, 0), (4, 0), (8, 0), (HEAD, 0), (BLOCK, 1), (3 * BLOCK, 1), (5 * BLOCK, 2)]
+        {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 0x40;
+            let error = read(&damaged).unwrap_err().to_string();
+            let begin = [0, BLOCK, 5 * BLOCK][batch];
+            assert!(error.contains(&format!("damaged, {begin} bytes")), "{place}: {error}");
+        }
+        // A whole disk block that was lost, and the last batch of all, which may not have been written to its end.
+        let mut damaged = whole.clone();
+        damaged[BLOCK..2 * BLOCK].fill(0);
+        assert!(read(&damaged).is_err());
+        let mut damaged = whole;
+        damaged[6 * BLOCK + HEAD] ^= 0x40;
+        assert_eq!(read(&damaged).unwrap(), 3);
     }
 
     #[test]

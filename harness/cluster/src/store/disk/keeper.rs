@@ -15,9 +15,10 @@ use pulldrill_clock::real;
 
 use super::{
     Reply,
+    batches::Batches,
     database::{Database, Row},
     desk::{Desk, Written},
-    journal::{Batches, Place},
+    journal::Place,
     text,
 };
 

@@ -4,6 +4,7 @@
 //! who acknowledges a write waits for that ([`Store::durable`](super::Store::durable)). From there it comes into the tables
 //! of a SQLite database, which is what the next process begins with. It is no cache: everything is in memory as well.
 
+mod batches;
 mod database;
 mod desk;
 mod journal;
