@@ -144,13 +144,13 @@ impl Engine {
                 biased;
                 () = self.stop.cancelled() => return,
                 Some((wake, busy)) = self.wakes.recv() => (wake, busy),
-                Some((StoreChanged, busy)) = self.changes.recv() => (Wake::Store, busy),
+                Some((StoreChanged, busy)) = self.changes.recv() => tokio::select! {
+                    biased;
+                    Some(other) = self.wakes.recv() => other,
+                    () = gathered(&self.clock) => (Wake::Store, busy),
+                },
                 else => return,
             };
-            if matches!(wake, Wake::Store) && !self.clock.is_held() {
-                // Nobody writes between two instants of a world that is moved.
-                real::sleep(MOMENT).await;
-            }
             self.handle(wake);
             while let Ok((StoreChanged, _busy)) = self.changes.try_recv() {}
             self.catch_up();
@@ -247,5 +247,15 @@ impl Engine {
             }
         }
         false
+    }
+}
+
+/// Until what several write, or one after the other, has come together.
+async fn gathered(clock: &Clock) {
+    if clock.is_held() {
+        // Nobody outside writes between two instants of a world that is moved.
+        tokio::task::yield_now().await;
+    } else {
+        real::sleep(MOMENT).await;
     }
 }
