@@ -1,9 +1,10 @@
 //! The SQL of a data folder: its tables, and the few statements on them. Writes come here from the
 //! [journal](super::journal), many in a transaction, and nobody waits for that.
 
-use std::{collections::HashMap, fs, path::Path, sync::Arc};
+use std::{collections::HashMap, fs, io, path::Path, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use thiserror::Error;
 
 use super::{
     Key,
@@ -50,6 +51,32 @@ const MIGRATIONS: &[&str] = &[
 /// process ended, is never numbered anew.
 const RESERVED: u64 = 1_000_000;
 
+/// Why the journal does not come into the tables.
+#[derive(Debug, Error)]
+pub(super) enum Unsettled {
+    /// It is not what was written there.
+    #[error("{0}")]
+    Damaged(String),
+    /// What SQLite or the file system said.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<rusqlite::Error> for Unsettled {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<io::Error> for Unsettled {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::InvalidData => Self::Damaged(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 /// One stored object.
 pub(super) struct Row {
     pub(super) resource: Arc<str>,
@@ -92,27 +119,28 @@ impl Database {
     /// `limit` bytes are read; it goes on from there, or with another round.
     ///
     /// # Errors
-    /// SQLite's, the file system's, and what is wrong with a batch.
+    /// [`Unsettled`].
     pub(super) fn settle(
         &mut self,
         batches: &mut Batches,
         limit: u64,
         next_round: bool,
-    ) -> Result<Place, String> {
+    ) -> Result<Place, Unsettled> {
         let begun = batches.place();
-        let transaction = self.db.transaction().map_err(text)?;
+        let transaction = self.db.transaction()?;
         let mut renewed = HashMap::new();
         while batches.place().offset - begun.offset < limit
-            && let Some(batch) = batches.next().map_err(text)?
+            && let Some(batch) = batches.next()?
         {
             for noted in note::decode(&batch) {
-                keep(&transaction, &noted?, &self.reserved, &mut renewed).map_err(text)?;
+                let noted = noted.map_err(|why| Unsettled::Damaged(why.into()))?;
+                keep(&transaction, &noted, &self.reserved, &mut renewed)?;
             }
         }
         let settled = if next_round { batches.place().next_round() } else { batches.place() };
         let put = "UPDATE settled SET round = ?1, offset = ?2";
-        transaction.execute(put, params![signed(settled.round), signed(settled.offset)]).map_err(text)?;
-        transaction.commit().map_err(text)?;
+        transaction.execute(put, params![signed(settled.round), signed(settled.offset)])?;
+        transaction.commit()?;
         for (cluster, reserved) in renewed {
             match reserved {
                 Some(reserved) => self.reserved.insert(cluster, reserved),
@@ -290,6 +318,8 @@ mod tests {
         db.db.execute("UPDATE settled SET offset = 100", []).unwrap();
         let journal = folder.path().join("x.journal");
         let error = Keeper::recover(&mut db, &journal).unwrap_err();
+        assert!(matches!(error, Unsettled::Damaged(_)));
+        let error = error.to_string();
         assert!(error.contains("x.journal") && error.contains("missing"), "{error}");
         fs::write(&journal, [0; 100]).unwrap();
         assert_eq!(Keeper::recover(&mut db, &journal).unwrap(), Place { round: 2, offset: 0 });

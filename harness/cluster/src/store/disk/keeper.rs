@@ -16,7 +16,7 @@ use pulldrill_clock::real;
 use super::{
     Reply,
     batches::Batches,
-    database::{Database, Row},
+    database::{Database, Row, Unsettled},
     desk::{Desk, Written},
     journal::Place,
     text,
@@ -112,17 +112,18 @@ impl Keeper {
     /// journal is needed any more.
     ///
     /// # Errors
-    /// What can't be read or written; that the journal is not the one that the tables were made from.
-    pub(super) fn recover(database: &mut Database, path: &Path) -> Result<Place, String> {
-        let settled = database.settled().map_err(text)?;
+    /// What can't be read or written; that the journal is damaged, or not the one that the tables were made from.
+    pub(super) fn recover(database: &mut Database, path: &Path) -> Result<Place, Unsettled> {
+        let settled = database.settled()?;
         let length = std::fs::metadata(path).map_or(0, |found| found.len());
         if length < settled.offset {
-            return Err(format!("{} belongs to it, and is missing or was cut off", path.display()));
+            let why = format!("{} belongs to it, and is missing or was cut off", path.display());
+            return Err(Unsettled::Damaged(why));
         }
         if length == 0 {
             return Ok(settled);
         }
-        let mut left = Batches::open(path, settled, None).map_err(text)?;
+        let mut left = Batches::open(path, settled, None)?;
         database.settle(&mut left, u64::MAX, true)
     }
 
@@ -290,7 +291,7 @@ impl Keeper {
 
     fn settle(&mut self, until: Place, limit: u64, next_round: bool) -> Result<(), String> {
         let mut batches = Batches::open(&self.path, self.settled, Some(until)).map_err(text)?;
-        self.settled = self.database.settle(&mut batches, limit, next_round)?;
+        self.settled = self.database.settle(&mut batches, limit, next_round).map_err(text)?;
         Ok(())
     }
 }

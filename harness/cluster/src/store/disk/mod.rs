@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 use super::{Body, Key, Objects, Stored};
 use crate::managed::{Claim, ManagedFields, taken_from};
-use database::Database;
+use database::{Database, Unsettled};
 use desk::Desk;
 use journal::Journal;
 use keeper::{Awake, Keeper, Work};
@@ -50,12 +50,12 @@ pub enum DiskError {
         /// What SQLite said.
         reason: String,
     },
-    /// Something in the database is not what was written there.
+    /// Something in the folder is not what was written there.
     #[error("{place} is damaged: {what}: {reason}; restore it from a copy or begin with an empty folder")]
     Damaged {
-        /// The database's path.
+        /// The path of the folder, or of the database in it.
         place: String,
-        /// Which object.
+        /// Which object, or that it is the journal.
         what: String,
         /// What is wrong.
         reason: String,
@@ -97,14 +97,19 @@ impl Disk {
     /// Opens the data folder, or makes it; nobody but its owner can read it.
     ///
     /// # Errors
-    /// [`DiskError::Database`].
+    /// [`DiskError::Database`], and [`DiskError::Damaged`] when what a killed process has left can't be read.
     pub fn open(folder: &Path) -> Result<Self, DiskError> {
         let path = folder.join(FILE);
         let place: Arc<str> = path.display().to_string().into();
         let failed = |reason: String| DiskError::Database { place: place.to_string(), reason };
         let mut database = Database::open(folder, &path).map_err(failed)?;
         let path = folder.join(JOURNAL);
-        let settled = Keeper::recover(&mut database, &path).map_err(failed)?;
+        let settled = Keeper::recover(&mut database, &path).map_err(|error| match error {
+            Unsettled::Failed(reason) => failed(reason),
+            Unsettled::Damaged(reason) => {
+                DiskError::Damaged { place: folder.display().to_string(), what: JOURNAL.into(), reason }
+            }
+        })?;
         let journal = Journal::make(&path, settled).map_err(|error| failed(text(error)))?;
         let (desk, awake) = (Arc::new(Desk::new(journal)), Arc::default());
         let (work, inbox) = mpsc::channel();

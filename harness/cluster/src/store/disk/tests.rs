@@ -143,6 +143,39 @@ fn a_database_that_is_none_is_named() {
 }
 
 #[tokio::test]
+async fn a_damaged_journal_is_told_apart_from_a_disk_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, store) = open(folder.path()).await;
+    // They are in the journal alone until nobody has written for a while.
+    let (left, begun) = loop {
+        let begun = disk.office.desk.pen().journal.place();
+        for name in ["a", "b", "c"] {
+            let _there_already = store.create("configmaps", key(name), config_map(name, "1"));
+            store.update("configmaps", &key(name), None, config_map(name, "2")).unwrap();
+            store.durable().await.unwrap();
+        }
+        let pen = disk.office.desk.pen();
+        let left = left_by_a_kill(folder.path(), folder.path());
+        let round = pen.journal.place().round;
+        disk.office.desk.give_back(pen);
+        if round == begun.round {
+            break (left, begun);
+        }
+    };
+    let journal = left.path().join(JOURNAL);
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[usize::try_from(begun.offset).unwrap() + 40] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    let error = Disk::open(left.path()).unwrap_err();
+    assert!(matches!(error, DiskError::Damaged { .. }));
+    let error = error.to_string();
+    assert!(
+        error.contains("cluster.journal: the journal is damaged") && error.contains("restore it"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_damaged_object_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let (disk, store) = open(folder.path()).await;
