@@ -49,7 +49,7 @@ impl Comparison {
 
 /// Compares two versions of an object.
 pub(crate) fn compare(walk: Walk<'_>, shape: Shape<'_>, old: &Value, new: &Value) -> Comparison {
-    let Diff { added, modified, removed } = Compare(walk).values(shape, Some(old), Some(new));
+    let Diff { added, modified, removed } = Compare(walk).both(shape, old, new);
     Comparison { added: added.below, modified: modified.below, removed: removed.below }
 }
 
@@ -61,14 +61,6 @@ struct Diff {
 }
 
 impl Diff {
-    fn only_new(added: Node) -> Self {
-        Self { added, ..Self::default() }
-    }
-
-    fn only_old(removed: Node) -> Self {
-        Self { removed, ..Self::default() }
-    }
-
     /// A value that has no parts.
     fn leaf(old: Option<&Value>, new: Option<&Value>) -> Self {
         let mut diff = Self::default();
@@ -92,20 +84,22 @@ struct Compare<'a>(Walk<'a>);
 impl Compare<'_> {
     fn values(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
         match (old, new) {
-            (None, Some(new)) => return Diff::only_new(self.alone(shape, new)),
-            (Some(old), None) => return Diff::only_old(self.alone(shape, old)),
-            (old, new) if old == new => return Diff::default(),
-            _ => {}
+            (None, None) => Diff::default(),
+            (None, Some(new)) => Diff { added: self.alone(shape, new), ..Diff::default() },
+            (Some(old), None) => Diff { removed: self.alone(shape, old), ..Diff::default() },
+            (Some(old), Some(new)) => self.both(shape, old, new),
         }
-        let shape = shape.settled([old, new]);
-        let empty = |value: Option<&Value>| value.is_none_or(|v| v.is_null() || is_empty(v));
-        if matches!(shape, Shape::Leaf) || (empty(old) && empty(new)) {
-            return Diff::leaf(old, new);
+    }
+
+    fn both(&self, shape: Shape<'_>, old: &Value, new: &Value) -> Diff {
+        if old == new {
+            return Diff::default();
         }
-        if matches!(shape, Shape::Keyed(..) | Shape::Set) {
-            self.lists(shape, old, new)
-        } else {
-            self.objects(shape, old, new)
+        match shape.settled([Some(old), Some(new)]) {
+            Shape::Leaf => Diff::leaf(Some(old), Some(new)),
+            _ if is_empty(old) && is_empty(new) => Diff::leaf(Some(old), Some(new)),
+            shape @ (Shape::Keyed(..) | Shape::Set) => self.lists(shape, old, new),
+            shape => self.objects(shape, old, new),
         }
     }
 
@@ -126,7 +120,7 @@ impl Compare<'_> {
             (_, Value::Array(items)) => {
                 let mut below = FieldSet::with_capacity(items.len());
                 let inner = self.0.items(shape);
-                for (element, items) in self.indexed(shape, Some(value)) {
+                for (element, items) in self.indexed(shape, value) {
                     let part = match items.as_slice() {
                         [item] => self.alone(inner, item),
                         // Elements of the same name are one thing.
@@ -141,10 +135,9 @@ impl Compare<'_> {
         Node { member: true, below }
     }
 
-    fn objects(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
+    fn objects(&self, shape: Shape<'_>, old: &Value, new: &Value) -> Diff {
         let none = Map::new();
-        let old = old.and_then(Value::as_object).unwrap_or(&none);
-        let new = new.and_then(Value::as_object).unwrap_or(&none);
+        let [old, new] = [old, new].map(|value| value.as_object().unwrap_or(&none));
         let mut diff = Diff::default();
         for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
             let (was, is) = (old.get(name), new.get(name));
@@ -167,32 +160,31 @@ impl Compare<'_> {
         static NOTHING: Value = Value::Null;
         match (old, new) {
             (None, Some(value)) | (Some(value), None) if is_zero(value) => Diff::default(),
-            _ => self.values(shape, Some(old.unwrap_or(&NOTHING)), Some(new.unwrap_or(&NOTHING))),
+            _ => self.both(shape, old.unwrap_or(&NOTHING), new.unwrap_or(&NOTHING)),
         }
     }
 
-    fn lists(&self, shape: Shape<'_>, old: Option<&Value>, new: Option<&Value>) -> Diff {
+    fn lists(&self, shape: Shape<'_>, old: &Value, new: &Value) -> Diff {
         let (old, new) = (self.indexed(shape, old), self.indexed(shape, new));
         let mut diff = Diff::default();
         let none = Vec::new();
         for element in old.keys().chain(new.keys().filter(|element| !old.contains_key(*element))) {
             let (was, is) = (old.get(element).unwrap_or(&none), new.get(element).unwrap_or(&none));
+            let (first_was, first_is) = (was.first().copied(), is.first().copied());
             let part = match (was.as_slice(), is.as_slice()) {
-                ([], [is]) => self.values(self.0.items(shape), None, Some(is)),
-                ([was], []) => self.values(self.0.items(shape), Some(was), None),
-                ([was], [is]) => self.values(self.0.items(shape), Some(was), Some(is)),
+                ([] | [_], [] | [_]) => self.values(self.0.items(shape), first_was, first_is),
                 // Elements of the same name are one thing.
                 (was, is) if was == is => continue,
-                (was, is) => Diff::leaf(was.first().copied(), is.first().copied()),
+                _ => Diff::leaf(first_was, first_is),
             };
             diff.put(|| element.clone(), part);
         }
         diff
     }
 
-    fn indexed<'v>(&self, shape: Shape<'_>, list: Option<&'v Value>) -> BTreeMap<Element, Vec<&'v Value>> {
+    fn indexed<'v>(&self, shape: Shape<'_>, list: &'v Value) -> BTreeMap<Element, Vec<&'v Value>> {
         let mut all: BTreeMap<Element, Vec<&Value>> = BTreeMap::new();
-        for item in list.and_then(Value::as_array).into_iter().flatten() {
+        for item in list.as_array().into_iter().flatten() {
             all.entry(self.0.item(shape, item)).or_default().push(item);
         }
         all
@@ -200,5 +192,7 @@ impl Compare<'_> {
 }
 
 fn is_empty(value: &Value) -> bool {
-    value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+    value.is_null()
+        || value.as_object().is_some_and(Map::is_empty)
+        || value.as_array().is_some_and(Vec::is_empty)
 }
