@@ -27,6 +27,7 @@ pub mod engine;
 pub mod fields;
 mod go;
 mod go_json;
+mod json_writer;
 pub mod kubelet;
 pub mod managed;
 pub mod network;

@@ -4,6 +4,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+/// The path of a field, for example `spec.containers[0].image`. It is written out when there is something to complain about:
+/// nearly all objects are sound.
+pub(super) type FieldPath<'a> = &'a dyn fmt::Display;
+
 /// One complaint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
@@ -34,49 +38,49 @@ impl FieldError {
 pub struct Errors(Vec<FieldError>);
 
 impl Errors {
-    fn add(&mut self, field: impl Into<String>, reason: &'static str, message: String) {
-        self.0.push(FieldError { field: field.into(), reason, message });
+    fn add(&mut self, field: impl fmt::Display, reason: &'static str, message: String) {
+        self.0.push(FieldError { field: field.to_string(), reason, message });
     }
 
     /// A field that must be there.
-    pub fn required(&mut self, field: impl Into<String>, detail: &str) {
+    pub fn required(&mut self, field: impl fmt::Display, detail: &str) {
         self.add(field, "FieldValueRequired", with_detail("Required value".into(), detail));
     }
 
     /// A field with a value that won't do.
-    pub fn invalid(&mut self, field: impl Into<String>, value: &Value, detail: &str) {
+    pub fn invalid(&mut self, field: impl fmt::Display, value: &Value, detail: &str) {
         self.add(field, "FieldValueInvalid", with_detail(format!("Invalid value: {value}"), detail));
     }
 
     /// [`Errors::invalid`], with the value as it is to be shown.
-    pub fn invalid_shown(&mut self, field: impl Into<String>, shown: &str, detail: &str) {
+    pub fn invalid_shown(&mut self, field: impl fmt::Display, shown: &str, detail: &str) {
         self.add(field, "FieldValueInvalid", with_detail(format!("Invalid value: {shown}"), detail));
     }
 
     /// A field with a value outside a closed set.
-    pub fn unsupported(&mut self, field: impl Into<String>, value: &Value, supported: &[&str]) {
+    pub fn unsupported(&mut self, field: impl fmt::Display, value: &Value, supported: &[&str]) {
         let supported: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
         let message = format!("Unsupported value: {value}: supported values: {}", supported.join(", "));
         self.add(field, "FieldValueNotSupported", message);
     }
 
     /// A field that may not be (changed) here.
-    pub fn forbidden(&mut self, field: impl Into<String>, detail: &str) {
+    pub fn forbidden(&mut self, field: impl fmt::Display, detail: &str) {
         self.add(field, "FieldValueForbidden", with_detail("Forbidden".into(), detail));
     }
 
     /// A value that may appear only once.
-    pub fn duplicate(&mut self, field: impl Into<String>, value: &Value) {
+    pub fn duplicate(&mut self, field: impl fmt::Display, value: &Value) {
         self.add(field, "FieldValueDuplicate", format!("Duplicate value: {value}"));
     }
 
     /// A reference to something that is not there.
-    pub fn not_found(&mut self, field: impl Into<String>, value: &Value) {
+    pub fn not_found(&mut self, field: impl fmt::Display, value: &Value) {
         self.add(field, "FieldValueNotFound", format!("Not found: {value}"));
     }
 
     /// A value that is too long.
-    pub fn too_long(&mut self, field: impl Into<String>, detail: &str) {
+    pub fn too_long(&mut self, field: impl fmt::Display, detail: &str) {
         self.add(field, "FieldValueTooLong", with_detail("Too long".into(), detail));
     }
 

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use serde_json::Value;
 
-use super::invalid::Errors;
+use super::invalid::{Errors, FieldPath};
 use crate::resources::{NameRule, Resource};
 
 /// Letters and digits that can't form words or be mistaken for each other.
@@ -56,7 +56,7 @@ fn is_word(text: &str) -> bool {
 }
 
 /// Complains about a name that is no label.
-pub(super) fn check_label(field: &str, name: &Value, errors: &mut Errors) {
+pub(super) fn check_label(field: FieldPath<'_>, name: &Value, errors: &mut Errors) {
     let text = name.as_str().unwrap_or_default();
     if text.len() > 63 {
         errors.invalid(field, name, "must be no more than 63 characters");
@@ -67,7 +67,7 @@ pub(super) fn check_label(field: &str, name: &Value, errors: &mut Errors) {
 }
 
 /// Complains about a name that is no subdomain.
-pub(super) fn check_subdomain(field: &str, name: &Value, errors: &mut Errors) {
+pub(super) fn check_subdomain(field: FieldPath<'_>, name: &Value, errors: &mut Errors) {
     let text = name.as_str().unwrap_or_default();
     if text.len() > 253 {
         errors.invalid(field, name, "must be no more than 253 characters");
@@ -78,7 +78,7 @@ pub(super) fn check_subdomain(field: &str, name: &Value, errors: &mut Errors) {
 }
 
 /// Complains about the name of a port.
-pub(super) fn check_port(field: &str, name: &Value, errors: &mut Errors) {
+pub(super) fn check_port(field: FieldPath<'_>, name: &Value, errors: &mut Errors) {
     let text = name.as_str().unwrap_or_default();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let rules = [
@@ -97,7 +97,7 @@ pub(super) fn check_port(field: &str, name: &Value, errors: &mut Errors) {
 }
 
 /// Complains about what is no IP address.
-pub(super) fn check_address(field: &str, address: &Value, errors: &mut Errors) {
+pub(super) fn check_address(field: FieldPath<'_>, address: &Value, errors: &mut Errors) {
     if address.as_str().unwrap_or_default().parse::<std::net::IpAddr>().is_err() {
         errors.invalid(field, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
     }
@@ -111,8 +111,8 @@ pub(super) fn check_name(resource: &Resource, name: &Value, errors: &mut Errors)
         return;
     }
     match resource.names {
-        NameRule::Subdomain => check_subdomain("metadata.name", name, errors),
-        NameRule::Label => check_label("metadata.name", name, errors),
+        NameRule::Subdomain => check_subdomain(&"metadata.name", name, errors),
+        NameRule::Label => check_label(&"metadata.name", name, errors),
         NameRule::Path => {
             if text == "." || text == ".." {
                 errors.invalid("metadata.name", name, &format!("may not be '{text}'"));
@@ -128,7 +128,7 @@ pub(super) fn check_name(resource: &Resource, name: &Value, errors: &mut Errors)
 }
 
 /// Complains about labels.
-pub(super) fn check_labels(field: &str, labels: &Value, errors: &mut Errors) {
+pub(super) fn check_labels(field: FieldPath<'_>, labels: &Value, errors: &mut Errors) {
     for (key, value) in labels.as_object().into_iter().flatten() {
         check_qualified(field, &key.as_str().into(), errors);
         check_label_value(field, value, errors);
@@ -136,7 +136,7 @@ pub(super) fn check_labels(field: &str, labels: &Value, errors: &mut Errors) {
 }
 
 /// Complains about the value of a label.
-pub(super) fn check_label_value(field: &str, value: &Value, errors: &mut Errors) {
+pub(super) fn check_label_value(field: FieldPath<'_>, value: &Value, errors: &mut Errors) {
     let text = value.as_str().unwrap_or_default();
     if text.len() > 63 {
         errors.invalid(field, value, "must be no more than 63 characters");
@@ -147,7 +147,7 @@ pub(super) fn check_label_value(field: &str, value: &Value, errors: &mut Errors)
 }
 
 /// Complains about a name that is no qualified one (`example.com/name`, or `name`), as keys of labels are.
-pub(super) fn check_qualified(field: &str, key: &Value, errors: &mut Errors) {
+pub(super) fn check_qualified(field: FieldPath<'_>, key: &Value, errors: &mut Errors) {
     let text = key.as_str().unwrap_or_default();
     let (prefix, name) = match text.split_once('/') {
         Some((_, more)) if more.contains('/') => {
@@ -189,19 +189,19 @@ mod tests {
     #[test]
     fn names_and_labels() {
         for good in ["a", "a-b.c9", "0"] {
-            assert!(complaints(|e| check_subdomain("n", &json!(good), e)).is_empty(), "{good}");
+            assert!(complaints(|e| check_subdomain(&"n", &json!(good), e)).is_empty(), "{good}");
         }
         for bad in ["Bad_Name", "-a", "a..b", "a-", "é"] {
-            let found = complaints(|e| check_subdomain("metadata.name", &json!(bad), e));
+            let found = complaints(|e| check_subdomain(&"metadata.name", &json!(bad), e));
             assert!(found[0].starts_with(&format!("metadata.name: Invalid value: \"{bad}\": a lowercase")));
         }
-        assert_eq!(complaints(|e| check_label("n", &json!("a.b"), e)).len(), 1);
-        assert_eq!(complaints(|e| check_labels("l", &json!({"a/b": "x y", "ok": ""}), e)).len(), 1);
+        assert_eq!(complaints(|e| check_label(&"n", &json!("a.b"), e)).len(), 1);
+        assert_eq!(complaints(|e| check_labels(&"l", &json!({"a/b": "x y", "ok": ""}), e)).len(), 1);
     }
 
     #[test]
     fn names_of_ports() {
-        let told = |name: &str| complaints(|errors| check_port("f", &json!(name), errors));
+        let told = |name: &str| complaints(|errors| check_port(&"f", &json!(name), errors));
         for good in ["http", "a-1", "x"] {
             assert!(told(good).is_empty(), "{good}");
         }
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn qualified_names() {
-        let told = |key: &str| complaints(|errors| check_qualified("f", &json!(key), errors));
+        let told = |key: &str| complaints(|errors| check_qualified(&"f", &json!(key), errors));
         for good in ["a", "A.b_c-9", "example.com/MyName"] {
             assert!(told(good).is_empty(), "{good}");
         }

@@ -102,12 +102,12 @@ fn scaled(number: &str, factor: i128) -> Option<i128> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let fraction = fraction.get(..fraction.len().min(18))?;
-    if whole.is_empty() && fraction.is_empty()
-        || !whole.chars().chain(fraction.chars()).all(|c| c.is_ascii_digit())
-    {
+    if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let mantissa: i128 = format!("0{whole}{fraction}").parse().ok()?;
+    let mut digits = whole.chars().chain(fraction.chars());
+    let mantissa = digits
+        .try_fold(0_i128, |number, digit| number.checked_mul(10)?.checked_add(digit.to_digit(10)?.into()))?;
     let parts = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
     let product = mantissa.checked_mul(factor)?;
     let nanos = product / parts + i128::from(product % parts != 0);

@@ -120,13 +120,13 @@ impl Compare<'_> {
             (_, Value::Array(items)) => {
                 let mut below = FieldSet::with_capacity(items.len());
                 let inner = self.0.items(shape);
-                for (element, items) in self.indexed(shape, value) {
-                    let part = match items.as_slice() {
-                        [item] => self.alone(inner, item),
+                for item in items {
+                    let element = self.0.item(shape, item);
+                    match below.get_mut(&element) {
                         // Elements of the same name are one thing.
-                        _ => Node::leaf(),
-                    };
-                    below.put(|| element, part);
+                        Some(present) => *present = Node::leaf(),
+                        None => below.put(|| element, self.alone(inner, item)),
+                    }
                 }
                 below
             }

@@ -1,16 +1,18 @@
 //! The steps of a path: how they are written in sets and in messages, and how a list's elements are told apart.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
+use std::{borrow::Cow, fmt::Write};
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::set::Element;
-use crate::schema::{Definition, Field, Schema};
+use crate::{
+    json_writer,
+    schema::{Definition, Field, Schema},
+};
 
 /// A field of an object, or a key of a map. Those of a declared field are all the same one.
 pub(super) fn field(name: &str, declared: Option<&Field>) -> Element {
-    declared.map_or_else(|| format!("f:{name}").into(), |field| field.step.clone())
+    declared.map_or_else(|| ["f:", name].concat().into(), |field| field.step.clone())
 }
 
 /// An element of a set.
@@ -30,14 +32,20 @@ pub(super) fn key_element(
         Cow::Owned(field.and_then(|field| field.default.clone()).map_or(Value::Null, Value::String))
     };
     let own = |key: &str| item.get(key).map_or_else(|| default(key), Cow::Borrowed);
-    let parts: BTreeMap<&str, Cow<'_, Value>> = keys.iter().map(|key| (key.as_str(), own(key))).collect();
-    key(&parts)
+    let mut parts: Vec<(&str, Cow<'_, Value>)> = keys.iter().map(|key| (key.as_str(), own(key))).collect();
+    parts.sort_unstable_by_key(|(key, _)| *key);
+    key(parts.iter().map(|(key, value)| (*key, &**value)))
 }
 
-/// An element of an associative list, by the fields that it is told apart by.
-fn key(parts: &impl Serialize) -> Element {
-    // Nothing in JSON can't be written as JSON.
-    format!("k:{}", serde_json::to_string(parts).unwrap_or_default()).into()
+/// An element of an associative list, by the fields that it is told apart by, in the order of their names.
+fn key<'a>(parts: impl Iterator<Item = (&'a str, &'a Value)>) -> Element {
+    let mut written = b"k:{".to_vec();
+    for (name, value) in parts {
+        json_writer::field(&mut written, name, value);
+    }
+    json_writer::end(&mut written, b'}');
+    // JSON is text.
+    String::from_utf8(written).unwrap_or_default().into()
 }
 
 /// The form in which this program writes an element that somebody else wrote. Nothing if it is none.
@@ -47,7 +55,7 @@ pub(super) fn canonical(text: &str) -> Option<Element> {
         "f" => Some(text.into()),
         "i" => rest.parse::<u32>().ok().map(|_| text.into()),
         "k" => match serde_json::from_str(rest).ok()? {
-            Value::Object(parts) => Some(key(&parts)),
+            Value::Object(parts) => Some(key(parts.iter().map(|(name, value)| (name.as_str(), value)))),
             _ => None,
         },
         "v" => serde_json::from_str::<Value>(rest).ok().map(|found| value(&found)),

@@ -66,6 +66,11 @@ impl FieldSet {
         self.find(element).ok().map(|at| &self.0[at].1)
     }
 
+    pub(super) fn get_mut(&mut self, element: &str) -> Option<&mut Node> {
+        let at = self.find(element).ok()?;
+        self.0.get_mut(at).map(|(_, node)| node)
+    }
+
     fn find(&self, element: &str) -> Result<usize, usize> {
         // Sets are mostly built in order.
         match self.0.last() {

@@ -1,44 +1,39 @@
 //! How a set is written: `{"f:spec":{"f:replicas":{}}}`, the format `FieldsV1`.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::{
     element,
     set::{FieldSet, Node},
 };
+use crate::json_writer;
 
 /// In a set: the path down to here is itself in the set.
 const SELF: &str = ".";
-
-impl Serialize for FieldSet {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        entries(self, false, serializer)
-    }
-}
-
-impl Serialize for Node {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        entries(&self.below, self.member && !self.below.is_empty(), serializer)
-    }
-}
-
-fn entries<S: Serializer>(set: &FieldSet, with_self: bool, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(set.0.len() + usize::from(with_self)))?;
-    if with_self {
-        map.serialize_entry(SELF, &Map::new())?;
-    }
-    for (element, node) in &set.0 {
-        map.serialize_entry(&**element, node)?;
-    }
-    map.end()
-}
 
 impl FieldSet {
     /// Reads `fieldsV1`. Nothing if it is not what it should be.
     #[must_use]
     pub fn read(value: &Value) -> Option<Self> {
         node(value).map(|node| node.below)
+    }
+
+    /// Writes the set as JSON.
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        self.write_with(false, to);
+    }
+
+    fn write_with(&self, with_self: bool, to: &mut Vec<u8>) {
+        to.push(b'{');
+        if with_self {
+            json_writer::field(to, SELF, &Value::Object(Map::new()));
+        }
+        for (element, node) in &self.0 {
+            json_writer::name(to, element);
+            node.below.write_with(node.member && !node.below.is_empty(), to);
+            to.push(b',');
+        }
+        json_writer::end(to, b'}');
     }
 
     /// The set as JSON.

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Value, json};
 
 use super::{Entry, ManagedFields, Operation, Owner};
-use crate::fields::FieldSet;
+use crate::{fields::FieldSet, json_writer};
 
 const FORMAT: &str = "FieldsV1";
 
@@ -26,31 +25,24 @@ fn stamp(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-impl Serialize for ManagedFields {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
-        for entry in self.entries() {
-            list.serialize_element(entry)?;
-        }
-        list.end()
-    }
-}
-
-impl Serialize for Entry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("manager", &self.owner.manager)?;
-        map.serialize_entry("operation", self.owner.operation.as_str())?;
-        map.serialize_entry("apiVersion", &self.owner.api_version)?;
+impl Entry {
+    fn write(&self, to: &mut Vec<u8>) {
+        let Owner { manager, operation, api_version, subresource } = &self.owner;
+        to.push(b'{');
+        json_writer::text_field(to, "manager", manager);
+        json_writer::text_field(to, "operation", operation.as_str());
+        json_writer::text_field(to, "apiVersion", api_version);
         if let Some(time) = self.time {
-            map.serialize_entry("time", &stamp(time))?;
+            json_writer::text_field(to, "time", &stamp(time));
         }
-        map.serialize_entry("fieldsType", FORMAT)?;
-        map.serialize_entry("fieldsV1", &self.fields)?;
-        if !self.owner.subresource.is_empty() {
-            map.serialize_entry("subresource", &self.owner.subresource)?;
+        json_writer::text_field(to, "fieldsType", FORMAT);
+        json_writer::name(to, "fieldsV1");
+        self.fields.write(to);
+        to.push(b',');
+        if !subresource.is_empty() {
+            json_writer::text_field(to, "subresource", subresource);
         }
-        map.end()
+        json_writer::end(to, b'}');
     }
 }
 
@@ -67,6 +59,16 @@ pub enum Claim {
 }
 
 impl ManagedFields {
+    /// Writes the entries as JSON.
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        to.push(b'[');
+        for entry in self.entries() {
+            entry.write(to);
+            to.push(b',');
+        }
+        json_writer::end(to, b']');
+    }
+
     /// The entries as JSON.
     #[must_use]
     pub fn to_value(&self) -> Value {

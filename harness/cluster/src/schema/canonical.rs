@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{
+    path::Path,
     scalars,
     table::{Definition, Field, Schema},
     types::{Scalar, Type},
@@ -12,19 +13,36 @@ use super::{
 impl Schema {
     /// Drops unknown fields, nulls, and zero values that Go would not write; writes quantities as strings, and
     /// null for times that Go writes although they are not there. An object of a kind that the table does not know stays as it is.
-    pub fn canonicalize(&self, api_version: &str, kind: &str, object: &mut Value) {
+    ///
+    /// Returns the paths of the unknown fields, such as `spec.containers[0].imagePullPolice`, in the order of the body.
+    pub fn canonicalize(&self, api_version: &str, kind: &str, object: &mut Value) -> Vec<String> {
+        let mut unknown = Vec::new();
         if let (Some(definition), Value::Object(fields)) = (self.kind(api_version, kind), object) {
-            self.canonical_object(definition, fields);
+            self.canonical_object(definition, fields, &Path::Root, &mut unknown);
         }
+        unknown
     }
 
-    fn canonical_object(&self, definition: &Definition, object: &mut Map<String, Value>) {
-        object.retain(|name, value| match self.field(definition, name) {
-            Some(field) => {
-                self.canonical_value(&field.ty, value);
-                kept(field, value)
+    fn canonical_object(
+        &self,
+        definition: &Definition,
+        object: &mut Map<String, Value>,
+        path: &Path<'_>,
+        unknown: &mut Vec<String>,
+    ) {
+        object.retain(|name, value| {
+            let path = &Path::Field(path, name);
+            match self.field(definition, name) {
+                Some(field) => {
+                    self.canonical_value(&field.ty, value, path, unknown);
+                    kept(field, value)
+                }
+                None if definition.is_kind && (name == "apiVersion" || name == "kind") => true,
+                None => {
+                    unknown.push(path.to_string());
+                    false
+                }
             }
-            None => definition.is_kind && (name == "apiVersion" || name == "kind"),
         });
         for time in &definition.null_times {
             if !object.contains_key(time) {
@@ -33,20 +51,22 @@ impl Schema {
         }
     }
 
-    fn canonical_value(&self, ty: &Type, value: &mut Value) {
+    fn canonical_value(&self, ty: &Type, value: &mut Value, path: &Path<'_>, unknown: &mut Vec<String>) {
         match (ty, value) {
             (Type::List(element), Value::Array(items)) => {
-                items.iter_mut().for_each(|item| self.canonical_value(element, item));
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.canonical_value(element, item, &Path::Element(path, index), unknown);
+                }
             }
             (Type::Map(element), Value::Object(entries)) => {
-                entries.retain(|_, entry| {
-                    self.canonical_value(element, entry);
+                entries.retain(|key, entry| {
+                    self.canonical_value(element, entry, &Path::Field(path, key), unknown);
                     !entry.is_null()
                 });
             }
             (Type::Reference(_), Value::Object(fields)) => {
                 if let Some(target) = self.target(ty) {
-                    self.canonical_object(target, fields);
+                    self.canonical_object(target, fields, path, unknown);
                 }
             }
             (Type::Scalar(Scalar::Quantity), value @ Value::Number(_)) => *value = value.to_string().into(),
@@ -96,5 +116,23 @@ mod tests {
         let condition =
             json!({"type": "Ready", "status": "True", "lastProbeTime": null, "lastTransitionTime": null});
         assert_eq!(pod["status"]["conditions"], json!([condition]));
+    }
+
+    #[test]
+    fn unknown_fields_are_named_with_their_path() {
+        let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"any": "x"}, "lables": {}},
+            "spec": {"containers": [{"name": "a", "imagePullPolice": "Always", "resources": {"limits": {"cpu": 1}}}],
+                "volumes": [{"name": "v", "secret": {"name": "wrong"}}], "bogus": 1}});
+        assert!(Schema::embedded().canonicalize("example.org/v1", "Thing", &mut pod).is_empty());
+        let mut found = Schema::embedded().canonicalize("v1", "Pod", &mut pod);
+        found.sort();
+        let expected = [
+            "metadata.lables",
+            "spec.bogus",
+            "spec.containers[0].imagePullPolice",
+            "spec.volumes[0].secret.name",
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(Schema::embedded().canonicalize("v1", "Pod", &mut pod), [""; 0], "they are gone");
     }
 }

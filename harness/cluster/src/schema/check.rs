@@ -18,7 +18,7 @@ const METADATA: &str = "meta.v1.ObjectMeta";
 /// Where the value being checked is.
 #[derive(Clone, Copy)]
 struct Place<'a> {
-    /// The Go name of the struct that has the field.
+    /// The name of the struct that has the field, in Go or in the table.
     owner: &'a str,
     /// The path of JSON names, without indexes.
     path: &'a Path<'a>,
@@ -54,7 +54,7 @@ impl Schema {
         for (name, value) in fields {
             let Some(field) = self.field(definition, name) else { continue };
             let path = &Path::Field(path, name);
-            let place = Place { owner: definition.short_name(), path, notation: &field.notation };
+            let place = Place { owner: &definition.name, path, notation: &field.notation };
             self.check_value(&field.ty, value, &place)?;
         }
         Ok(())
@@ -97,6 +97,7 @@ impl<'a> Place<'a> {
 
     fn mismatch(&self, value: &Value) -> String {
         let Self { owner, path, notation } = self;
+        let owner = types::bare(owner);
         format!(
             "json: cannot unmarshal {} into Go struct field {owner}.{path} of type {}",
             shape(value),

@@ -28,7 +28,6 @@ mod scalars;
 mod since;
 mod table;
 mod types;
-mod unknown;
 
 pub use openapi::OpenApi;
 pub use protobuf::DecodeError;

@@ -210,10 +210,10 @@ impl Schema {
     pub fn kind(&self, api_version: &str, kind: &str) -> Option<&Definition> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let package = if group.is_empty() { "core" } else { group.split('.').next().unwrap_or(group) };
-        let own = self.definition(&format!("{package}.{version}.{kind}"));
-        let same = || SAME_SHAPE.iter().find(|(same, _)| *same == (package, version)).map(|(_, like)| like);
-        let own = own.or_else(|| self.definition(&format!("{package}.{}.{kind}", same()?)));
-        own.or_else(|| self.definition(&format!("meta.v1.{kind}"))).filter(|found| found.is_kind)
+        let named = |package, version| self.definition(&[package, ".", version, ".", kind].concat());
+        let same = || SAME_SHAPE.iter().find(|(same, _)| *same == (package, version)).map(|(_, like)| *like);
+        let own = named(package, version).or_else(|| named(package, same()?));
+        own.or_else(|| named("meta", "v1")).filter(|found| found.is_kind)
     }
 
     /// The field with that JSON name, also of the parts that lie in the object itself.
@@ -258,7 +258,7 @@ impl Definition {
     /// The bare name, for example `Container`.
     #[must_use]
     pub fn short_name(&self) -> &str {
-        self.name.rsplit('.').next().unwrap_or(&self.name)
+        types::bare(&self.name)
     }
 }
 

@@ -85,6 +85,11 @@ pub(super) fn go_name(text: &str) -> String {
     }
 }
 
+/// The name of a definition without its package: `core.v1.Container` is `Container`.
+pub(super) fn bare(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
 /// The type of one element of a list or map, in the table's notation.
 pub(super) fn element(text: &str) -> &str {
     text.strip_prefix("[]").or_else(|| text.strip_prefix("map[string]")).unwrap_or(text)

@@ -39,7 +39,6 @@ pub use shift::shift_times;
 use space::Full;
 pub use space::Space;
 pub(crate) use space::{Account, Need};
-pub use whole::Whole;
 use window::Window;
 
 /// The objects of one resource, in the order in which lists show them (namespace, then name).

@@ -15,10 +15,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Whole,
     packing::Home,
     weight::{self, Measure},
-    whole::FIRST,
+    whole,
 };
 use crate::managed::ManagedFields;
 
@@ -247,15 +246,7 @@ impl Stored {
     fn encoded(&self) -> &Encoded {
         self.encoded.get_or_init(|| {
             let Body { value, managed } = self.body();
-            let all = encode(&Whole(value, managed));
-            let head = |name: &str| {
-                value.get(name).map_or(0, |value| {
-                    // Both in quotes, a colon between and a comma after.
-                    format!("{name:?}:{value},").len()
-                })
-            };
-            let item = 1 + FIRST.into_iter().map(head).sum::<usize>();
-            Encoded { item: item.min(all.len().saturating_sub(1)), all }
+            encode(|space| whole::write(space, value, managed))
         })
     }
 
@@ -287,16 +278,16 @@ impl Stored {
 
 /// JSON in no more memory than it needs: it stays as long as the version does. It is written into the same space again and
 /// again, which has grown already.
-fn encode(whole: &Whole<'_>) -> Bytes {
+fn encode(write: impl FnOnce(&mut Vec<u8>) -> usize) -> Encoded {
     thread_local! {
         static SPACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
     SPACE.with_borrow_mut(|space| {
-        let written = serde_json::to_writer(&mut *space, whole);
-        let all = written.map(|()| Bytes::copy_from_slice(space)).unwrap_or_default();
+        let item = write(space);
+        let all = Bytes::copy_from_slice(space);
         space.clear();
         space.shrink_to(LARGE);
-        all
+        Encoded { all, item }
     })
 }
 

@@ -6,7 +6,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::{api::Status, go, go_json, schema::Schema};
+use crate::{
+    api::Status,
+    go,
+    go_json::{self, Decoded},
+    schema::Schema,
+};
 
 /// How much a request may bring.
 const LIMIT: usize = 3 * 1024 * 1024;
@@ -35,14 +40,15 @@ pub(super) fn media_type(headers: &HeaderMap) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-/// Decodes an object in JSON, YAML or protobuf.
+/// Decodes an object in JSON, YAML or protobuf. Only of JSON is it told which fields are there twice.
 ///
 /// # Errors
 /// 400 for a broken body or one that is no object, 415 for another type.
-pub(super) fn decode(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
-    match decode_any(schema, media, body, expected)? {
-        Value::Null => Ok(json!({})),
-        value if value.is_object() => Ok(value),
+pub(super) fn decode(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Decoded, Status> {
+    let decoded = decode_any(schema, media, body, expected)?;
+    match decoded.value {
+        Value::Null => Ok(json!({}).into()),
+        Value::Object(_) => Ok(decoded),
         value => {
             let why = go::not_a(&value, go::KIND_OF);
             Err(unrecognized(expected, &why, body))
@@ -50,12 +56,13 @@ pub(super) fn decode(schema: &Schema, media: &str, body: &[u8], expected: &str) 
     }
 }
 
-fn decode_any(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Value, Status> {
+fn decode_any(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Decoded, Status> {
     match media {
-        "" | "application/json" => json(body, expected),
-        "application/yaml" | "text/yaml" | "application/x-yaml" => yaml(body, expected),
+        "" | "application/json" => go_json::decode(body).map_err(|why| unrecognized(expected, &why, body)),
+        "application/yaml" | "text/yaml" | "application/x-yaml" => Ok(yaml(body, expected)?.into()),
         "application/vnd.kubernetes.protobuf" => {
-            schema.decode_protobuf(body).map_err(|error| Status::bad_request(error.to_string()))
+            let decoded = schema.decode_protobuf(body);
+            Ok(decoded.map_err(|error| Status::bad_request(error.to_string()))?.into())
         }
         _ => Err(unsupported()),
     }
@@ -66,16 +73,6 @@ pub(super) fn unsupported() -> Status {
     let message = "the body of the request was in an unknown format - accepted media types include: \
                    application/json, application/yaml, application/vnd.kubernetes.protobuf";
     Status::new(415, "UnsupportedMediaType", message)
-}
-
-/// Decodes JSON.
-fn json(body: &[u8], expected: &str) -> Result<Value, Status> {
-    serde_json::from_slice(body).map_err(|error| unrecognized(expected, &go_json::error(body, &error), body))
-}
-
-/// The fields that are in a JSON body more than once, of which the last one counts.
-pub(super) fn duplicates(media: &str, body: &[u8]) -> Vec<String> {
-    if matches!(media, "" | "application/json") { go_json::duplicates(body) } else { Vec::new() }
 }
 
 fn unrecognized(expected: &str, why: &str, body: &[u8]) -> Status {

@@ -55,7 +55,7 @@ use reply::Reply;
 pub use virtual_clusters::VirtualClusters;
 
 use super::{Access, Api, LogSource, SigningAuthority, Status};
-use crate::{release::Release, schema::Schema, streams::Containers};
+use crate::{go_json::Decoded, release::Release, schema::Schema, streams::Containers};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -102,7 +102,7 @@ impl Server {
     }
 
     /// Decodes the body of a request, which holds an object of a kind.
-    fn decode(&self, asked: &dispatch::Asked, kind: &str) -> Result<Value, Status> {
+    fn decode(&self, asked: &dispatch::Asked, kind: &str) -> Result<Decoded, Status> {
         body::decode(self.schema(), body::media_type(&asked.headers), &asked.body, kind)
     }
 

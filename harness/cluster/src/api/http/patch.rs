@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{Apply, Errors, Status, convert, json::text, warnings},
-    go_json,
+    go_json::{self, Decoded},
     patch::{self, PatchError, apply::gvk},
     resources::Resource,
     schema::Schema,
@@ -49,12 +49,13 @@ impl Kind {
     ///
     /// # Errors
     /// 400.
-    pub(super) fn read(self, content: &[u8], expected: &str) -> Result<Value, Status> {
+    pub(super) fn read(self, content: &[u8], expected: &str) -> Result<Decoded, Status> {
         match self {
-            Self::Apply => body::yaml(content, expected)
-                .map_err(|error| Status::bad_request(format!("error decoding YAML: {}", error.message))),
-            _ => serde_json::from_slice(content).map_err(|error| {
-                let why = go_json::error(content, &error);
+            Self::Apply => match body::yaml(content, expected) {
+                Ok(config) => Ok(config.into()),
+                Err(error) => Err(Status::bad_request(format!("error decoding YAML: {}", error.message))),
+            },
+            _ => go_json::decode(content).map_err(|why| {
                 Status::bad_request(if self == Self::Strategic {
                     why
                 } else {
@@ -120,18 +121,18 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let options = write_options(asked, target, "PatchOptions")?;
     let validation = FieldValidation::of(&asked.query, "PatchOptions")?;
     let resource = &target.resource;
-    let change = kind.read(&asked.body, &resource.kind)?;
+    let Decoded { value: change, mut duplicates } = kind.read(&asked.body, &resource.kind)?;
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let api_version = resource.api_version(&target.version);
-    let twice = match (kind, validation) {
-        (Kind::Json | Kind::Apply, _) | (_, FieldValidation::Ignore) => Vec::new(),
-        _ => go_json::duplicates(&asked.body),
-    };
+    if kind == Kind::Json {
+        // What is there twice is in a step of the patch, not in the object.
+        duplicates.clear();
+    }
     let warned = parking_lot::Mutex::new(Vec::new());
     let finish = |patched: Value| {
         let mut patched = patched;
         let mut found = Vec::new();
-        check(server.schema(), &mut patched, target, (validation, &twice), &mut found)
+        check(server.schema(), &mut patched, target, (validation, &duplicates), &mut found)
             .map_err(|status| strictly(status, &change))?;
         found.extend(warnings::about(resource, &patched));
         *warned.lock() = found;

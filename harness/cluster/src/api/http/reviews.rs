@@ -27,7 +27,7 @@ pub(super) fn answer(server: &Server, asked: &Asked, target: &Target) -> Result<
     if kind == "SelfSubjectReview" && server.legacy() {
         return Err(Status::no_such_path());
     }
-    let mut review = server.decode(asked, kind)?;
+    let mut review = server.decode(asked, kind)?.value;
     if !review["metadata"].is_object() {
         review["metadata"] = json!({});
     }

@@ -72,7 +72,7 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
     let patch = if asked.method == Method::PATCH {
         let kind = Kind::of(media)?;
         check_options(asked, kind)?;
-        let change = kind.read(&asked.body, "Scale")?;
+        let change = kind.read(&asked.body, "Scale")?.value;
         if kind == Kind::Apply {
             return apply_scale(server, asked, target, &options, &change);
         }
@@ -81,7 +81,7 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
         None
     };
     let replacement = match patch {
-        None => Some(server.decode(asked, "Scale")?),
+        None => Some(server.decode(asked, "Scale")?.value),
         Some(_) => None,
     };
     let changed = server.api.change(&asked.user, store, &key, Some("scale"), &options, |current| {
@@ -133,7 +133,7 @@ fn scaled(current: &Stored, scale: &Value) -> Value {
 /// A deletion that a disruption budget can refuse.
 fn eviction(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
-    let request = server.decode(asked, "Eviction")?;
+    let request = server.decode(asked, "Eviction")?.value;
     if text(&request["metadata"]["name"]) != key.name {
         return Err(Status::bad_request("name in URL does not match name in Eviction object"));
     }
@@ -151,7 +151,7 @@ fn created() -> Reply {
 /// Assigns a pod to a node.
 fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
-    let request = server.decode(asked, "Binding")?;
+    let request = server.decode(asked, "Binding")?.value;
     if text(&request["metadata"]["name"]) != key.name {
         return Err(Status::bad_request("name in URL does not match name in Binding object"));
     }
@@ -160,7 +160,7 @@ fn binding(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Sta
 
 /// The older way to assign a pod to a node: posted to a collection that holds nothing.
 pub(super) fn bind(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
-    let request = server.decode(asked, "Binding")?;
+    let request = server.decode(asked, "Binding")?.value;
     let (name, namespace) = (text(&request["metadata"]["name"]), text(&request["metadata"]["namespace"]));
     if name.is_empty() {
         return Err(Status::bad_request("Name parameter required."));

@@ -22,7 +22,7 @@ const GROUP: &str = "authentication.k8s.io";
 /// `POST` to the `token` of a service account.
 pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Status> {
     let key = target.key().ok_or_else(Status::no_such_path)?;
-    let mut request = server.decode(asked, "TokenRequest")?;
+    let mut request = server.decode(asked, "TokenRequest")?.value;
     let dry_run = asked.query.dry_run("CreateOptions")?;
     let account = server.api.get("serviceaccounts", &key)?;
     let mut spec = request["spec"].take();

@@ -101,7 +101,7 @@ pub(super) async fn answer(
 
 fn check(name: &str) -> Result<(), Status> {
     let mut errors = Errors::default();
-    names::check_label("name", &name.into(), &mut errors);
+    names::check_label(&"name", &name.into(), &mut errors);
     match errors.into_vec().first() {
         None => Ok(()),
         Some(error) => Err(Status::bad_request(format!("no name for a virtual cluster: {error}"))),

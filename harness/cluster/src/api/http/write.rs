@@ -4,7 +4,7 @@ use http::header;
 use serde_json::{Value, json};
 
 use super::{
-    Reply, Server, body,
+    Reply, Server,
     dispatch::Asked,
     list::Filter,
     negotiate,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     api::{DeleteOptions, Errors, Status, WriteOptions, convert, json as access, warnings},
+    go_json::Decoded,
     schema::Schema,
 };
 
@@ -66,7 +67,7 @@ fn read(
 ) -> Result<Value, Status> {
     let resource = &target.resource;
     let validation = FieldValidation::of(&asked.query, options_kind)?;
-    let mut object = server.decode(asked, &resource.kind)?;
+    let Decoded { value: mut object, duplicates } = server.decode(asked, &resource.kind)?;
     let api_version = resource.api_version(&target.version);
     access::default_text(&mut object, "apiVersion", api_version.as_str());
     access::default_text(&mut object, "kind", resource.kind.as_str());
@@ -82,11 +83,7 @@ fn read(
         };
         return Err(cannot_be_handled(target, found, &why));
     }
-    let twice = match validation {
-        FieldValidation::Ignore => Vec::new(),
-        _ => body::duplicates(body::media_type(&asked.headers), &asked.body),
-    };
-    check(server.schema(), &mut object, target, (validation, &twice), warnings)?;
+    check(server.schema(), &mut object, target, (validation, &duplicates), warnings)?;
     warnings.extend(warnings::about(resource, &object));
     Ok(convert::incoming(resource, &target.version, object))
 }
@@ -97,17 +94,16 @@ pub(super) fn check(
     schema: &Schema,
     object: &mut Value,
     target: &Target,
-    (validation, twice): (FieldValidation, &[String]),
+    (validation, duplicates): (FieldValidation, &[String]),
     warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
     let kind = &target.resource.kind;
     let api_version = target.resource.api_version(&target.version);
     schema.check_types(&api_version, kind, object).map_err(|why| cannot_be_handled(target, kind, &why))?;
-    let unknown = schema.unknown_fields(&api_version, kind, object);
+    let unknown = schema.canonicalize(&api_version, kind, object);
     let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
-    let twice = twice.iter().map(|path| format!("duplicate field {path:?}"));
-    let complaints: Vec<String> = unknown.chain(twice).collect();
-    schema.canonicalize(&api_version, kind, object);
+    let duplicates = duplicates.iter().map(|path| format!("duplicate field {path:?}"));
+    let complaints: Vec<String> = unknown.chain(duplicates).collect();
     match validation {
         FieldValidation::Strict if !complaints.is_empty() => {
             let why = format!("strict decoding error: {}", complaints.join(", "));
@@ -166,7 +162,7 @@ pub(super) fn update(server: &Server, asked: &Asked, target: &Target) -> Result<
 
 /// The `DeleteOptions` of a request: its body and its query together.
 fn deletion(server: &Server, asked: &Asked) -> Result<DeleteOptions, Status> {
-    let body = if asked.body.is_empty() { Value::Null } else { server.decode(asked, "DeleteOptions")? };
+    let body = if asked.body.is_empty() { Value::Null } else { server.decode(asked, "DeleteOptions")?.value };
     delete_options(&asked.query, &body)
 }
 

@@ -216,7 +216,7 @@ fn test(operator: Word, key: &str, values: Vec<String>) -> Result<Test, String> 
             }
         }
         let mut found = Errors::default();
-        names::check_label_value("", &value.as_str().into(), &mut found);
+        names::check_label_value(&"", &value.as_str().into(), &mut found);
         if let Some(why) = together(found, value) {
             errors.invalid(format!("values[{at}][{key}]"), &value.as_str().into(), &why);
         }
@@ -236,7 +236,7 @@ fn test(operator: Word, key: &str, values: Vec<String>) -> Result<Test, String> 
 
 fn check_key(key: &str) -> Result<(), String> {
     let mut errors = Errors::default();
-    names::check_qualified("", &key.into(), &mut errors);
+    names::check_qualified(&"", &key.into(), &mut errors);
     match together(errors, key) {
         // The field has no name here.
         Some(why) => Err(format!("<nil>: Invalid value: {key:?}: {why}")),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::{
     certificates::LEGACY,
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{bytes, items, text},
     names,
 };
@@ -43,7 +43,7 @@ pub(in crate::api) fn spec(spec: &Value, strict: bool, legacy: bool, errors: &mu
             "the legacy signerName is not allowed via this API version",
         );
     } else {
-        signer_name("spec.signerName", signer, legacy, errors);
+        signer_name(&"spec.signerName", signer, legacy, errors);
     }
     if let Some(seconds) = spec["expirationSeconds"].as_i64().filter(|seconds| *seconds < SHORTEST) {
         let why = "may not specify a duration less than 600 seconds (10 minutes)";
@@ -63,15 +63,15 @@ fn go_bytes(value: &Value) -> String {
 fn check_usages(wanted: &[Value], errors: &mut Errors) {
     let known = usages();
     for (at, usage) in wanted.iter().enumerate().filter(|(_, usage)| !known.contains(&text(usage))) {
-        errors.unsupported(format!("spec.usages[{at}]"), usage, &known);
+        errors.unsupported(format_args!("spec.usages[{at}]"), usage, &known);
     }
     for (at, usage) in wanted.iter().enumerate().filter(|(at, usage)| wanted[..*at].contains(usage)) {
-        errors.duplicate(format!("spec.usages[{at}]"), usage);
+        errors.duplicate(format_args!("spec.usages[{at}]"), usage);
     }
 }
 
 /// Complains about a name of a signer: a domain, a slash and a path.
-fn signer_name(field: &str, name: &Value, legacy: bool, errors: &mut Errors) {
+fn signer_name(field: FieldPath<'_>, name: &Value, legacy: bool, errors: &mut Errors) {
     let text = text(name);
     if text.is_empty() {
         return errors.required(field, if legacy { "signerName must be provided" } else { "" });
@@ -102,10 +102,10 @@ fn signer_name(field: &str, name: &Value, legacy: bool, errors: &mut Errors) {
 
 /// Complains about one word between the dots of a part.
 fn label_of(
-    field: &str,
+    field: FieldPath<'_>,
     label: &str,
     part: &str,
-    check: impl Fn(&str, &Value, &mut Errors),
+    check: impl Fn(FieldPath<'_>, &Value, &mut Errors),
     errors: &mut Errors,
 ) {
     let mut found = Errors::default();

@@ -18,7 +18,7 @@ const SCHEDULE: &str = "spec.schedule";
 pub(super) fn cron_job(object: &Value, old: Option<&Value>, errors: &mut Errors) {
     let spec = &object["spec"];
     schedule(spec, old, errors);
-    not_negative("spec.startingDeadlineSeconds", &spec["startingDeadlineSeconds"], errors);
+    not_negative(&"spec.startingDeadlineSeconds", &spec["startingDeadlineSeconds"], errors);
     if old.is_none_or(|old| old["spec"]["timeZone"] != spec["timeZone"]) {
         time_zone(&spec["timeZone"], errors);
     }
@@ -26,9 +26,9 @@ pub(super) fn cron_job(object: &Value, old: Option<&Value>, errors: &mut Errors)
     if !policies.contains(&text(&spec["concurrencyPolicy"])) {
         errors.unsupported("spec.concurrencyPolicy", &spec["concurrencyPolicy"], &policies);
     }
-    job("spec.jobTemplate.spec", &spec["jobTemplate"]["spec"], errors);
+    job(&"spec.jobTemplate.spec", &spec["jobTemplate"]["spec"], errors);
     for field in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
-        not_negative(&format!("spec.{field}"), &spec[field], errors);
+        not_negative(&format_args!("spec.{field}"), &spec[field], errors);
     }
 }
 

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names,
 };
@@ -31,34 +31,30 @@ const ELSEWHERE: [&str; 5] =
     ["metadata.annotations", "metadata.labels", "spec.restartPolicy", "spec.schedulerName", "status.phase"];
 
 /// Complaints about the variables of a container.
-pub(super) fn check(path: &str, container: &Value, errors: &mut Errors) {
+pub(super) fn check(path: FieldPath<'_>, container: &Value, errors: &mut Errors) {
     for (index, variable) in items(&container["env"]).iter().enumerate() {
-        let path = format!("{path}.env[{index}]");
-        name(&format!("{path}.name"), &variable["name"], errors);
-        source(&format!("{path}.valueFrom"), variable, errors);
+        let path = format_args!("{path}.env[{index}]");
+        name(&format_args!("{path}.name"), &variable["name"], errors);
+        source(&format_args!("{path}.valueFrom"), variable, errors);
     }
-    let path = format!("{path}.envFrom");
+    let path = format_args!("{path}.envFrom");
     for (index, from) in items(&container["envFrom"]).iter().enumerate() {
         let given = ["configMapRef", "secretRef"].into_iter().filter(|source| from[*source].is_object());
         for source in given.clone() {
-            needed(&format!("{path}[{index}].{source}.name"), &from[source]["name"], errors);
+            needed(&format_args!("{path}[{index}].{source}.name"), &from[source]["name"], errors);
         }
         let nothing = Value::from("");
         match given.count() {
             0 => {
-                errors.invalid(path.as_str(), &nothing, "must specify one of: `configMapRef` or `secretRef`");
+                errors.invalid(path, &nothing, "must specify one of: `configMapRef` or `secretRef`");
             }
             1 => {}
-            _ => errors.invalid(
-                path.as_str(),
-                &nothing,
-                "may not have more than one field specified at a time",
-            ),
+            _ => errors.invalid(path, &nothing, "may not have more than one field specified at a time"),
         }
     }
 }
 
-fn name(field: &str, name: &Value, errors: &mut Errors) {
+fn name(field: FieldPath<'_>, name: &Value, errors: &mut Errors) {
     let printable = |c: char| matches!(c, ' '..='~') && c != '=';
     if text(name).is_empty() {
         errors.required(field, "");
@@ -68,7 +64,7 @@ fn name(field: &str, name: &Value, errors: &mut Errors) {
     }
 }
 
-fn source(path: &str, variable: &Value, errors: &mut Errors) {
+fn source(path: FieldPath<'_>, variable: &Value, errors: &mut Errors) {
     let (from, nothing) = (&variable["valueFrom"], Value::from(""));
     if !from.is_object() {
         return;
@@ -78,14 +74,14 @@ fn source(path: &str, variable: &Value, errors: &mut Errors) {
         let reference = &from[source];
         match source {
             "fieldRef" => {
-                field_of_pod(&format!("{path}.fieldRef.fieldPath"), &reference["fieldPath"], errors);
+                field_of_pod(&format_args!("{path}.fieldRef.fieldPath"), &reference["fieldPath"], errors);
             }
             "resourceFieldRef" => {
-                needed(&format!("{path}.resourceFieldRef.resource"), &reference["resource"], errors);
+                needed(&format_args!("{path}.resourceFieldRef.resource"), &reference["resource"], errors);
             }
             "configMapKeyRef" | "secretKeyRef" => {
-                needed(&format!("{path}.{source}.name"), &reference["name"], errors);
-                needed(&format!("{path}.{source}.key"), &reference["key"], errors);
+                needed(&format_args!("{path}.{source}.name"), &reference["name"], errors);
+                needed(&format_args!("{path}.{source}.key"), &reference["key"], errors);
             }
             _ => {}
         }
@@ -104,13 +100,13 @@ fn source(path: &str, variable: &Value, errors: &mut Errors) {
     }
 }
 
-fn needed(field: &str, value: &Value, errors: &mut Errors) {
+fn needed(field: FieldPath<'_>, value: &Value, errors: &mut Errors) {
     if text(value).is_empty() {
         errors.required(field, "");
     }
 }
 
-fn field_of_pod(field: &str, path: &Value, errors: &mut Errors) {
+fn field_of_pod(field: FieldPath<'_>, path: &Value, errors: &mut Errors) {
     let name = text(path);
     let subscript = |of: &str| {
         let key = name.strip_prefix(of)?.strip_prefix("['")?.strip_suffix("']")?;
@@ -139,7 +135,7 @@ mod tests {
 
     fn told(container: &Value) -> Vec<String> {
         let mut errors = Errors::default();
-        check("c", container, &mut errors);
+        check(&"c", container, &mut errors);
         errors.into_vec().iter().map(ToString::to_string).collect()
     }
 

@@ -43,23 +43,23 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
     let mut taken: BTreeSet<&str> = targets.union(&names_in("initContainers")).copied().collect();
     let volumes = names_in("volumes");
     for (index, container) in items(&spec["ephemeralContainers"]).iter().enumerate() {
-        let path = format!("{PATH}[{index}]");
+        let path = format_args!("{PATH}[{index}]");
         let name = &container["name"];
         if text(name).is_empty() {
-            errors.required(format!("{path}.name"), "");
+            errors.required(format_args!("{path}.name"), "");
         } else {
-            names::check_label(&format!("{path}.name"), name, errors);
+            names::check_label(&format_args!("{path}.name"), name, errors);
             if !taken.insert(text(name)) {
-                errors.duplicate(format!("{path}.name"), name);
+                errors.duplicate(format_args!("{path}.name"), name);
             }
         }
         pod::container(&path, container, &volumes, errors);
         let target = &container["targetContainerName"];
         if !text(target).is_empty() && !targets.contains(text(target)) {
-            errors.not_found(format!("{path}.targetContainerName"), target);
+            errors.not_found(format_args!("{path}.targetContainerName"), target);
         }
         for field in NOT_THEIRS.into_iter().filter(|field| is_set(&container[*field])) {
-            errors.forbidden(format!("{path}.{field}"), "cannot be set for an Ephemeral Container");
+            errors.forbidden(format_args!("{path}.{field}"), "cannot be set for an Ephemeral Container");
         }
     }
     let present = items(&spec["ephemeralContainers"]);

@@ -4,22 +4,22 @@
 use serde_json::Value;
 
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{is_nothing, items, text},
     names,
 };
 
 /// Complains about the gates of a pod, or of a template for one.
-pub(super) fn check(path: &str, spec: &Value, errors: &mut Errors) {
+pub(super) fn check(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     let gates = items(&spec["schedulingGates"]);
     if !gates.is_empty() && !text(&spec["nodeName"]).is_empty() {
         errors.forbidden(
-            format!("{path}.nodeName"),
+            format_args!("{path}.nodeName"),
             "cannot be set until all schedulingGates have been cleared",
         );
     }
     for (at, gate) in gates.iter().enumerate() {
-        let field = format!("{path}.schedulingGates[{at}]");
+        let field = format_args!("{path}.schedulingGates[{at}]");
         names::check_qualified(&field, &text(&gate["name"]).into(), errors);
         if gates[..at].iter().any(|other| other["name"] == gate["name"]) {
             errors.duplicate(field, &gate["name"]);
@@ -35,7 +35,7 @@ pub(super) fn change(old: &Value, new: &Value, allowed: &mut Value, errors: &mut
         if !before.iter().any(|other| other["name"] == gate["name"]) {
             let why =
                 format!("only deletion is allowed, but found new scheduling gate '{}'", text(&gate["name"]));
-            errors.forbidden(format!("spec.schedulingGates[{at}].name"), &why);
+            errors.forbidden(format_args!("spec.schedulingGates[{at}].name"), &why);
         }
     }
     restore(old, allowed, "schedulingGates");
@@ -79,7 +79,7 @@ mod tests {
     fn gates_have_names_and_no_node_behind_them() {
         let mut errors = Errors::default();
         let gates = json!([{"name": "a.b/c"}, {"name": "a.b/c"}, {"name": "-"}]);
-        check("spec", &json!({"nodeName": "n", "schedulingGates": gates}), &mut errors);
+        check(&"spec", &json!({"nodeName": "n", "schedulingGates": gates}), &mut errors);
         let said = said(errors);
         assert_eq!(said.len(), 3, "{said:?}");
         assert_eq!(

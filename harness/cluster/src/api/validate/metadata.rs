@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names,
 };
@@ -18,14 +18,14 @@ const STANDARD_FINALIZERS: [&str; 3] = ["foregroundDeletion", "kubernetes", "orp
 
 /// Complaints about an object's labels, annotations and finalizers.
 pub(super) fn check(metadata: &Value, errors: &mut Errors) {
-    names::check_labels("metadata.labels", &metadata["labels"], errors);
-    annotations("metadata.annotations", &metadata["annotations"], errors);
+    names::check_labels(&"metadata.labels", &metadata["labels"], errors);
+    annotations(&"metadata.annotations", &metadata["annotations"], errors);
     for (index, finalizer) in items(&metadata["finalizers"]).iter().enumerate() {
-        names::check_qualified("metadata.finalizers", finalizer, errors);
+        names::check_qualified(&"metadata.finalizers", finalizer, errors);
         let name = text(finalizer);
         if !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
-            errors.invalid(format!("metadata.finalizers[{index}]"), finalizer, why);
+            errors.invalid(format_args!("metadata.finalizers[{index}]"), finalizer, why);
         }
     }
 }
@@ -48,12 +48,12 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
 }
 
 /// Complaints about the metadata of a pod template. Their paths leave `metadata` out.
-pub(super) fn of_template(path: &str, metadata: &Value, errors: &mut Errors) {
-    names::check_labels(&format!("{path}.labels"), &metadata["labels"], errors);
-    annotations(&format!("{path}.annotations"), &metadata["annotations"], errors);
+pub(super) fn of_template(path: FieldPath<'_>, metadata: &Value, errors: &mut Errors) {
+    names::check_labels(&format_args!("{path}.labels"), &metadata["labels"], errors);
+    annotations(&format_args!("{path}.annotations"), &metadata["annotations"], errors);
 }
 
-fn annotations(field: &str, annotations: &Value, errors: &mut Errors) {
+fn annotations(field: FieldPath<'_>, annotations: &Value, errors: &mut Errors) {
     let all = || annotations.as_object().into_iter().flatten();
     for key in all().map(|(key, _)| key.as_str()) {
         // Their case plays no part in the check; they are told as they are.

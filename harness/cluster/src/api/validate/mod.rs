@@ -76,11 +76,11 @@ pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, erro
 fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mut Errors) {
     metadata::check(&object["metadata"], errors);
     match resource.store.as_str() {
-        "pods" => pod::spec("spec", &object["spec"], errors),
+        "pods" => pod::spec(&"spec", &object["spec"], errors),
         "secrets" => secret::content(object, errors),
         "configmaps" => {
             for field in ["data", "binaryData"] {
-                secret::keys(field, &object[field], errors);
+                secret::keys(&field, &object[field], errors);
             }
         }
         "deployments.apps" => workload::deployment(object, errors),
@@ -93,7 +93,7 @@ fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mu
         "persistentvolumes" => storage::volume(&object["spec"], errors),
         "statefulsets.apps" => workload::stateful_set(object, errors),
         "daemonsets.apps" => workload::daemon_set(object, errors),
-        "jobs.batch" => workload::job("spec", &object["spec"], errors),
+        "jobs.batch" => workload::job(&"spec", &object["spec"], errors),
         "cronjobs.batch" => cron_job::cron_job(object, old, errors),
         "events" => event(object, errors),
         "roles.rbac.authorization.k8s.io" => rbac::role(object, errors),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::pod::port_number;
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names,
 };
@@ -43,16 +43,16 @@ fn service(spec: &Value, errors: &mut Errors) {
         _ => {}
     }
     service_ports(ports, errors);
-    names::check_labels("spec.selector", &spec["selector"], errors);
+    names::check_labels(&"spec.selector", &spec["selector"], errors);
     let affinities = ["ClientIP", "None"];
     if !affinities.contains(&text(&spec["sessionAffinity"])) {
         errors.unsupported("spec.sessionAffinity", &spec["sessionAffinity"], &affinities);
     }
     if !matches!(text(address), "" | "None") && text(address).parse::<IpAddr>().is_err() {
-        names::check_address("spec.clusterIPs[0]", address, errors);
+        names::check_address(&"spec.clusterIPs[0]", address, errors);
     }
     for (index, address) in items(&spec["externalIPs"]).iter().enumerate() {
-        names::check_address(&format!("spec.externalIPs[{index}]"), address, errors);
+        names::check_address(&format_args!("spec.externalIPs[{index}]"), address, errors);
     }
     let types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
     if !types.contains(&kind) {
@@ -73,7 +73,11 @@ pub(super) fn service_change(old: &Value, new: &Value, errors: &mut Errors) {
         errors.invalid("spec.clusterIPs[0]", &new["clusterIPs"], "primary clusterIP can not be unset");
     }
     for (index, _) in was.iter().zip(is).enumerate().filter(|(_, (was, is))| was != is) {
-        errors.invalid(format!("spec.clusterIPs[{index}]"), &new["clusterIPs"], "may not change once set");
+        errors.invalid(
+            format_args!("spec.clusterIPs[{index}]"),
+            &new["clusterIPs"],
+            "may not change once set",
+        );
     }
 }
 
@@ -83,30 +87,30 @@ fn external_name(name: &Value, errors: &mut Errors) {
     if bare.is_empty() {
         errors.required("spec.externalName", "");
     } else {
-        names::check_subdomain("spec.externalName", &bare.into(), errors);
+        names::check_subdomain(&"spec.externalName", &bare.into(), errors);
     }
 }
 
 fn service_ports(ports: &[Value], errors: &mut Errors) {
     let (mut taken, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     for (index, port) in ports.iter().enumerate() {
-        let path = format!("spec.ports[{index}]");
+        let path = format_args!("spec.ports[{index}]");
         let name = &port["name"];
         if text(name).is_empty() {
             if ports.len() > 1 {
-                errors.required(format!("{path}.name"), "");
+                errors.required(format_args!("{path}.name"), "");
             }
         } else {
-            names::check_label(&format!("{path}.name"), name, errors);
+            names::check_label(&format_args!("{path}.name"), name, errors);
             if !taken.insert(text(name)) {
-                errors.duplicate(format!("{path}.name"), name);
+                errors.duplicate(format_args!("{path}.name"), name);
             }
         }
-        port_number(&format!("{path}.port"), &port["port"], errors);
+        port_number(&format_args!("{path}.port"), &port["port"], errors);
         if !PROTOCOLS.contains(&text(&port["protocol"])) {
-            errors.unsupported(format!("{path}.protocol"), &port["protocol"], &PROTOCOLS);
+            errors.unsupported(format_args!("{path}.protocol"), &port["protocol"], &PROTOCOLS);
         }
-        named_port(&format!("{path}.targetPort"), &port["targetPort"], errors);
+        named_port(&format_args!("{path}.targetPort"), &port["targetPort"], errors);
         if !numbers.insert((text(&port["protocol"]), port["port"].as_i64())) {
             errors.duplicate(path, &serde_json::json!({"port": port["port"], "protocol": port["protocol"]}));
         }
@@ -114,7 +118,7 @@ fn service_ports(ports: &[Value], errors: &mut Errors) {
 }
 
 /// A port by its number or its name.
-fn named_port(field: &str, port: &Value, errors: &mut Errors) {
+fn named_port(field: FieldPath<'_>, port: &Value, errors: &mut Errors) {
     match port {
         Value::String(_) => names::check_port(field, port, errors),
         _ => port_number(field, port, errors),
@@ -136,27 +140,27 @@ fn external_traffic(kind: &str, policy: &Value, inside_only: bool, errors: &mut 
 
 fn endpoints(object: &Value, errors: &mut Errors) {
     for (s, subset) in items(&object["subsets"]).iter().enumerate() {
-        let path = format!("subsets[{s}]");
+        let path = format_args!("subsets[{s}]");
         if items(&subset["addresses"]).is_empty() && items(&subset["notReadyAddresses"]).is_empty() {
-            errors.required(path.as_str(), "must specify `addresses` or `notReadyAddresses`");
+            errors.required(path, "must specify `addresses` or `notReadyAddresses`");
         }
         for list in ["addresses", "notReadyAddresses"] {
             for (index, address) in items(&subset[list]).iter().enumerate() {
-                endpoint(&format!("{path}.{list}[{index}].ip"), &address["ip"], errors);
+                endpoint(&format_args!("{path}.{list}[{index}].ip"), &address["ip"], errors);
             }
         }
         let several = items(&subset["ports"]).len() > 1;
         for (index, port) in items(&subset["ports"]).iter().enumerate() {
-            let path = format!("{path}.ports[{index}]");
+            let path = format_args!("{path}.ports[{index}]");
             if several && text(&port["name"]).is_empty() {
-                errors.required(format!("{path}.name"), "");
+                errors.required(format_args!("{path}.name"), "");
             }
-            port_number(&format!("{path}.port"), &port["port"], errors);
+            port_number(&format_args!("{path}.port"), &port["port"], errors);
         }
     }
 }
 
-fn endpoint(field: &str, address: &Value, errors: &mut Errors) {
+fn endpoint(field: FieldPath<'_>, address: &Value, errors: &mut Errors) {
     match text(address).parse::<IpAddr>() {
         Err(_) => names::check_address(field, address, errors),
         Ok(parsed) if parsed.is_unspecified() => {
@@ -175,87 +179,91 @@ fn ingress(spec: &Value, errors: &mut Errors) {
         errors.invalid("spec", spec, "either `defaultBackend` or `rules` must be specified");
     }
     if spec["defaultBackend"].is_object() {
-        backend("spec.defaultBackend", &spec["defaultBackend"], errors);
+        backend(&"spec.defaultBackend", &spec["defaultBackend"], errors);
     }
     for (r, rule) in items(&spec["rules"]).iter().enumerate() {
         let host = text(&rule["host"]);
         let bare = host.strip_prefix("*.").unwrap_or(host);
         if !bare.is_empty() {
-            names::check_subdomain(&format!("spec.rules[{r}].host"), &bare.into(), errors);
+            names::check_subdomain(&format_args!("spec.rules[{r}].host"), &bare.into(), errors);
         }
         for (p, path) in items(&rule["http"]["paths"]).iter().enumerate() {
-            let field = format!("spec.rules[{r}].http.paths[{p}]");
+            let field = format_args!("spec.rules[{r}].http.paths[{p}]");
             match path["pathType"].as_str() {
-                None => errors.required(format!("{field}.pathType"), "pathType must be specified"),
+                None => errors.required(format_args!("{field}.pathType"), "pathType must be specified"),
                 Some(kind) if !types.contains(&kind) => {
-                    errors.unsupported(format!("{field}.pathType"), &path["pathType"], &types);
+                    errors.unsupported(format_args!("{field}.pathType"), &path["pathType"], &types);
                 }
                 Some("ImplementationSpecific") => {}
                 Some(_) if !text(&path["path"]).starts_with('/') => {
-                    errors.invalid(format!("{field}.path"), &path["path"], "must be an absolute path");
+                    errors.invalid(format_args!("{field}.path"), &path["path"], "must be an absolute path");
                 }
                 Some(_) => {}
             }
-            backend(&format!("{field}.backend"), &path["backend"], errors);
+            backend(&format_args!("{field}.backend"), &path["backend"], errors);
         }
     }
     if !text(&spec["ingressClassName"]).is_empty() {
-        names::check_subdomain("spec.ingressClassName", &spec["ingressClassName"], errors);
+        names::check_subdomain(&"spec.ingressClassName", &spec["ingressClassName"], errors);
     }
 }
 
-fn backend(path: &str, backend: &Value, errors: &mut Errors) {
+fn backend(path: FieldPath<'_>, backend: &Value, errors: &mut Errors) {
     let service = &backend["service"];
     if !service.is_object() {
         return;
     }
     let name = &service["name"];
     if text(name).is_empty() {
-        errors.required(format!("{path}.service.name"), "");
+        errors.required(format_args!("{path}.service.name"), "");
     } else {
-        names::check_label(&format!("{path}.service.name"), name, errors);
+        names::check_label(&format_args!("{path}.service.name"), name, errors);
     }
     let (number, named) = (service["port"]["number"].as_i64().unwrap_or(0), text(&service["port"]["name"]));
     match (number, named) {
         (0, "") => errors.required(path, "port name or number is required"),
-        (0, _) => names::check_port(&format!("{path}.service.port.name"), &service["port"]["name"], errors),
-        (_, "") => port_number(&format!("{path}.service.port.number"), &service["port"]["number"], errors),
+        (0, _) => {
+            names::check_port(&format_args!("{path}.service.port.name"), &service["port"]["name"], errors)
+        }
+        (_, "") => {
+            port_number(&format_args!("{path}.service.port.number"), &service["port"]["number"], errors)
+        }
         _ => errors.invalid(path, &"".into(), "cannot set both port name & port number"),
     }
 }
 
 fn policy(spec: &Value, errors: &mut Errors) {
-    super::scheduling::label_selector("spec.podSelector", &spec["podSelector"], errors);
+    super::scheduling::label_selector(&"spec.podSelector", &spec["podSelector"], errors);
     for (list, peers) in [("ingress", "from"), ("egress", "to")] {
         for (r, rule) in items(&spec[list]).iter().enumerate() {
-            let path = format!("spec.{list}[{r}]");
+            let path = format_args!("spec.{list}[{r}]");
             for (index, port) in items(&rule["ports"]).iter().enumerate() {
-                let path = format!("{path}.ports[{index}]");
+                let path = format_args!("{path}.ports[{index}]");
                 if !matches!(text(&port["protocol"]), "" | "SCTP" | "TCP" | "UDP") {
-                    errors.unsupported(format!("{path}.protocol"), &port["protocol"], &PROTOCOLS);
+                    errors.unsupported(format_args!("{path}.protocol"), &port["protocol"], &PROTOCOLS);
                 }
                 if !port["port"].is_null() {
-                    named_port(&format!("{path}.port"), &port["port"], errors);
+                    named_port(&format_args!("{path}.port"), &port["port"], errors);
                 }
             }
             for (index, peer) in items(&rule[peers]).iter().enumerate() {
-                self::peer(&format!("{path}.{peers}[{index}]"), peer, errors);
+                self::peer(&format_args!("{path}.{peers}[{index}]"), peer, errors);
             }
         }
     }
     let types = ["Ingress", "Egress"];
     for (index, kind) in items(&spec["policyTypes"]).iter().enumerate() {
         if !types.contains(&text(kind)) {
-            errors.unsupported(format!("spec.policyTypes[{index}]"), kind, &types);
+            errors.unsupported(format_args!("spec.policyTypes[{index}]"), kind, &types);
         }
     }
 }
 
-fn peer(path: &str, peer: &Value, errors: &mut Errors) {
+fn peer(path: FieldPath<'_>, peer: &Value, errors: &mut Errors) {
     let selectors = ["podSelector", "namespaceSelector"];
     let selects = selectors.into_iter().filter(|selector| peer[*selector].is_object());
     for selector in selects.clone() {
-        super::scheduling::label_selector(&format!("{path}.{selector}"), &peer[selector], errors);
+        super::scheduling::label_selector(&format_args!("{path}.{selector}"), &peer[selector], errors);
     }
     let (block, selects) = (&peer["ipBlock"], selects.count() > 0);
     match (block.is_object(), selects) {
@@ -266,7 +274,7 @@ fn peer(path: &str, peer: &Value, errors: &mut Errors) {
         _ => {}
     }
     if block.is_object() && !is_network(text(&block["cidr"])) {
-        let field = format!("{path}.ipBlock.cidr");
+        let field = format_args!("{path}.ipBlock.cidr");
         match text(&block["cidr"]) {
             "" => errors.required(field, ""),
             _ => errors.invalid(

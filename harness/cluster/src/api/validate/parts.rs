@@ -6,46 +6,46 @@ use serde_json::{Value, json};
 
 use super::pod::port_number;
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names,
 };
 
 /// Complaints about the ports of a container.
-pub(super) fn ports(path: &str, container: &Value, errors: &mut Errors) {
+pub(super) fn ports(path: FieldPath<'_>, container: &Value, errors: &mut Errors) {
     let mut taken = BTreeSet::new();
     for (index, port) in items(&container["ports"]).iter().enumerate() {
-        let path = format!("{path}.ports[{index}]");
+        let path = format_args!("{path}.ports[{index}]");
         let name = text(&port["name"]);
         if !name.is_empty() {
-            names::check_port(&format!("{path}.name"), &port["name"], errors);
+            names::check_port(&format_args!("{path}.name"), &port["name"], errors);
             if !taken.insert(name) {
-                errors.duplicate(format!("{path}.name"), &port["name"]);
+                errors.duplicate(format_args!("{path}.name"), &port["name"]);
             }
         }
         match port["containerPort"].as_i64() {
-            Some(0) => errors.required(format!("{path}.containerPort"), ""),
-            _ => port_number(&format!("{path}.containerPort"), &port["containerPort"], errors),
+            Some(0) => errors.required(format_args!("{path}.containerPort"), ""),
+            _ => port_number(&format_args!("{path}.containerPort"), &port["containerPort"], errors),
         }
         if port["hostPort"].as_i64().is_some_and(|port| port != 0) {
-            port_number(&format!("{path}.hostPort"), &port["hostPort"], errors);
+            port_number(&format_args!("{path}.hostPort"), &port["hostPort"], errors);
         }
         let protocols = ["SCTP", "TCP", "UDP"];
         if !matches!(text(&port["protocol"]), "" | "SCTP" | "TCP" | "UDP") {
-            errors.unsupported(format!("{path}.protocol"), &port["protocol"], &protocols);
+            errors.unsupported(format_args!("{path}.protocol"), &port["protocol"], &protocols);
         }
     }
 }
 
 /// Complaints about the ports of containers that have the network of their host: they are the host's.
-pub(super) fn host_network(path: &str, spec: &Value, errors: &mut Errors) {
+pub(super) fn host_network(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     if spec["hostNetwork"] != true {
         return;
     }
     for (at, container) in items(&spec["containers"]).iter().enumerate() {
         for (index, port) in items(&container["ports"]).iter().enumerate() {
             if port["hostPort"].as_i64().is_some_and(|host| host != 0 && port["containerPort"] != host) {
-                let field = format!("{path}.containers[{at}].ports[{index}].containerPort");
+                let field = format_args!("{path}.containers[{at}].ports[{index}].containerPort");
                 let why = "must match `hostPort` when `hostNetwork` is true";
                 errors.invalid(field, &port["containerPort"], why);
             }
@@ -54,30 +54,30 @@ pub(super) fn host_network(path: &str, spec: &Value, errors: &mut Errors) {
 }
 
 /// Complaints about what a pod puts up with.
-pub(super) fn tolerations(path: &str, spec: &Value, errors: &mut Errors) {
+pub(super) fn tolerations(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     for (index, toleration) in items(&spec["tolerations"]).iter().enumerate() {
-        let path = format!("{path}.tolerations[{index}]");
+        let path = format_args!("{path}.tolerations[{index}]");
         let (operator, effect) = (&toleration["operator"], &toleration["effect"]);
         if text(&toleration["key"]).is_empty() && operator != "Exists" {
             let why =
                 "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
-            errors.invalid(format!("{path}.operator"), &text(operator).into(), why);
+            errors.invalid(format_args!("{path}.operator"), &text(operator).into(), why);
         }
         if operator == "Exists" && !text(&toleration["value"]).is_empty() {
             let why = "value must be empty when `operator` is 'Exists'";
-            errors.invalid(format!("{path}.operator"), &as_its_type(toleration), why);
+            errors.invalid(format_args!("{path}.operator"), &as_its_type(toleration), why);
         }
         if !toleration["tolerationSeconds"].is_null() && effect != "NoExecute" {
             let why = "effect must be 'NoExecute' when `tolerationSeconds` is set";
-            errors.invalid(format!("{path}.effect"), &text(effect).into(), why);
+            errors.invalid(format_args!("{path}.effect"), &text(effect).into(), why);
         }
         let operators = ["Equal", "Exists"];
         if !matches!(text(operator), "" | "Equal" | "Exists" | "Gt" | "Lt") {
-            errors.unsupported(format!("{path}.operator"), operator, &operators);
+            errors.unsupported(format_args!("{path}.operator"), operator, &operators);
         }
         let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
         if !text(effect).is_empty() && !effects.contains(&text(effect)) {
-            errors.unsupported(format!("{path}.effect"), effect, &effects);
+            errors.unsupported(format_args!("{path}.effect"), effect, &effects);
         }
     }
 }
@@ -94,29 +94,29 @@ fn as_its_type(toleration: &Value) -> Value {
 }
 
 /// Complaints about a pod's own name servers.
-pub(super) fn dns(path: &str, spec: &Value, errors: &mut Errors) {
+pub(super) fn dns(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     let config = &spec["dnsConfig"];
     if spec["dnsPolicy"] == "None" {
         let need = "must provide `dnsConfig` when `dnsPolicy` is None";
         let servers = "must provide at least one DNS nameserver when `dnsPolicy` is None";
         if !config.is_object() {
-            errors.required(format!("{path}.dnsConfig"), need);
+            errors.required(format_args!("{path}.dnsConfig"), need);
         } else if items(&config["nameservers"]).is_empty() {
-            errors.required(format!("{path}.dnsConfig.nameservers"), servers);
+            errors.required(format_args!("{path}.dnsConfig.nameservers"), servers);
         }
     }
     for (index, server) in items(&config["nameservers"]).iter().enumerate() {
-        names::check_address(&format!("{path}.dnsConfig.nameservers[{index}]"), server, errors);
+        names::check_address(&format_args!("{path}.dnsConfig.nameservers[{index}]"), server, errors);
     }
 }
 
 /// Complaints about the lines that a pod adds to its `/etc/hosts`.
-pub(super) fn host_aliases(path: &str, spec: &Value, errors: &mut Errors) {
+pub(super) fn host_aliases(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     for (index, alias) in items(&spec["hostAliases"]).iter().enumerate() {
-        let path = format!("{path}.hostAliases[{index}]");
-        names::check_address(&format!("{path}.ip"), &alias["ip"], errors);
+        let path = format_args!("{path}.hostAliases[{index}]");
+        names::check_address(&format_args!("{path}.ip"), &alias["ip"], errors);
         for (index, name) in items(&alias["hostnames"]).iter().enumerate() {
-            names::check_subdomain(&format!("{path}.hostnames[{index}]"), name, errors);
+            names::check_subdomain(&format_args!("{path}.hostnames[{index}]"), name, errors);
         }
     }
 }
@@ -127,9 +127,9 @@ mod tests {
 
     use super::*;
 
-    fn complaints(check: fn(&str, &Value, &mut Errors), value: &Value) -> Vec<String> {
+    fn complaints(check: fn(FieldPath<'_>, &Value, &mut Errors), value: &Value) -> Vec<String> {
         let mut errors = Errors::default();
-        check("c", value, &mut errors);
+        check(&"c", value, &mut errors);
         errors.into_vec().iter().map(|error| format!("{}: {}", error.field, error.message)).collect()
     }
 

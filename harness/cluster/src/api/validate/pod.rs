@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{environment, gates, parts, probes, scheduling, security};
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names, quantity,
 };
@@ -17,24 +17,24 @@ const MUTABLE: &str = "pod updates may not change fields other than `spec.contai
     tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
 /// Complaints about the spec of a pod or template.
-pub(super) fn spec(path: &str, spec: &Value, errors: &mut Errors) {
+pub(super) fn spec(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     let volumes: BTreeSet<&str> = items(&spec["volumes"]).iter().map(|v| text(&v["name"])).collect();
     volumes_are_sound(path, spec, errors);
     let containers = items(&spec["containers"]);
     if containers.is_empty() {
-        errors.required(format!("{path}.containers"), "");
+        errors.required(format_args!("{path}.containers"), "");
     }
     let mut seen = BTreeSet::new();
     for list in ["containers", "initContainers"] {
         for (index, container) in items(&spec[list]).iter().enumerate() {
-            let path = format!("{path}.{list}[{index}]");
+            let path = format_args!("{path}.{list}[{index}]");
             let name = &container["name"];
             if text(name).is_empty() {
-                errors.required(format!("{path}.name"), "");
+                errors.required(format_args!("{path}.name"), "");
             } else {
-                names::check_label(&format!("{path}.name"), name, errors);
+                names::check_label(&format_args!("{path}.name"), name, errors);
                 if !seen.insert(text(name)) {
-                    errors.duplicate(format!("{path}.name"), name);
+                    errors.duplicate(format_args!("{path}.name"), name);
                 }
             }
             self::container(&path, container, &volumes, errors);
@@ -47,23 +47,23 @@ pub(super) fn spec(path: &str, spec: &Value, errors: &mut Errors) {
     }
     let policies = ["Always", "OnFailure", "Never"];
     if !policies.contains(&text(&spec["restartPolicy"])) {
-        errors.unsupported(format!("{path}.restartPolicy"), &spec["restartPolicy"], &policies);
+        errors.unsupported(format_args!("{path}.restartPolicy"), &spec["restartPolicy"], &policies);
     }
     let policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     if !policies.contains(&text(&spec["dnsPolicy"])) {
-        errors.unsupported(format!("{path}.dnsPolicy"), &spec["dnsPolicy"], &policies);
+        errors.unsupported(format_args!("{path}.dnsPolicy"), &spec["dnsPolicy"], &policies);
     }
     parts::host_network(path, spec, errors);
     security::of_pod(path, spec, errors);
     scheduling::check(path, spec, errors);
     parts::dns(path, spec, errors);
     for (index, gate) in items(&spec["readinessGates"]).iter().enumerate() {
-        let field = format!("{path}.readinessGates[{index}].conditionType");
+        let field = format_args!("{path}.readinessGates[{index}].conditionType");
         names::check_qualified(&field, &text(&gate["conditionType"]).into(), errors);
     }
     for (field, check) in NAMES {
         if !text(&spec[field]).is_empty() {
-            check(&format!("{path}.{field}"), &spec[field], errors);
+            check(&format_args!("{path}.{field}"), &spec[field], errors);
         }
     }
     gates::check(path, spec, errors);
@@ -71,12 +71,12 @@ pub(super) fn spec(path: &str, spec: &Value, errors: &mut Errors) {
     parts::host_aliases(path, spec, errors);
     if let Some(seconds) = spec["activeDeadlineSeconds"].as_i64().filter(|s| *s < 1) {
         let detail = "must be between 1 and 2147483647, inclusive";
-        errors.invalid(format!("{path}.activeDeadlineSeconds"), &json!(seconds), detail);
+        errors.invalid(format_args!("{path}.activeDeadlineSeconds"), &json!(seconds), detail);
     }
 }
 
 /// Complains about a field with a value that won't do.
-type Check = fn(&str, &Value, &mut Errors);
+type Check = fn(FieldPath<'_>, &Value, &mut Errors);
 
 /// Fields of a pod's spec that name something, and what names there are good.
 const NAMES: [(&str, Check); 6] = [
@@ -97,84 +97,89 @@ const NEEDED: [(&str, &str); 5] = [
     ("secret", "secretName"),
 ];
 
-fn volumes_are_sound(path: &str, spec: &Value, errors: &mut Errors) {
+fn volumes_are_sound(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
     for (index, volume) in items(&spec["volumes"]).iter().enumerate() {
-        let path = format!("{path}.volumes[{index}]");
+        let path = format_args!("{path}.volumes[{index}]");
         if text(&volume["name"]).is_empty() {
-            errors.required(format!("{path}.name"), "");
+            errors.required(format_args!("{path}.name"), "");
         } else {
-            names::check_label(&format!("{path}.name"), &volume["name"], errors);
+            names::check_label(&format_args!("{path}.name"), &volume["name"], errors);
         }
         if !seen.insert(text(&volume["name"])) {
-            errors.duplicate(format!("{path}.name"), &volume["name"]);
+            errors.duplicate(format_args!("{path}.name"), &volume["name"]);
         }
         let sources: Vec<&String> =
             volume.as_object().into_iter().flat_map(|v| v.keys()).filter(|k| *k != "name").collect();
         for source in sources.iter().skip(1) {
-            errors.forbidden(format!("{path}.{source}"), "may not specify more than 1 volume type");
+            errors.forbidden(format_args!("{path}.{source}"), "may not specify more than 1 volume type");
         }
         for source in ["configMap", "secret"] {
             for (index, item) in items(&volume[source]["items"]).iter().enumerate() {
                 for field in ["key", "path"].into_iter().filter(|field| text(&item[*field]).is_empty()) {
-                    errors.required(format!("{path}.{source}.items[{index}].{field}"), "");
+                    errors.required(format_args!("{path}.{source}.items[{index}].{field}"), "");
                 }
             }
         }
         for (source, field) in NEEDED {
             if volume[source].is_object() && text(&volume[source][field]).is_empty() {
-                errors.required(format!("{path}.{source}.{field}"), "");
+                errors.required(format_args!("{path}.{source}.{field}"), "");
             }
         }
     }
 }
 
 /// Complaints about one container.
-pub(super) fn container(path: &str, container: &Value, volumes: &BTreeSet<&str>, errors: &mut Errors) {
+pub(super) fn container(
+    path: FieldPath<'_>,
+    container: &Value,
+    volumes: &BTreeSet<&str>,
+    errors: &mut Errors,
+) {
     let image = &container["image"];
     if text(image).is_empty() {
-        errors.required(format!("{path}.image"), "");
+        errors.required(format_args!("{path}.image"), "");
     } else if text(image).trim() != text(image) {
-        errors.invalid(format!("{path}.image"), image, "must not have leading or trailing whitespace");
+        errors.invalid(format_args!("{path}.image"), image, "must not have leading or trailing whitespace");
     }
     let policies = ["Always", "IfNotPresent", "Never"];
     if !policies.contains(&text(&container["imagePullPolicy"])) {
-        errors.unsupported(format!("{path}.imagePullPolicy"), &container["imagePullPolicy"], &policies);
+        errors.unsupported(format_args!("{path}.imagePullPolicy"), &container["imagePullPolicy"], &policies);
     }
     parts::ports(path, container, errors);
     let mut places = BTreeSet::new();
     for (index, mount) in items(&container["volumeMounts"]).iter().enumerate() {
-        let all = format!("{path}.volumeMounts");
-        let path = format!("{all}[{index}]");
+        let all = format_args!("{path}.volumeMounts");
+        let path = format_args!("{all}[{index}]");
         if !volumes.contains(text(&mount["name"])) {
-            errors.not_found(format!("{path}.name"), &mount["name"]);
+            errors.not_found(format_args!("{path}.name"), &mount["name"]);
         }
         if text(&mount["mountPath"]).is_empty() {
-            errors.required(format!("{path}.mountPath"), "");
+            errors.required(format_args!("{path}.mountPath"), "");
         }
         if !places.insert(text(&mount["mountPath"])) {
-            errors.invalid(format!("{path}.mountPath"), &mount["mountPath"], "must be unique");
+            errors.invalid(format_args!("{path}.mountPath"), &mount["mountPath"], "must be unique");
         }
         let part = &mount["subPath"];
         if text(part).starts_with('/') {
-            errors.invalid(format!("{all}.subPath"), part, "must be a relative path");
+            errors.invalid(format_args!("{all}.subPath"), part, "must be a relative path");
         }
         if text(part).split('/').any(|step| step == "..") {
-            errors.invalid(format!("{all}.subPath"), part, "must not contain '..'");
+            errors.invalid(format_args!("{all}.subPath"), part, "must not contain '..'");
         }
     }
     environment::check(path, container, errors);
     let policy = &container["terminationMessagePolicy"];
     if !matches!(text(policy), "" | "File" | "FallbackToLogsOnError") {
         let why = "must be 'File' or 'FallbackToLogsOnError'";
-        errors.invalid(format!("{path}.terminationMessagePolicy"), policy, why);
+        errors.invalid(format_args!("{path}.terminationMessagePolicy"), policy, why);
     }
     resources(path, &container["resources"], errors);
     security::of_container(path, container, errors);
 }
 
 /// Complaints about a port number.
-pub(super) fn port_number(field: &str, port: &Value, errors: &mut Errors) {
+pub(super) fn port_number(field: FieldPath<'_>, port: &Value, errors: &mut Errors) {
     match port.as_i64() {
         None => errors.required(field, ""),
         Some(1..=65535) => {}
@@ -182,12 +187,12 @@ pub(super) fn port_number(field: &str, port: &Value, errors: &mut Errors) {
     }
 }
 
-fn resources(path: &str, resources: &Value, errors: &mut Errors) {
+fn resources(path: FieldPath<'_>, resources: &Value, errors: &mut Errors) {
     for what in ["limits", "requests"] {
         for (name, value) in resources[what].as_object().into_iter().flatten() {
-            resource_name(&format!("{path}.resources.{what}[{name}]"), name, errors);
+            resource_name(&format_args!("{path}.resources.{what}[{name}]"), name, errors);
             if quantity::value(value).is_some_and(|v| v < 0.0) {
-                let field = format!("{path}.resources.{what}[{name}]");
+                let field = format_args!("{path}.resources.{what}[{name}]");
                 errors.invalid(field, value, "must be greater than or equal to 0");
             }
         }
@@ -195,7 +200,7 @@ fn resources(path: &str, resources: &Value, errors: &mut Errors) {
     for (name, request) in resources["requests"].as_object().into_iter().flatten() {
         let Some(limit) = resources["limits"].get(name) else { continue };
         if quantity::value(request) > quantity::value(limit) {
-            let field = format!("{path}.resources.requests");
+            let field = format_args!("{path}.resources.requests");
             let shown = limit.as_str().map_or_else(|| limit.to_string(), str::to_owned);
             errors.invalid(field, request, &format!("must be less than or equal to {name} limit of {shown}"));
         }
@@ -222,7 +227,7 @@ const OF_QUOTAS: [&str; 13] = [
     "services",
 ];
 
-fn resource_name(field: &str, name: &str, errors: &mut Errors) {
+fn resource_name(field: FieldPath<'_>, name: &str, errors: &mut Errors) {
     let value = Value::from(name);
     names::check_qualified(field, &value, errors);
     if name.contains('/') || name.starts_with("hugepages-") || OF_CONTAINERS.contains(&name) {
@@ -238,7 +243,7 @@ fn resource_name(field: &str, name: &str, errors: &mut Errors) {
 pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
     for list in ["containers", "initContainers"] {
         if items(&old["spec"][list]).len() != items(&new["spec"][list]).len() {
-            errors.forbidden(format!("spec.{list}"), "pod updates may not add or remove containers");
+            errors.forbidden(format_args!("spec.{list}"), "pod updates may not add or remove containers");
             return;
         }
     }

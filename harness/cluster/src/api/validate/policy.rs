@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     quantity::{Quantity, amounts},
 };
@@ -23,12 +23,12 @@ pub(super) fn content(resource: &str, object: &Value, errors: &mut Errors) {
         "apiservices.apiregistration.k8s.io" => api_service(object, errors),
         "resourcequotas" => {
             for (name, amount) in amounts(&object["spec"]["hard"]) {
-                not_negative(&format!("spec.hard[{name}]"), amount, errors);
+                not_negative(&format_args!("spec.hard[{name}]"), amount, errors);
             }
         }
         "limitranges" => {
             for (index, limit) in items(&object["spec"]["limits"]).iter().enumerate() {
-                limits(&format!("spec.limits[{index}]"), limit, errors);
+                limits(&format_args!("spec.limits[{index}]"), limit, errors);
             }
         }
         _ => {}
@@ -52,7 +52,7 @@ pub(super) fn change(resource: &str, old: &Value, new: &Value, errors: &mut Erro
     }
 }
 
-fn not_negative(field: &str, amount: Quantity, errors: &mut Errors) {
+fn not_negative(field: FieldPath<'_>, amount: Quantity, errors: &mut Errors) {
     if amount < Quantity::default() {
         errors.invalid(field, &amount.to_string().into(), NOT_NEGATIVE);
     }
@@ -63,7 +63,7 @@ fn budget(spec: &Value, errors: &mut Errors) {
         errors.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set");
     }
     for field in ["minAvailable", "maxUnavailable"] {
-        let (path, value) = (format!("spec.{field}"), &spec[field]);
+        let (path, value) = (format_args!("spec.{field}"), &spec[field]);
         if value.as_i64().is_some_and(|n| n < 0) {
             errors.invalid(path, value, NOT_NEGATIVE);
         } else if let Some(percent) = value.as_str() {
@@ -112,7 +112,7 @@ fn autoscaler(spec: &Value, errors: &mut Errors) {
     }
     for field in ["kind", "name"] {
         if text(&spec["scaleTargetRef"][field]).is_empty() {
-            errors.required(format!("spec.scaleTargetRef.{field}"), "");
+            errors.required(format_args!("spec.scaleTargetRef.{field}"), "");
         }
     }
 }
@@ -128,7 +128,7 @@ fn api_service(service: &Value, errors: &mut Errors) {
         let rank = spec[field].as_i64().unwrap_or(0);
         if !(1..=most).contains(&rank) {
             errors.invalid(
-                format!("spec.{field}"),
+                format_args!("spec.{field}"),
                 &rank.into(),
                 &format!("must be positive and less than {most}"),
             );
@@ -162,7 +162,7 @@ fn claim(spec: &Value, errors: &mut Errors) {
     }
 }
 
-fn limits(field: &str, limit: &Value, errors: &mut Errors) {
+fn limits(field: FieldPath<'_>, limit: &Value, errors: &mut Errors) {
     let [least, most] = ["min", "max"].map(|list| amounts(&limit[list]));
     let [usual, asked] = ["default", "defaultRequest"].map(|list| amounts(&limit[list]));
     for (lower, low, upper, high) in [
@@ -181,7 +181,7 @@ fn limits(field: &str, limit: &Value, errors: &mut Errors) {
             if let Some(bound) = high.get(name).filter(|bound| amount > *bound) {
                 let why =
                     format!("{} value {amount} is greater than {} value {bound}", words(lower), words(upper));
-                errors.invalid(format!("{field}.{lower}[{name}]"), &amount.to_string().into(), &why);
+                errors.invalid(format_args!("{field}.{lower}[{name}]"), &amount.to_string().into(), &why);
             }
         }
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::pod::port_number;
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names,
 };
@@ -21,11 +21,11 @@ const NOT_NEGATIVE: [&str; 5] =
 const OF_THE_LASTING: [&str; 4] = ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"];
 
 /// Complaints about the probes and hooks of a container.
-pub(super) fn check(path: &str, container: &Value, errors: &mut Errors) {
+pub(super) fn check(path: FieldPath<'_>, container: &Value, errors: &mut Errors) {
     for name in ["postStart", "preStop"] {
         let hook = &container["lifecycle"][name];
         if hook.is_object() {
-            handler(&format!("{path}.lifecycle.{name}"), hook, errors);
+            handler(&format_args!("{path}.lifecycle.{name}"), hook, errors);
         }
     }
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
@@ -33,57 +33,61 @@ pub(super) fn check(path: &str, container: &Value, errors: &mut Errors) {
         if !probe.is_object() {
             continue;
         }
-        let path = format!("{path}.{name}");
+        let path = format_args!("{path}.{name}");
         handler(&path, probe, errors);
         for field in NOT_NEGATIVE.into_iter().filter(|field| probe[*field].as_i64().is_some_and(|n| n < 0)) {
-            errors.invalid(format!("{path}.{field}"), &probe[field], "must be greater than or equal to 0");
+            errors.invalid(
+                format_args!("{path}.{field}"),
+                &probe[field],
+                "must be greater than or equal to 0",
+            );
         }
         let successes = &probe["successThreshold"];
         if name != "readinessProbe" && successes.as_i64().is_some_and(|n| n > 1) {
-            errors.invalid(format!("{path}.successThreshold"), successes, "must be 1");
+            errors.invalid(format_args!("{path}.successThreshold"), successes, "must be 1");
         }
     }
 }
 
 /// Complaints about what an init container has that ends before others begin.
-pub(super) fn none_before(path: &str, container: &Value, errors: &mut Errors) {
+pub(super) fn none_before(path: FieldPath<'_>, container: &Value, errors: &mut Errors) {
     for field in OF_THE_LASTING.into_iter().filter(|field| container[*field].is_object()) {
         let why = "may not be set for init containers without restartPolicy=Always";
-        errors.forbidden(format!("{path}.{field}"), why);
+        errors.forbidden(format_args!("{path}.{field}"), why);
     }
 }
 
-fn handler(path: &str, of: &Value, errors: &mut Errors) {
+fn handler(path: FieldPath<'_>, of: &Value, errors: &mut Errors) {
     let mut given = HANDLERS.into_iter().filter(|handler| of[*handler].is_object());
     match given.next() {
         None => errors.required(path, "must specify a handler type"),
-        Some(what) => action(&format!("{path}.{what}"), what, &of[what], errors),
+        Some(what) => action(&format_args!("{path}.{what}"), what, &of[what], errors),
     }
     for more in given {
-        errors.forbidden(format!("{path}.{more}"), "may not specify more than 1 handler type");
+        errors.forbidden(format_args!("{path}.{more}"), "may not specify more than 1 handler type");
     }
 }
 
-fn action(path: &str, what: &str, action: &Value, errors: &mut Errors) {
+fn action(path: FieldPath<'_>, what: &str, action: &Value, errors: &mut Errors) {
     match what {
-        "exec" if items(&action["command"]).is_empty() => errors.required(format!("{path}.command"), ""),
+        "exec" if items(&action["command"]).is_empty() => errors.required(format_args!("{path}.command"), ""),
         "httpGet" => {
             if text(&action["path"]).is_empty() {
-                errors.required(format!("{path}.path"), "");
+                errors.required(format_args!("{path}.path"), "");
             }
-            port(&format!("{path}.port"), &action["port"], errors);
+            port(&format_args!("{path}.port"), &action["port"], errors);
             let schemes = ["HTTP", "HTTPS"];
             if !schemes.contains(&text(&action["scheme"])) {
-                errors.unsupported(format!("{path}.scheme"), &action["scheme"], &schemes);
+                errors.unsupported(format_args!("{path}.scheme"), &action["scheme"], &schemes);
             }
         }
-        "tcpSocket" | "grpc" => port(&format!("{path}.port"), &action["port"], errors),
+        "tcpSocket" | "grpc" => port(&format_args!("{path}.port"), &action["port"], errors),
         _ => {}
     }
 }
 
 /// A port by its number or its name.
-fn port(field: &str, port: &Value, errors: &mut Errors) {
+fn port(field: FieldPath<'_>, port: &Value, errors: &mut Errors) {
     match port {
         Value::String(_) => names::check_port(field, port, errors),
         Value::Null => errors.invalid(field, &0.into(), "must be between 1 and 65535, inclusive"),
@@ -97,9 +101,9 @@ mod tests {
 
     use super::*;
 
-    fn complaints(check: fn(&str, &Value, &mut Errors), value: &Value) -> Vec<String> {
+    fn complaints(check: fn(FieldPath<'_>, &Value, &mut Errors), value: &Value) -> Vec<String> {
         let mut errors = Errors::default();
-        check("c", value, &mut errors);
+        check(&"c", value, &mut errors);
         errors.into_vec().iter().map(ToString::to_string).collect()
     }
 

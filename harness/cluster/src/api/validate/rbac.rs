@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{is_nothing, items, text},
     names,
 };
@@ -65,34 +65,38 @@ pub(super) fn binding(object: &Value, namespaced: bool, errors: &mut Errors) {
         errors.required("roleRef.name", "");
     }
     for (index, subject) in items(&object["subjects"]).iter().enumerate() {
-        self::subject(&format!("subjects[{index}]"), subject, namespaced, errors);
+        self::subject(&format_args!("subjects[{index}]"), subject, namespaced, errors);
     }
 }
 
-fn subject(at: &str, subject: &Value, namespaced: bool, errors: &mut Errors) {
+fn subject(at: FieldPath<'_>, subject: &Value, namespaced: bool, errors: &mut Errors) {
     let (name, group) = (text(&subject["name"]), text(&subject["apiGroup"]));
     if name.is_empty() {
-        errors.required(format!("{at}.name"), "");
+        errors.required(format_args!("{at}.name"), "");
     }
     match text(&subject["kind"]) {
         "ServiceAccount" => {
             if !name.is_empty() {
-                names::check_subdomain(&format!("{at}.name"), &subject["name"], errors);
+                names::check_subdomain(&format_args!("{at}.name"), &subject["name"], errors);
             }
             if !group.is_empty() {
-                errors.unsupported(format!("{at}.apiGroup"), &group.into(), &[""]);
+                errors.unsupported(format_args!("{at}.apiGroup"), &group.into(), &[""]);
             }
             if !namespaced && text(&subject["namespace"]).is_empty() {
-                errors.required(format!("{at}.namespace"), "");
+                errors.required(format_args!("{at}.namespace"), "");
             }
         }
         "User" | "Group" => {
             if group != GROUP {
-                errors.unsupported(format!("{at}.apiGroup"), &group.into(), &[GROUP]);
+                errors.unsupported(format_args!("{at}.apiGroup"), &group.into(), &[GROUP]);
             }
         }
         other => {
-            errors.unsupported(format!("{at}.kind"), &other.into(), &["ServiceAccount", "User", "Group"]);
+            errors.unsupported(
+                format_args!("{at}.kind"),
+                &other.into(),
+                &["ServiceAccount", "User", "Group"],
+            );
         }
     }
 }

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names,
 };
@@ -15,30 +15,30 @@ const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 
 /// Complaints about everything in a pod's spec that says where it may run.
-pub(super) fn check(path: &str, spec: &Value, errors: &mut Errors) {
-    names::check_labels(&format!("{path}.nodeSelector"), &spec["nodeSelector"], errors);
+pub(super) fn check(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
+    names::check_labels(&format_args!("{path}.nodeSelector"), &spec["nodeSelector"], errors);
     let affinity = &spec["affinity"];
-    node_affinity(&format!("{path}.affinity.nodeAffinity"), &affinity["nodeAffinity"], errors);
+    node_affinity(&format_args!("{path}.affinity.nodeAffinity"), &affinity["nodeAffinity"], errors);
     for kind in ["podAffinity", "podAntiAffinity"] {
-        pod_affinity(&format!("{path}.affinity.{kind}"), &affinity[kind], errors);
+        pod_affinity(&format_args!("{path}.affinity.{kind}"), &affinity[kind], errors);
     }
     for (index, constraint) in items(&spec["topologySpreadConstraints"]).iter().enumerate() {
-        spread(&format!("{path}.topologySpreadConstraints[{index}]"), constraint, errors);
+        spread(&format_args!("{path}.topologySpreadConstraints[{index}]"), constraint, errors);
     }
 }
 
 /// Complaints about a label selector.
-pub(super) fn label_selector(path: &str, selector: &Value, errors: &mut Errors) {
-    names::check_labels(&format!("{path}.matchLabels"), &selector["matchLabels"], errors);
+pub(super) fn label_selector(path: FieldPath<'_>, selector: &Value, errors: &mut Errors) {
+    names::check_labels(&format_args!("{path}.matchLabels"), &selector["matchLabels"], errors);
     for (index, expression) in items(&selector["matchExpressions"]).iter().enumerate() {
-        requirement(&format!("{path}.matchExpressions[{index}]"), expression, &[], errors);
+        requirement(&format_args!("{path}.matchExpressions[{index}]"), expression, &[], errors);
     }
 }
 
 /// One expression. Those about nodes know comparisons besides.
-fn requirement(path: &str, expression: &Value, comparisons: &[&str], errors: &mut Errors) {
+fn requirement(path: FieldPath<'_>, expression: &Value, comparisons: &[&str], errors: &mut Errors) {
     let (operator, values) = (text(&expression["operator"]), items(&expression["values"]));
-    let field = format!("{path}.values");
+    let field = format_args!("{path}.values");
     match operator {
         "In" | "NotIn" if values.is_empty() => {
             errors.required(field, "must be specified when `operator` is 'In' or 'NotIn'");
@@ -53,81 +53,85 @@ fn requirement(path: &str, expression: &Value, comparisons: &[&str], errors: &mu
             }
         }
         _ => {
-            errors.invalid(format!("{path}.operator"), &operator.into(), "not a valid selector operator");
+            errors.invalid(
+                format_args!("{path}.operator"),
+                &operator.into(),
+                "not a valid selector operator",
+            );
         }
     }
-    names::check_qualified(&format!("{path}.key"), &text(&expression["key"]).into(), errors);
+    names::check_qualified(&format_args!("{path}.key"), &text(&expression["key"]).into(), errors);
 }
 
-fn node_affinity(path: &str, affinity: &Value, errors: &mut Errors) {
+fn node_affinity(path: FieldPath<'_>, affinity: &Value, errors: &mut Errors) {
     let required = &affinity[REQUIRED];
     if required.is_object() {
-        let path = format!("{path}.{REQUIRED}.nodeSelectorTerms");
+        let path = format_args!("{path}.{REQUIRED}.nodeSelectorTerms");
         let terms = items(&required["nodeSelectorTerms"]);
         if terms.is_empty() {
-            errors.required(path.as_str(), "must have at least one node selector term");
+            errors.required(path, "must have at least one node selector term");
         }
         for (index, term) in terms.iter().enumerate() {
-            node_term(&format!("{path}[{index}]"), term, errors);
+            node_term(&format_args!("{path}[{index}]"), term, errors);
         }
     }
     for (index, preferred) in items(&affinity[PREFERRED]).iter().enumerate() {
-        let path = format!("{path}.{PREFERRED}[{index}]");
+        let path = format_args!("{path}.{PREFERRED}[{index}]");
         weight(&path, preferred, errors);
-        node_term(&format!("{path}.preference"), &preferred["preference"], errors);
+        node_term(&format_args!("{path}.preference"), &preferred["preference"], errors);
     }
 }
 
-fn node_term(path: &str, term: &Value, errors: &mut Errors) {
+fn node_term(path: FieldPath<'_>, term: &Value, errors: &mut Errors) {
     for (index, expression) in items(&term["matchExpressions"]).iter().enumerate() {
-        requirement(&format!("{path}.matchExpressions[{index}]"), expression, &["Gt", "Lt"], errors);
+        requirement(&format_args!("{path}.matchExpressions[{index}]"), expression, &["Gt", "Lt"], errors);
     }
 }
 
-fn weight(path: &str, preferred: &Value, errors: &mut Errors) {
+fn weight(path: FieldPath<'_>, preferred: &Value, errors: &mut Errors) {
     let weight = &preferred["weight"];
     if !weight.as_i64().is_some_and(|weight| (1..=100).contains(&weight)) {
         let shown = if weight.is_null() { Value::from(0) } else { weight.clone() };
-        errors.invalid(format!("{path}.weight"), &shown, "must be in the range 1-100");
+        errors.invalid(format_args!("{path}.weight"), &shown, "must be in the range 1-100");
     }
 }
 
-fn pod_affinity(path: &str, affinity: &Value, errors: &mut Errors) {
+fn pod_affinity(path: FieldPath<'_>, affinity: &Value, errors: &mut Errors) {
     for (index, term) in items(&affinity[REQUIRED]).iter().enumerate() {
-        pod_term(&format!("{path}.{REQUIRED}[{index}]"), term, errors);
+        pod_term(&format_args!("{path}.{REQUIRED}[{index}]"), term, errors);
     }
     for (index, preferred) in items(&affinity[PREFERRED]).iter().enumerate() {
-        let path = format!("{path}.{PREFERRED}[{index}]");
+        let path = format_args!("{path}.{PREFERRED}[{index}]");
         weight(&path, preferred, errors);
-        pod_term(&format!("{path}.podAffinityTerm"), &preferred["podAffinityTerm"], errors);
+        pod_term(&format_args!("{path}.podAffinityTerm"), &preferred["podAffinityTerm"], errors);
     }
 }
 
-fn pod_term(path: &str, term: &Value, errors: &mut Errors) {
-    label_selector(&format!("{path}.labelSelector"), &term["labelSelector"], errors);
+fn pod_term(path: FieldPath<'_>, term: &Value, errors: &mut Errors) {
+    label_selector(&format_args!("{path}.labelSelector"), &term["labelSelector"], errors);
     for (index, namespace) in items(&term["namespaces"]).iter().enumerate() {
-        names::check_label(&format!("{path}.namespaces[{index}]"), namespace, errors);
+        names::check_label(&format_args!("{path}.namespaces[{index}]"), namespace, errors);
     }
-    let (field, key) = (format!("{path}.topologyKey"), text(&term["topologyKey"]));
+    let (field, key) = (format_args!("{path}.topologyKey"), text(&term["topologyKey"]));
     if key.is_empty() {
-        errors.required(field.as_str(), "can not be empty");
+        errors.required(field, "can not be empty");
     }
     names::check_qualified(&field, &key.into(), errors);
 }
 
-fn spread(path: &str, constraint: &Value, errors: &mut Errors) {
+fn spread(path: FieldPath<'_>, constraint: &Value, errors: &mut Errors) {
     let skew = constraint["maxSkew"].as_i64().unwrap_or_default();
     if skew <= 0 {
-        errors.invalid(format!("{path}.maxSkew"), &skew.into(), "must be greater than zero");
+        errors.invalid(format_args!("{path}.maxSkew"), &skew.into(), "must be greater than zero");
     }
     if text(&constraint["topologyKey"]).is_empty() {
-        errors.required(format!("{path}.topologyKey"), "can not be empty");
+        errors.required(format_args!("{path}.topologyKey"), "can not be empty");
     }
     let (when, known) = (text(&constraint["whenUnsatisfiable"]), ["DoNotSchedule", "ScheduleAnyway"]);
     if !known.contains(&when) {
-        errors.unsupported(format!("{path}.whenUnsatisfiable"), &when.into(), &known);
+        errors.unsupported(format_args!("{path}.whenUnsatisfiable"), &when.into(), &known);
     }
-    label_selector(&format!("{path}.labelSelector"), &constraint["labelSelector"], errors);
+    label_selector(&format_args!("{path}.labelSelector"), &constraint["labelSelector"], errors);
 }
 
 #[cfg(test)]
@@ -138,7 +142,7 @@ mod tests {
 
     fn told(spec: &Value) -> Vec<String> {
         let mut errors = Errors::default();
-        check("spec", spec, &mut errors);
+        check(&"spec", spec, &mut errors);
         errors.into_vec().iter().map(ToString::to_string).collect()
     }
 

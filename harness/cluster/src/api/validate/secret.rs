@@ -5,7 +5,10 @@ use serde_json::Value;
 
 use super::immutable_data;
 use crate::{
-    api::{invalid::Errors, json::text},
+    api::{
+        invalid::{Errors, FieldPath},
+        json::text,
+    },
     go, go_json,
 };
 
@@ -19,11 +22,11 @@ const KEY: &str = "a valid config key must consist of alphanumeric characters, '
     'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 /// Complaints about the keys of a Secret or ConfigMap.
-pub(super) fn keys(field: &str, data: &Value, errors: &mut Errors) {
+pub(super) fn keys(field: FieldPath<'_>, data: &Value, errors: &mut Errors) {
     for key in data.as_object().into_iter().flat_map(|d| d.keys()) {
         let known = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         if key.is_empty() || !key.chars().all(known) {
-            errors.invalid(format!("{field}[{key}]"), &key.as_str().into(), KEY);
+            errors.invalid(format_args!("{field}[{key}]"), &key.as_str().into(), KEY);
         }
     }
 }
@@ -31,14 +34,14 @@ pub(super) fn keys(field: &str, data: &Value, errors: &mut Errors) {
 /// Complaints about the content of a Secret.
 pub(super) fn content(object: &Value, errors: &mut Errors) {
     let data = &object["data"];
-    keys("data", data, errors);
+    keys(&"data", data, errors);
     let size: usize = data.as_object().into_iter().flatten().map(|(_, v)| text(v).len() / 4 * 3).sum();
     if size > LIMIT {
         errors.too_long("data", &format!("may not be more than {LIMIT} bytes"));
     }
     let mut required = |key: &str| {
         if data.get(key).is_none() {
-            errors.required(format!("data[{key}]"), "");
+            errors.required(format_args!("data[{key}]"), "");
         }
     };
     match text(&object["type"]) {
@@ -52,7 +55,7 @@ pub(super) fn content(object: &Value, errors: &mut Errors) {
         "kubernetes.io/service-account-token" => {
             let name = "kubernetes.io/service-account.name";
             if text(&object["metadata"]["annotations"][name]).is_empty() {
-                errors.required(format!("metadata.annotations[{name}]"), "");
+                errors.required(format_args!("metadata.annotations[{name}]"), "");
             }
         }
         _ => {}
@@ -60,7 +63,7 @@ pub(super) fn content(object: &Value, errors: &mut Errors) {
 }
 
 fn docker_config(data: &Value, key: &str, errors: &mut Errors) {
-    let field = format!("data[{key}]");
+    let field = format_args!("data[{key}]");
     let Some(value) = data.get(key) else {
         errors.required(field, "");
         return;

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
 };
 
@@ -29,14 +29,14 @@ const FIELDS: [&str; 12] = [
 ];
 
 /// Complaints about the security context of a pod.
-pub(super) fn of_pod(path: &str, spec: &Value, errors: &mut Errors) {
-    let (path, context) = (format!("{path}.securityContext"), &spec["securityContext"]);
+pub(super) fn of_pod(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
+    let (path, context) = (format_args!("{path}.securityContext"), &spec["securityContext"]);
     ids(&path, context, &["runAsUser", "runAsGroup", "fsGroup"], errors);
     for (index, group) in items(&context["supplementalGroups"]).iter().enumerate() {
-        id(format!("{path}.supplementalGroups[{index}]"), group, errors);
+        id(&format_args!("{path}.supplementalGroups[{index}]"), group, errors);
     }
     for (index, sysctl) in items(&context["sysctls"]).iter().enumerate() {
-        let (field, name) = (format!("{path}.sysctls[{index}].name"), &sysctl["name"]);
+        let (field, name) = (format_args!("{path}.sysctls[{index}].name"), &sysctl["name"]);
         if text(name).is_empty() {
             errors.required(field, "");
         } else if !is_sysctl(text(name)) {
@@ -46,8 +46,8 @@ pub(super) fn of_pod(path: &str, spec: &Value, errors: &mut Errors) {
 }
 
 /// Complaints about the security context of a container.
-pub(super) fn of_container(path: &str, container: &Value, errors: &mut Errors) {
-    let (path, context) = (format!("{path}.securityContext"), &container["securityContext"]);
+pub(super) fn of_container(path: FieldPath<'_>, container: &Value, errors: &mut Errors) {
+    let (path, context) = (format_args!("{path}.securityContext"), &container["securityContext"]);
     ids(&path, context, &["runAsUser", "runAsGroup"], errors);
     if context["privileged"] == true && context["allowPrivilegeEscalation"] == false {
         let why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true";
@@ -69,13 +69,13 @@ fn as_its_type(context: &Value) -> Value {
     Value::Object(FIELDS.iter().map(named).collect())
 }
 
-fn ids(path: &str, context: &Value, fields: &[&str], errors: &mut Errors) {
+fn ids(path: FieldPath<'_>, context: &Value, fields: &[&str], errors: &mut Errors) {
     for field in fields {
-        id(format!("{path}.{field}"), &context[*field], errors);
+        id(&format_args!("{path}.{field}"), &context[*field], errors);
     }
 }
 
-fn id(field: String, id: &Value, errors: &mut Errors) {
+fn id(field: FieldPath<'_>, id: &Value, errors: &mut Errors) {
     if id.as_i64().is_some_and(|id| !(0..=i64::from(i32::MAX)).contains(&id)) {
         errors.invalid(field, id, "must be between 0 and 2147483647, inclusive");
     }
@@ -99,16 +99,16 @@ mod tests {
     fn contexts_make_sense() {
         let mut errors = Errors::default();
         let fine = json!({"securityContext": {"runAsUser": 0, "privileged": true, "sysctls": [{"name": "net.core.somaxconn"}]}});
-        of_pod("spec", &fine, &mut errors);
-        of_container("c", &fine, &mut errors);
+        of_pod(&"spec", &fine, &mut errors);
+        of_container(&"c", &fine, &mut errors);
         of_pod(
-            "spec",
+            &"spec",
             &json!({"securityContext": {"fsGroup": -1, "sysctls": [{"name": "a b"}]}}),
             &mut errors,
         );
         let context =
             json!({"runAsUser": 3_000_000_000_u64, "privileged": true, "allowPrivilegeEscalation": false});
-        of_container("c", &json!({"securityContext": context}), &mut errors);
+        of_container(&"c", &json!({"securityContext": context}), &mut errors);
         let told: Vec<_> = errors.into_vec().iter().map(ToString::to_string).collect();
         assert_eq!(
             told[0],

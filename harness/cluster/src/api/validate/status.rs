@@ -62,6 +62,6 @@ pub(super) fn counters(store: &str, status: &Value, errors: &mut Errors) {
     let fields =
         COUNTERS.iter().find(|(resource, _)| *resource == store).map_or(&[][..], |(_, fields)| fields);
     for field in fields {
-        not_negative(&format!("status.{field}"), &status[*field], errors);
+        not_negative(&format_args!("status.{field}"), &status[*field], errors);
     }
 }

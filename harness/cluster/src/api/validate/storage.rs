@@ -59,7 +59,7 @@ pub(super) fn volume(spec: &Value, errors: &mut Errors) {
         errors.required("spec", "must specify a volume type");
     }
     for more in named {
-        errors.forbidden(format!("spec.{more}"), "may not specify more than 1 volume type");
+        errors.forbidden(format_args!("spec.{more}"), "may not specify more than 1 volume type");
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names,
 };
@@ -21,40 +21,41 @@ pub(super) fn configuration(object: &Value, errors: &mut Errors) {
     }
 }
 
-fn one(path: &str, webhook: &Value, errors: &mut Errors) {
+fn one(path: FieldPath<'_>, webhook: &Value, errors: &mut Errors) {
     let name = &webhook["name"];
     let mut of_name = Errors::default();
-    names::check_subdomain(&format!("{path}.name"), name, &mut of_name);
+    names::check_subdomain(&format_args!("{path}.name"), name, &mut of_name);
     if of_name.is_empty() && text(name).split('.').count() < 3 {
         let why = "should be a domain with at least three segments separated by dots";
-        of_name.invalid(format!("{path}.name"), name, why);
+        of_name.invalid(format_args!("{path}.name"), name, why);
     }
     errors.append(of_name);
     for (index, rule) in items(&webhook["rules"]).iter().enumerate() {
         for field in ["operations", "apiGroups", "apiVersions", "resources"] {
             if items(&rule[field]).is_empty() {
-                errors.required(format!("{path}.rules[{index}].{field}"), "");
+                errors.required(format_args!("{path}.rules[{index}].{field}"), "");
             }
         }
     }
     for (field, known) in [("failurePolicy", ["Fail", "Ignore"]), ("matchPolicy", ["Equivalent", "Exact"])] {
         if !webhook[field].is_null() && !known.contains(&text(&webhook[field])) {
-            errors.unsupported(format!("{path}.{field}"), &webhook[field], &known);
+            errors.unsupported(format_args!("{path}.{field}"), &webhook[field], &known);
         }
     }
     let (effects, harmless) = (&webhook["sideEffects"], ["None", "NoneOnDryRun"]);
     if effects.is_null() {
-        errors.required(format!("{path}.sideEffects"), "must specify one of None, NoneOnDryRun");
+        errors.required(format_args!("{path}.sideEffects"), "must specify one of None, NoneOnDryRun");
     } else if !harmless.contains(&text(effects)) {
-        errors.unsupported(format!("{path}.sideEffects"), effects, &harmless);
+        errors.unsupported(format_args!("{path}.sideEffects"), effects, &harmless);
     }
     let timeout = &webhook["timeoutSeconds"];
     if timeout.as_i64().is_some_and(|seconds| !(1..=30).contains(&seconds)) {
         let why = "the timeout value must be between 1 and 30 seconds";
-        errors.invalid(format!("{path}.timeoutSeconds"), timeout, why);
+        errors.invalid(format_args!("{path}.timeoutSeconds"), timeout, why);
     }
-    client(&format!("{path}.clientConfig"), &webhook["clientConfig"], errors);
-    let (field, reviews) = (format!("{path}.admissionReviewVersions"), &webhook["admissionReviewVersions"]);
+    client(&format_args!("{path}.clientConfig"), &webhook["clientConfig"], errors);
+    let (field, reviews) =
+        (format_args!("{path}.admissionReviewVersions"), &webhook["admissionReviewVersions"]);
     if items(reviews).is_empty() {
         errors.required(field, "must specify one of v1, v1beta1");
     } else if !items(reviews).iter().any(|version| REVIEWS.contains(&text(version))) {
@@ -62,13 +63,13 @@ fn one(path: &str, webhook: &Value, errors: &mut Errors) {
     }
 }
 
-fn client(path: &str, client: &Value, errors: &mut Errors) {
+fn client(path: FieldPath<'_>, client: &Value, errors: &mut Errors) {
     match (client["url"].as_str(), client["service"].is_object()) {
-        (Some(url), false) => address(&format!("{path}.url"), url, errors),
+        (Some(url), false) => address(&format_args!("{path}.url"), url, errors),
         (None, true) => {
             for field in ["name", "namespace"] {
                 if text(&client["service"][field]).is_empty() {
-                    errors.required(format!("{path}.service.{field}"), "");
+                    errors.required(format_args!("{path}.service.{field}"), "");
                 }
             }
         }
@@ -76,7 +77,7 @@ fn client(path: &str, client: &Value, errors: &mut Errors) {
     }
 }
 
-fn address(field: &str, address: &str, errors: &mut Errors) {
+fn address(field: FieldPath<'_>, address: &str, errors: &mut Errors) {
     let url = match Url::parse(address) {
         Ok(url) => url,
         Err(error) => {

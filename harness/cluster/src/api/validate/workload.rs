@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{metadata, pod, scheduling};
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
     selector,
 };
@@ -16,7 +16,7 @@ const STATEFUL_SET: &str = "updates to statefulset spec for fields other than 'r
     'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are \
     forbidden";
 
-pub(super) fn not_negative(field: &str, value: &Value, errors: &mut Errors) {
+pub(super) fn not_negative(field: FieldPath<'_>, value: &Value, errors: &mut Errors) {
     if value.as_i64().is_some_and(|n| n < 0) {
         errors.invalid(field, value, "must be greater than or equal to 0");
     }
@@ -42,9 +42,9 @@ fn template((owner, kind): (&str, &str), spec: &Value, errors: &mut Errors) {
             "`selector` does not match template `labels`",
         );
     }
-    scheduling::label_selector("spec.selector", selector, errors);
-    metadata::of_template("spec.template", &spec["template"]["metadata"], errors);
-    pod::spec("spec.template.spec", &spec["template"]["spec"], errors);
+    scheduling::label_selector(&"spec.selector", selector, errors);
+    metadata::of_template(&"spec.template", &spec["template"]["metadata"], errors);
+    pod::spec(&"spec.template.spec", &spec["template"]["spec"], errors);
     always_restarts(spec, errors);
     if !spec["template"]["spec"]["activeDeadlineSeconds"].is_null() {
         let why = format!("activeDeadlineSeconds in {kind} is not Supported");
@@ -62,7 +62,7 @@ fn always_restarts(spec: &Value, errors: &mut Errors) {
 /// Complaints about a Deployment.
 pub(super) fn deployment(object: &Value, errors: &mut Errors) {
     let spec = &object["spec"];
-    not_negative("spec.replicas", &spec["replicas"], errors);
+    not_negative(&"spec.replicas", &spec["replicas"], errors);
     template(("deployment", "ReplicaSet"), spec, errors);
     let strategy = &spec["strategy"];
     match text(&strategy["type"]) {
@@ -70,12 +70,12 @@ pub(super) fn deployment(object: &Value, errors: &mut Errors) {
             "spec.strategy.rollingUpdate",
             "may not be specified when strategy `type` is 'Recreate'",
         ),
-        "RollingUpdate" => rolling("spec.strategy.rollingUpdate", &strategy["rollingUpdate"], errors),
+        "RollingUpdate" => rolling(&"spec.strategy.rollingUpdate", &strategy["rollingUpdate"], errors),
         "Recreate" => {}
         _ => errors.unsupported("spec.strategy.type", &strategy["type"], &["Recreate", "RollingUpdate"]),
     }
-    not_negative("spec.minReadySeconds", &spec["minReadySeconds"], errors);
-    not_negative("spec.revisionHistoryLimit", &spec["revisionHistoryLimit"], errors);
+    not_negative(&"spec.minReadySeconds", &spec["minReadySeconds"], errors);
+    not_negative(&"spec.revisionHistoryLimit", &spec["revisionHistoryLimit"], errors);
     let ready = spec["minReadySeconds"].as_i64().unwrap_or(0);
     if spec["progressDeadlineSeconds"].as_i64().is_some_and(|deadline| deadline <= ready) {
         let detail = "must be greater than minReadySeconds";
@@ -83,7 +83,7 @@ pub(super) fn deployment(object: &Value, errors: &mut Errors) {
     }
 }
 
-fn rolling(path: &str, rolling: &Value, errors: &mut Errors) {
+fn rolling(path: FieldPath<'_>, rolling: &Value, errors: &mut Errors) {
     for field in ["maxUnavailable", "maxSurge"] {
         let (value, field) = (&rolling[field], format!("{path}.{field}"));
         not_negative(&field, value, errors);
@@ -95,32 +95,32 @@ fn rolling(path: &str, rolling: &Value, errors: &mut Errors) {
     let zero = |value: &Value| *value == 0 || *value == "0%";
     if zero(&rolling["maxUnavailable"]) && zero(&rolling["maxSurge"]) {
         let detail = "may not be 0 when `maxSurge` is 0";
-        errors.invalid(format!("{path}.maxUnavailable"), &rolling["maxUnavailable"], detail);
+        errors.invalid(format_args!("{path}.maxUnavailable"), &rolling["maxUnavailable"], detail);
     }
 }
 
 /// Complaints about a ReplicaSet.
 pub(super) fn replica_set(object: &Value, errors: &mut Errors) {
-    not_negative("spec.replicas", &object["spec"]["replicas"], errors);
+    not_negative(&"spec.replicas", &object["spec"]["replicas"], errors);
     template(("replicaset", "ReplicaSet"), &object["spec"], errors);
 }
 
 /// Complaints about the spec of a ReplicationController, whose selector is nothing but labels.
 pub(super) fn replication_controller(spec: &Value, errors: &mut Errors) {
     let (selector, template) = (&spec["selector"], &spec["template"]);
-    not_negative("spec.minReadySeconds", &spec["minReadySeconds"], errors);
+    not_negative(&"spec.minReadySeconds", &spec["minReadySeconds"], errors);
     let labels = selector.as_object().filter(|labels| !labels.is_empty());
     if labels.is_none() {
         errors.required("spec.selector", "");
     }
-    not_negative("spec.replicas", &spec["replicas"], errors);
+    not_negative(&"spec.replicas", &spec["replicas"], errors);
     let own = &template["metadata"]["labels"];
     if labels.is_some_and(|labels| labels.iter().any(|(key, value)| own.get(key) != Some(value))) {
         let own = if own.is_null() { json!({}) } else { own.clone() };
         errors.invalid("spec.template.metadata.labels", &own, "`selector` does not match template `labels`");
     }
-    metadata::of_template("spec.template", &template["metadata"], errors);
-    pod::spec("spec.template.spec", &template["spec"], errors);
+    metadata::of_template(&"spec.template", &template["metadata"], errors);
+    pod::spec(&"spec.template.spec", &template["spec"], errors);
     always_restarts(spec, errors);
     if !template["spec"]["activeDeadlineSeconds"].is_null() {
         let why = "activeDeadlineSeconds in ReplicationController is not Supported";
@@ -139,12 +139,12 @@ pub(super) fn stateful_set(object: &Value, errors: &mut Errors) {
     match text(&strategy["type"]) {
         "RollingUpdate" => {
             let partition = &strategy["rollingUpdate"]["partition"];
-            not_negative("spec.updateStrategy.rollingUpdate.partition", partition, errors);
+            not_negative(&"spec.updateStrategy.rollingUpdate.partition", partition, errors);
         }
         "OnDelete" => {}
         _ => errors.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'"),
     }
-    not_negative("spec.replicas", &spec["replicas"], errors);
+    not_negative(&"spec.replicas", &spec["replicas"], errors);
     template(("statefulset", "StatefulSet"), spec, errors);
 }
 
@@ -157,8 +157,8 @@ pub(super) fn daemon_set(object: &Value, errors: &mut Errors) {
         "OnDelete" => {}
         _ => errors.unsupported("spec.updateStrategy", strategy, &["RollingUpdate", "OnDelete"]),
     }
-    not_negative("spec.minReadySeconds", &object["spec"]["minReadySeconds"], errors);
-    not_negative("spec.revisionHistoryLimit", &object["spec"]["revisionHistoryLimit"], errors);
+    not_negative(&"spec.minReadySeconds", &object["spec"]["minReadySeconds"], errors);
+    not_negative(&"spec.revisionHistoryLimit", &object["spec"]["revisionHistoryLimit"], errors);
 }
 
 fn rolling_daemons(rolling: &Value, errors: &mut Errors) {
@@ -170,15 +170,15 @@ fn rolling_daemons(rolling: &Value, errors: &mut Errors) {
 }
 
 /// Complaints about the spec of a Job.
-pub(super) fn job(path: &str, spec: &Value, errors: &mut Errors) {
+pub(super) fn job(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     for field in ["parallelism", "completions", "backoffLimit", "activeDeadlineSeconds"] {
-        not_negative(&format!("{path}.{field}"), &spec[field], errors);
+        not_negative(&format_args!("{path}.{field}"), &spec[field], errors);
     }
-    metadata::of_template(&format!("{path}.template"), &spec["template"]["metadata"], errors);
+    metadata::of_template(&format_args!("{path}.template"), &spec["template"]["metadata"], errors);
     let template = &spec["template"]["spec"];
-    pod::spec(&format!("{path}.template.spec"), template, errors);
+    pod::spec(&format_args!("{path}.template.spec"), template, errors);
     if text(&template["restartPolicy"]) == "Always" {
-        let field = format!("{path}.template.spec.restartPolicy");
+        let field = format_args!("{path}.template.spec.restartPolicy");
         errors.required(field, "valid values: \"OnFailure\", \"Never\"");
     }
 }
@@ -217,7 +217,7 @@ pub(super) fn job_change(old: &Value, new: &Value, errors: &mut Errors) {
     let held = old["spec"]["suspend"] == true && items(&old["status"]["conditions"]).is_empty();
     for field in ["template", "selector", "completions"] {
         if old["spec"][field] != new["spec"][field] && !(held && field == "template") {
-            errors.invalid(format!("spec.{field}"), &new["spec"][field], "field is immutable");
+            errors.invalid(format_args!("spec.{field}"), &new["spec"][field], "field is immutable");
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Reading JSON as Go does, as far as clients can see it: its words for text that is none (`scanner.go` of
-//! `encoding/json`), and which fields are there twice (`sigs.k8s.io/json`). Not decoding: that is serde's.
+//! `encoding/json`), and which fields are there twice (`sigs.k8s.io/json`). Values are made by serde: see [`decode`].
+
+mod decode;
 
 use std::{borrow::Cow, collections::BTreeSet};
+
+pub(crate) use decode::{Decoded, decode};
 
 /// What Go says about text that ends too early.
 const ENDED: &str = "unexpected end of JSON input";
