@@ -29,10 +29,28 @@ pub use clock::Clock;
 pub use eager::Eager;
 pub use jiff::{SignedDuration, Timestamp};
 
+/// A time as APIs write it: RFC 3339 in UTC, in whole seconds, such as `2026-01-02T03:04:05Z`.
+#[must_use]
+pub fn stamp(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
+
 /// A span that somebody outside has named, in seconds: at most a century either way, so that no sum of it
 /// and a time of the lab is beyond all times.
 #[must_use]
 pub fn seconds(wanted: i64) -> SignedDuration {
     const CENTURY: i64 = 100 * 366 * 24 * 3600;
     SignedDuration::from_secs(wanted.clamp(-CENTURY, CENTURY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_are_whole_seconds() {
+        let at: Timestamp = "2026-01-02T03:04:05.999999999Z".parse().unwrap();
+        assert_eq!(stamp(at), "2026-01-02T03:04:05Z");
+        assert_eq!(stamp(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00Z");
+    }
 }

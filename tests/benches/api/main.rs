@@ -3,8 +3,8 @@
 //! (both on disk).
 //!
 //! `cargo bench -p pulldrill-cli --bench api` with `PULLDRILL_TEST_KUBE_APISERVER` and `PULLDRILL_TEST_ETCD` prints the
-//! figures and their ratios; without them, only the embedded cluster's. Nothing is asserted but that the answers are
-//! right.
+//! figures and their ratios; without them, only the embedded cluster's. With `-- --own` after it nothing is compared, and only
+//! that is measured which the real one has not. Nothing is asserted but that the answers are right.
 #![expect(clippy::disallowed_macros, reason = "a bench prints its figures")]
 
 mod measures;
@@ -35,6 +35,13 @@ const ROUNDS: usize = 5;
 #[tokio::main]
 async fn main() -> Result<()> {
     pulldrill_tls::install_provider();
+    if std::env::args().all(|argument| argument != "--own") {
+        compare().await?;
+    }
+    own().await
+}
+
+async fn compare() -> Result<()> {
     let (mut ours, mut real) = (MODES.map(|_| Vec::new()), MODES.map(|_| Vec::new()));
     for round in 1..=ROUNDS {
         for (index, (mode, durable)) in MODES.into_iter().enumerate() {
@@ -49,6 +56,10 @@ async fn main() -> Result<()> {
         let real = (!real.is_empty()).then(|| figures::medians(real));
         figures::print(mode, ("embedded", &figures::medians(ours)), ("kube-apiserver", real.as_deref()));
     }
+    Ok(())
+}
+
+async fn own() -> Result<()> {
     let (time, memory) = virtual_clusters::cost().await?;
     println!("\none more virtual cluster: {:.2} ms, {memory} KiB", time.as_secs_f64() * 1e3);
     let (count, time) = pods::until_back_off().await?;

@@ -1,48 +1,31 @@
-//! Clients that cost as little as they can: HTTP/1.1 over TLS, each in one task, bodies counted and not looked at unless asked
-//! for.
+//! Clients that cost as little as they can, so that what is measured is the server: HTTP/1.1 over TLS, written out once, read
+//! as it comes, and bodies counted and not kept unless asked for. They trust the servers that they measure.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
-use bytes::Bytes;
-use http::{Method, Request, Response, header};
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
-};
-use hyper_util::rt::TokioIo;
-use pulldrill_clock::Eager;
+use anyhow::{Context, Result, bail, ensure};
+use bytes::{Buf, Bytes, BytesMut};
+use http::{Method, Response, header, response::Parts};
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// How much is read at once, in bytes.
+const READ: usize = 64 << 10;
+/// Bodies up to this size, in bytes, are sent together with their head.
+const SMALL: usize = 32 << 10;
 
 /// One connection.
 pub(crate) struct Client {
-    sender: SendRequest<Full<Bytes>>,
-    connection: Connection,
+    stream: TlsStream<TcpStream>,
     place: Place,
-}
-
-/// What moves bytes while a client waits for something: in a task of its own every request and every answer would wait for that
-/// one's turn.
-struct Connection {
-    moves: Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>,
-    ended: bool,
-}
-
-impl Connection {
-    async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                done = work.as_mut() => return done,
-                // Why, who waits is told.
-                _told = self.moves.as_mut(), if !self.ended => self.ended = true,
-            }
-        }
-    }
+    /// What has come and was not looked at.
+    read: BytesMut,
+    /// What is to be sent.
+    written: Vec<u8>,
 }
 
 /// Where a server is, and how it is spoken to.
@@ -66,39 +49,114 @@ impl Place {
     }
 }
 
+/// How long the body of an answer is.
+enum Length {
+    Bytes(usize),
+    Chunks,
+}
+
 impl Client {
     pub(crate) async fn connect(place: &Place) -> Result<Self> {
         let stream = place.connect().await?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let connection = Connection { moves: Box::pin(connection), ended: false };
-        Ok(Self { sender, connection, place: place.clone() })
+        Ok(Self { stream, place: place.clone(), read: BytesMut::with_capacity(READ), written: Vec::new() })
     }
 
-    fn request(&self, method: Method, path: &str, media: &str, body: Bytes) -> Result<Request<Full<Bytes>>> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, self.place.address.as_str())
-            .header(header::ACCEPT, self.place.accept)
-            .header(header::CONTENT_TYPE, media);
-        if !self.place.authorization.is_empty() {
-            request = request.header(header::AUTHORIZATION, self.place.authorization.as_str());
-        }
-        Ok(request.body(Full::new(body))?)
-    }
-
-    /// Sends a request, and does something with the answer.
-    async fn ask<T>(
-        &mut self,
-        request: Request<Full<Bytes>>,
-        with: impl AsyncFnOnce(Response<Incoming>) -> Result<T>,
-    ) -> Result<T> {
-        let sender = &mut self.sender;
-        let work = async {
-            sender.ready().await?;
-            with(sender.send_request(request).await?).await
+    async fn write(&mut self, method: &Method, path: &str, media: &str, body: &[u8]) -> Result<()> {
+        let Place { address, authorization, accept, .. } = &self.place;
+        self.written.clear();
+        let mut put = |parts: &[&str]| {
+            parts.iter().for_each(|part| self.written.extend_from_slice(part.as_bytes()));
+            self.written.extend_from_slice(b"\r\n");
         };
-        Eager::new(self.connection.during(work)).await
+        put(&[method.as_str(), " ", path, " HTTP/1.1"]);
+        put(&["host: ", address]);
+        put(&["accept: ", accept]);
+        put(&["content-type: ", media]);
+        put(&["content-length: ", &body.len().to_string()]);
+        if !authorization.is_empty() {
+            put(&["authorization: ", authorization]);
+        }
+        put(&[]);
+        let together = body.len() <= SMALL;
+        if together {
+            self.written.extend_from_slice(body);
+        }
+        self.stream.write_all(&self.written).await?;
+        if !together {
+            self.stream.write_all(body).await?;
+        }
+        Ok(self.stream.flush().await?)
+    }
+
+    /// Reads more.
+    async fn more(&mut self) -> Result<()> {
+        self.read.reserve(READ / 4);
+        ensure!(self.stream.read_buf(&mut self.read).await? > 0, "the connection ended");
+        Ok(())
+    }
+
+    /// Sends a request, and reads the head of its answer.
+    async fn ask(&mut self, method: Method, path: &str, media: &str, body: &[u8]) -> Result<(Parts, Length)> {
+        self.write(&method, path, media, body).await?;
+        loop {
+            self.more().await?;
+            let mut headers = [httparse::EMPTY_HEADER; 32];
+            let mut head = httparse::Response::new(&mut headers);
+            let httparse::Status::Complete(end) = head.parse(&self.read)? else { continue };
+            let status = head.code.unwrap_or_default();
+            let mut answer = Response::builder().status(status);
+            for header in head.headers.iter() {
+                answer = answer.header(header.name, header.value);
+            }
+            let (head, ()) = answer.body(())?.into_parts();
+            self.read.advance(end);
+            let length = match head.headers.get(header::CONTENT_LENGTH) {
+                _ if method == Method::HEAD || matches!(status, 204 | 304) => Length::Bytes(0),
+                Some(length) => Length::Bytes(length.to_str()?.parse()?),
+                None if head.headers.contains_key(header::TRANSFER_ENCODING) => Length::Chunks,
+                None => bail!("{path}: nobody knows how long the answer is"),
+            };
+            return Ok((head, length));
+        }
+    }
+
+    /// Reads a body, and does something with its pieces.
+    async fn body(&mut self, length: Length, mut with: impl FnMut(&[u8])) -> Result<()> {
+        match length {
+            Length::Bytes(length) => self.piece(length, &mut with).await,
+            Length::Chunks => loop {
+                let size = usize::from_str_radix(self.line().await?.trim(), 16)?;
+                self.piece(size, &mut with).await?;
+                ensure!(self.line().await?.is_empty(), "a chunk is longer than it says");
+                if size == 0 {
+                    return Ok(());
+                }
+            },
+        }
+    }
+
+    async fn piece(&mut self, mut length: usize, with: &mut impl FnMut(&[u8])) -> Result<()> {
+        while length > 0 {
+            if self.read.is_empty() {
+                self.more().await?;
+            }
+            let part = length.min(self.read.len());
+            with(&self.read[..part]);
+            self.read.advance(part);
+            length -= part;
+        }
+        Ok(())
+    }
+
+    /// A line, without what ends it.
+    async fn line(&mut self) -> Result<String> {
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.read) {
+                let line = self.read.split_to(end + 1);
+                return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
+            }
+            self.more().await?;
+        }
     }
 
     /// Sends a request and reads the whole answer.
@@ -109,12 +167,10 @@ impl Client {
         media: &str,
         body: Bytes,
     ) -> Result<Response<Bytes>> {
-        let request = self.request(method, path, media, body)?;
-        self.ask(request, async |answer| {
-            let (head, body) = answer.into_parts();
-            Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
-        })
-        .await
+        let (head, length) = self.ask(method, path, media, &body).await?;
+        let mut whole = Vec::new();
+        self.body(length, |part| whole.extend_from_slice(part)).await?;
+        Ok(Response::from_parts(head, whole.into()))
     }
 
     /// [`Client::send`]; fails unless it was done.
@@ -132,15 +188,10 @@ impl Client {
 
     /// How long what is there is.
     pub(crate) async fn get(&mut self, path: &str) -> Result<usize> {
-        let request = self.request(Method::GET, path, "application/json", Bytes::new())?;
-        self.ask(request, async |answer| {
-            ensure!(answer.status().is_success(), "{path}: {}", answer.status());
-            let (mut body, mut size) = (answer.into_body(), 0);
-            while let Some(frame) = body.frame().await {
-                size += frame?.data_ref().map_or(0, Bytes::len);
-            }
-            Ok(size)
-        })
-        .await
+        let (head, length) = self.ask(Method::GET, path, "application/json", &[]).await?;
+        let mut size = 0;
+        self.body(length, |part| size += part.len()).await?;
+        ensure!(head.status.is_success(), "{path}: {}", head.status);
+        Ok(size)
     }
 }

@@ -6,7 +6,7 @@ mod runtime_class;
 pub(super) mod services;
 mod storage;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
@@ -158,17 +158,21 @@ fn only_default(api: &Api, resource: &Resource, class: &Value) -> Result<(), Sta
     Err(Status::forbidden(resource, text(&class["metadata"]["name"]), &why))
 }
 
-/// A pod survives the loss of its node for five minutes, unless it says otherwise.
+/// What a pod that says nothing else puts up with: the loss of its node, for five minutes.
+static TOLERATIONS: LazyLock<[Value; 2]> = LazyLock::new(|| {
+    ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+        .map(|key| json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}))
+});
+
+/// A pod survives the loss of its node for a while, unless it says otherwise.
 fn tolerations(spec: &mut Value) {
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+    for toleration in &*TOLERATIONS {
         let tolerated = items(&spec["tolerations"]).iter().any(|t| {
             let any = text(&t["key"]).is_empty() && t["operator"] == "Exists";
-            (any || t["key"] == key) && matches!(text(&t["effect"]), "" | "NoExecute")
+            (any || t["key"] == toleration["key"]) && matches!(text(&t["effect"]), "" | "NoExecute")
         });
         if !tolerated {
-            let toleration =
-                json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300});
-            push(spec, "tolerations", toleration);
+            push(spec, "tolerations", toleration.clone());
         }
     }
 }

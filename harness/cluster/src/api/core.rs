@@ -216,7 +216,7 @@ impl Api {
 
 /// A time as objects carry it: whole seconds.
 pub(super) fn stamp(at: pulldrill_clock::Timestamp) -> Value {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()
+    pulldrill_clock::stamp(at).into()
 }
 
 /// What the API answers when the store refuses.

@@ -16,6 +16,10 @@ use crate::{
     store::{Body, Key, StoreError, Stored},
 };
 
+/// What the metadata of a new object can't have, whatever a client says.
+const NOT_YET: [&str; 5] =
+    ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion", "generation"];
+
 impl Api {
     /// Creates an object. `resource` is the plural name, with the group where there is one
     /// (`deployments.apps`).
@@ -135,23 +139,13 @@ impl Api {
     /// Identity, time and the empty status of a new object.
     fn begin_life(&self, resource: &Resource, object: &mut Value) {
         let stamp = self.stamp();
-        let meta = &mut object["metadata"];
-        meta["uid"] = secret::uid().into();
-        meta["creationTimestamp"] = stamp;
-        if let Some(meta) = meta.as_object_mut() {
-            for field in [
-                "deletionTimestamp",
-                "deletionGracePeriodSeconds",
-                "selfLink",
-                "resourceVersion",
-                "generation",
-            ] {
-                meta.remove(field);
+        if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            meta.retain(|name, value| !is_nothing(value) && !NOT_YET.contains(&name.as_str()));
+            meta.insert("uid".into(), secret::uid().into());
+            meta.insert("creationTimestamp".into(), stamp);
+            if kinds::has_generation(&resource.store) {
+                meta.insert("generation".into(), json!(1));
             }
-            meta.retain(|_, value| !is_nothing(value));
-        }
-        if kinds::has_generation(&resource.store) {
-            object["metadata"]["generation"] = json!(1);
         }
         template_generation::count(resource, None, object);
         if resource.subresource("status").is_some() && !kinds::keeps_status_when_new(&resource.store) {

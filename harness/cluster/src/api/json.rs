@@ -41,6 +41,11 @@ pub(super) fn items_mut<'a>(
     object.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
+/// A field that holds an object, to be changed; none when it holds anything else.
+pub(super) fn object_mut<'a>(object: &'a mut Value, field: &str) -> Option<&'a mut Value> {
+    object.get_mut(field).filter(|value| value.is_object())
+}
+
 /// A string, empty when it is absent or something else.
 pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
+    invalid::FieldPath,
     json::{items, text},
     quantity::Quantity,
 };
@@ -32,7 +33,7 @@ pub(super) fn about(resource: &Resource, object: &Value) -> Vec<String> {
     }
     for list in ["initContainers", "containers"] {
         for (index, container) in items(&spec[list]).iter().enumerate() {
-            let path = format!("{path}.{list}[{index}]");
+            let path = format_args!("{path}.{list}[{index}]");
             fractions(&path, &container["resources"], &mut warnings);
             same_ports(&path, items(&container["ports"]), &mut warnings);
             let mut seen = BTreeSet::new();
@@ -51,14 +52,11 @@ pub(super) fn about(resource: &Resource, object: &Value) -> Vec<String> {
 }
 
 /// Parts of a byte, which nobody can have.
-fn fractions(path: &str, resources: &Value, warnings: &mut Vec<String>) {
-    for (what, name) in [
-        ("limits", "memory"),
-        ("limits", "ephemeral-storage"),
-        ("requests", "memory"),
-        ("requests", "ephemeral-storage"),
-    ] {
-        let asked = &resources[what][name];
+fn fractions(path: FieldPath<'_>, resources: &Value, warnings: &mut Vec<String>) {
+    for (what, name, asked) in ["limits", "requests"].into_iter().flat_map(|what| {
+        let asked = &resources[what];
+        ["memory", "ephemeral-storage"].map(|name| (what, name, &asked[name]))
+    }) {
         if Quantity::read(asked).is_some_and(|quantity| !quantity.is_whole()) {
             let shown = asked.as_str().map_or_else(|| asked.to_string(), str::to_owned);
             warnings.push(format!(
@@ -69,7 +67,7 @@ fn fractions(path: &str, resources: &Value, warnings: &mut Vec<String>) {
 }
 
 /// Ports that a container names twice.
-fn same_ports(path: &str, ports: &[Value], warnings: &mut Vec<String>) {
+fn same_ports(path: FieldPath<'_>, ports: &[Value], warnings: &mut Vec<String>) {
     let is = |port: &Value| {
         let protocol = match text(&port["protocol"]) {
             "" => "TCP",

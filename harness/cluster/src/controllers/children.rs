@@ -42,23 +42,28 @@ impl Children {
         if &*event.resource == self.parent {
             queue.add(event.key.clone());
         } else if &*event.resource == self.child {
-            self.ownership.observe(event);
+            self.note(event);
+            let namespace = &event.key.namespace;
             for object in std::iter::once(&event.object).chain(event.previous.as_ref()) {
-                self.queue_owner(deps, object.value(), queue);
+                self.queue_owner(deps, namespace, object.value(), queue);
             }
         }
     }
 
-    fn queue_owner(&self, deps: &Deps, child: &Value, queue: &mut Queue) {
+    /// Takes note of an event of a child.
+    pub(crate) fn note(&self, event: &Event) {
+        self.ownership.observe(event);
+    }
+
+    fn queue_owner(&self, deps: &Deps, namespace: &str, child: &Value, queue: &mut Queue) {
         if let Some(owner) = controller_of(child) {
             if owner["kind"] == self.parent_kind {
-                queue.add(Key::new(namespace(child), text(&owner["name"])));
+                queue.add(Key::new(namespace, text(&owner["name"])));
             }
             return;
         }
-        let labels = &child["metadata"]["labels"];
-        for parent in deps.list(self.parent, Some(namespace(child))) {
-            if selects(&selector::of(parent.value()), labels) {
+        for parent in deps.list(self.parent, Some(namespace)) {
+            if selects(&selector::of(parent.value()), &child["metadata"]["labels"]) {
                 queue.add(parent.key().clone());
             }
         }

@@ -3,6 +3,7 @@
 //! A missing field reads as the empty value, as it does for the Kubernetes types.
 
 use jiff::Timestamp;
+pub(crate) use pulldrill_clock::stamp;
 use serde_json::{Map, Value};
 
 /// A text, empty when absent.
@@ -23,11 +24,6 @@ pub(crate) fn items(value: &Value) -> &[Value] {
 /// A time in the API's form.
 pub(crate) fn time(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()
-}
-
-/// The API's form of a time.
-pub(crate) fn stamp(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// The first condition of a type in `status.conditions`.

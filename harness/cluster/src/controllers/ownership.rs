@@ -24,6 +24,8 @@ struct Children {
     by_owner: HashMap<Owner, BTreeSet<Key>>,
     /// Whose each of them is, since which revision.
     owner_of: HashMap<Key, (Owner, u64)>,
+    /// Which event was the latest.
+    latest: Option<(u64, Change)>,
 }
 
 /// Who manages an object.
@@ -51,6 +53,10 @@ impl Ownership {
 
 impl Children {
     fn observe(&mut self, event: &Event) {
+        // Several controllers are shown it, one after the other.
+        if self.latest.replace((event.revision, event.change)) == Some((event.revision, event.change)) {
+            return;
+        }
         let known = self.owner_of.get(&event.key);
         if event.change == Change::Deleted {
             if let Some((owner, _)) = self.owner_of.remove(&event.key) {

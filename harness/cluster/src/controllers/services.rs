@@ -182,12 +182,16 @@ impl Controller for Services {
         match &*event.resource {
             RESOURCE => queue.add(event.key.clone()),
             "pods" => {
+                let services = self.deps.list(RESOURCE, Some(&event.key.namespace));
+                if services.is_empty() {
+                    return;
+                }
                 let now = interesting(event.object.value());
                 let before = event.previous.as_ref().map(|pod| interesting(pod.value()));
                 if event.change == Change::Modified && before.as_ref() == Some(&now) {
                     return;
                 }
-                for service in self.deps.list(RESOURCE, Some(&event.key.namespace)) {
+                for service in services {
                     let selector = json!({"matchLabels": service.value()["spec"]["selector"]});
                     if selects(&selector, &now.0) || before.as_ref().is_some_and(|b| selects(&selector, &b.0))
                     {

@@ -155,6 +155,7 @@ impl Engine {
             while let Ok((StoreChanged, _busy)) = self.changes.try_recv() {}
             self.catch_up();
             self.drain();
+            while self.store.pack() {}
         }
     }
 

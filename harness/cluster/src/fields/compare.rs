@@ -113,7 +113,7 @@ impl Compare<'_> {
                 for (name, value) in fields {
                     let declared = self.0.declared(shape, name);
                     let part = self.alone(self.0.entry(shape, declared), value);
-                    below.put(|| element::field(name, declared), part);
+                    below.push(element::field(name, declared), part);
                 }
                 below
             }
@@ -139,10 +139,12 @@ impl Compare<'_> {
         let none = Map::new();
         let [old, new] = [old, new].map(|value| value.as_object().unwrap_or(&none));
         let mut diff = Diff::default();
-        for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
-            let (was, is) = (old.get(name), new.get(name));
+        if old.is_empty() {
+            diff.added.below = FieldSet::with_capacity(new.len());
+        }
+        let mut compare = |name: &str, was: Option<&Value>, is: Option<&Value>| {
             if was == is {
-                continue;
+                return;
             }
             let declared = self.0.declared(shape, name);
             let shape = self.0.entry(shape, declared);
@@ -151,6 +153,12 @@ impl Compare<'_> {
                 _ => self.values(shape, was, is),
             };
             diff.put(|| element::field(name, declared), part);
+        };
+        for (name, is) in new {
+            compare(name, old.get(name), Some(is));
+        }
+        for (name, was) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
+            compare(name, Some(was), None);
         }
         diff
     }

@@ -96,6 +96,14 @@ impl FieldSet {
         }
     }
 
+    /// [`FieldSet::put`] of a path that comes after all that are there.
+    pub(super) fn push(&mut self, element: Element, node: Node) {
+        debug_assert!(self.0.last().is_none_or(|(last, _)| *last < element), "{element} comes too late");
+        if !node.is_empty() {
+            self.0.push((element, node));
+        }
+    }
+
     /// Adds everything that is in another set.
     pub fn unite(&mut self, other: &Self) {
         for (element, node) in &other.0 {

@@ -171,7 +171,7 @@ impl Node {
     }
 
     fn status(&self, clock: &Clock, dialect: &Dialect, images: &[Arc<Image>]) -> Value {
-        let now = clock.shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let now = pulldrill_clock::stamp(clock.shown_now());
         let condition = |kind: &str, status: &str, reason: &str, message: &str| {
             json!({"type": kind, "status": status, "reason": reason, "message": message,
                 "lastHeartbeatTime": now, "lastTransitionTime": now})

@@ -67,7 +67,7 @@ impl View<'_> {
     }
 
     pub(super) fn time(&self, at: Timestamp) -> String {
-        self.clock.shown(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+        pulldrill_clock::stamp(self.clock.shown(at))
     }
 
     pub(super) fn slot(&self, container: &Value) -> Option<&Slot> {

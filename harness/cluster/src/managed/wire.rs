@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use pulldrill_clock::stamp;
 use serde_json::{Value, json};
 
 use super::{Entry, ManagedFields, Operation, Owner};
@@ -19,10 +19,6 @@ impl Operation {
             Self::Update => "Update",
         }
     }
-}
-
-fn stamp(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 impl Entry {

@@ -12,7 +12,7 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
-use pulldrill_clock::{Clock, Timestamp};
+use pulldrill_clock::{Clock, Timestamp, stamp};
 use serde_json::{Value, json};
 
 use crate::{
@@ -147,7 +147,7 @@ impl Recorder {
 
     /// Raises the count of an event that exists. False when it has gone.
     fn count_up(&self, involved: &Value, name: &str, decision: &Decision, now: Timestamp) -> bool {
-        let last = seconds(self.0.clock.shown(now));
+        let last = stamp(self.0.clock.shown(now));
         let key = Key::new(namespace(involved), name);
         let written = self.0.api.modify(&self.0.user, "events", &key, None, |event| {
             match self.0.form {
@@ -243,8 +243,8 @@ impl Recorder {
         let filled = self.0.dialect.events.reporting_controller;
         let host = self.0.host.as_deref();
         object["count"] = json!(decision.count);
-        object["firstTimestamp"] = json!(seconds(self.0.clock.shown(decision.first)));
-        object["lastTimestamp"] = json!(seconds(self.0.clock.shown(now)));
+        object["firstTimestamp"] = json!(stamp(self.0.clock.shown(decision.first)));
+        object["lastTimestamp"] = json!(stamp(self.0.clock.shown(now)));
         object["eventTime"] = Value::Null;
         object["source"]["component"] = json!(self.0.component);
         if let Some(host) = host {
@@ -267,10 +267,6 @@ impl Recorder {
 /// Events about things without a namespace live in `default`.
 fn namespace(involved: &Value) -> String {
     involved["metadata"]["namespace"].as_str().filter(|n| !n.is_empty()).unwrap_or("default").to_owned()
-}
-
-fn seconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn micros(time: Timestamp) -> String {

@@ -198,12 +198,18 @@ impl Store {
         let mut inner = self.inner.read();
         if inner.packing.overflows() {
             drop(inner);
-            let replaced = self.inner.write().pack();
-            drop(replaced);
+            self.pack();
             inner = self.inner.read();
         }
         let objects = inner.resources.get(resource);
         (objects.map(|o| select(o, namespace)).unwrap_or_default(), inner.revision)
+    }
+
+    /// Packs versions whose turn it is; whether there were any. Writes leave it to those who look at what was written, as
+    /// long as these keep up.
+    pub(crate) fn pack(&self) -> bool {
+        let replaced = self.inner.write().pack();
+        !replaced.is_empty()
     }
 
     /// How many objects of a resource there are.
@@ -389,7 +395,7 @@ impl Store {
                 aged.from = aged.from.max(gone);
             }
         }
-        let replaced = inner.pack();
+        let replaced = if inner.packing.presses() { inner.pack() } else { Vec::new() };
         drop(guard);
         // Many small pieces of memory: nobody shall wait for that.
         drop(replaced);

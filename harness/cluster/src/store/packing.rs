@@ -18,10 +18,12 @@ use parking_lot::Mutex;
 use super::{Inner, Key, Stored};
 
 /// How much versions with values may weigh together before any of them is packed, in bytes.
-const ALLOWED: u64 = 16 << 20;
-/// What is allowed beyond that goes down by a part of itself with every write: one of so many.
+const ALLOWED: u64 = 4 << 20;
+/// How much they may weigh before a write does it by itself, which somebody waits for.
+const MOST: u64 = 2 * ALLOWED;
+/// What is allowed beyond that goes down by a part of itself at every look: one of so many.
 const DECAY: u64 = 8192;
-/// How many versions a write looks at at most, so that it holds the lock no longer.
+/// How many versions are looked at at once at most, so that nobody holds the lock longer.
 const LOOKS: usize = 16;
 
 /// A version that has its value.
@@ -94,6 +96,11 @@ impl Packing {
     /// Whether what was unpacked since the last write is too much to wait for the next one.
     pub(super) fn overflows(&self) -> bool {
         self.returns.weight.load(Relaxed) > ALLOWED
+    }
+
+    /// Whether versions have to be packed before others get values.
+    pub(super) fn presses(&self) -> bool {
+        self.weight + self.returns.weight.load(Relaxed) > MOST + self.more
     }
 
     /// The versions whose turn it is. Those for which `keep` holds have another one later.

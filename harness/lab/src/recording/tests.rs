@@ -21,7 +21,7 @@ impl World {
     }
 
     fn pod(&self, namespace: &str, name: &str) -> Value {
-        let now = self.clock.shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let now = pulldrill_clock::stamp(self.clock.shown_now());
         json!({
             "kind": "Pod",
             "metadata": {"namespace": namespace, "name": name, "creationTimestamp": now, "managedFields": []},

@@ -217,7 +217,7 @@ fn token(exchange: &Exchange<'_>, wish: &Wish, grants: Vec<Grant>) -> super::Ans
     let issued_at = exchange.shared.clock.shown(exchange.now);
     let mut body = json!({
         "token": text, "access_token": text, "expires_in": host.limits.token_seconds,
-        "issued_at": issued_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "issued_at": pulldrill_clock::stamp(issued_at),
     });
     if !host.personality.tells_of_tokens {
         body = json!({ "token": text });

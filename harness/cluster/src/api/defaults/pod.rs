@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::json::{default, default_text, fields, items, items_mut, push, text};
+use crate::api::json::{default, default_text, fields, items, items_mut, object_mut, push, text};
 
 /// Defaults of a pod.
 pub(super) fn pod(object: &mut Value) {
@@ -62,17 +62,19 @@ fn container(container: &mut Value) {
     default_text(container, "terminationMessagePath", "/dev/termination-log");
     default_text(container, "terminationMessagePolicy", "File");
     default(container, "resources", json!({}));
-    let limits = container["resources"]["limits"].clone();
-    for (name, limit) in limits.as_object().into_iter().flatten() {
-        default(&mut container["resources"], "requests", json!({}));
-        default(&mut container["resources"]["requests"], name, limit.clone());
+    if let Some(resources) = object_mut(container, "resources")
+        && let Some(limits) = resources["limits"].as_object().filter(|limits| !limits.is_empty()).cloned()
+    {
+        default(resources, "requests", json!({}));
+        for (name, limit) in &limits {
+            default(&mut resources["requests"], name, limit.clone());
+        }
     }
     for port in items_mut(container, "ports") {
         default_text(port, "protocol", "TCP");
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        if container[probe].is_object() {
-            let probe = &mut container[probe];
+        if let Some(probe) = object_mut(container, probe) {
             for (field, value) in [
                 ("timeoutSeconds", 1),
                 ("periodSeconds", 10),
@@ -81,15 +83,16 @@ fn container(container: &mut Value) {
             ] {
                 default(probe, field, value);
             }
-            if probe["httpGet"].is_object() {
-                default_text(&mut probe["httpGet"], "path", "/");
-                default_text(&mut probe["httpGet"], "scheme", "HTTP");
+            if let Some(get) = object_mut(probe, "httpGet") {
+                default_text(get, "path", "/");
+                default_text(get, "scheme", "HTTP");
             }
         }
     }
     for variable in items_mut(container, "env") {
-        if variable["valueFrom"]["fieldRef"].is_object() {
-            default_text(&mut variable["valueFrom"]["fieldRef"], "apiVersion", "v1");
+        let source = object_mut(variable, "valueFrom").and_then(|source| object_mut(source, "fieldRef"));
+        if let Some(field) = source {
+            default_text(field, "apiVersion", "v1");
         }
     }
 }
@@ -112,12 +115,12 @@ fn volume(volume: &mut Value) {
         volume["emptyDir"] = json!({});
     }
     for (source, mode) in [("secret", 420), ("configMap", 420), ("downwardAPI", 420), ("projected", 420)] {
-        if volume[source].is_object() {
-            default(&mut volume[source], "defaultMode", mode);
+        if let Some(source) = object_mut(volume, source) {
+            default(source, "defaultMode", mode);
         }
     }
-    if volume["hostPath"].is_object() {
-        default(&mut volume["hostPath"], "type", "");
+    if let Some(path) = object_mut(volume, "hostPath") {
+        default(path, "type", "");
     }
 }
 

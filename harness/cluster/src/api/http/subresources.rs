@@ -201,7 +201,7 @@ fn assign(
     let options = write_options(asked, target, "CreateOptions")?;
     check_target(request)?;
     let node = text(&request["target"]["name"]).to_owned();
-    let now = server.clock().shown_now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = pulldrill_clock::stamp(server.clock().shown_now());
     server.api.change(&asked.user, "pods", key, Some("binding"), &options, |current| {
         let has = text(&current.value()["spec"]["nodeName"]);
         let name = &key.name;

@@ -50,7 +50,7 @@ pub(super) fn create(server: &Server, asked: &Asked, target: &Target) -> Result<
     spec["expirationSeconds"] = seconds.into();
     default(&mut spec, "boundObjectRef", Value::Null);
     let token = if dry_run { String::new() } else { server.api.issuer().issue(token, clock, named)? };
-    let shown = clock.shown(expires).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let shown = pulldrill_clock::stamp(clock.shown(expires));
     let answer = json!({"kind": "TokenRequest", "apiVersion": format!("{GROUP}/v1"),
         "metadata": metadata(server, &account), "spec": spec,
         "status": {"token": token, "expirationTimestamp": shown}});

@@ -223,10 +223,10 @@ fn backend(path: FieldPath<'_>, backend: &Value, errors: &mut Errors) {
     match (number, named) {
         (0, "") => errors.required(path, "port name or number is required"),
         (0, _) => {
-            names::check_port(&format_args!("{path}.service.port.name"), &service["port"]["name"], errors)
+            names::check_port(&format_args!("{path}.service.port.name"), &service["port"]["name"], errors);
         }
         (_, "") => {
-            port_number(&format_args!("{path}.service.port.number"), &service["port"]["number"], errors)
+            port_number(&format_args!("{path}.service.port.number"), &service["port"]["number"], errors);
         }
         _ => errors.invalid(path, &"".into(), "cannot set both port name & port number"),
     }

@@ -94,7 +94,7 @@ impl Controller for Deployments {
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
         self.sets.observe(&self.deps, event, queue);
         if &*event.resource == "pods" {
-            self.pods.observe(&self.deps, event, &mut Queue::default());
+            self.pods.note(event);
             if event.change == Change::Deleted
                 && let Some(set) = controller_key(event.object.value(), "ReplicaSet")
                 && let Some(set) = self.deps.get(replicaset::RESOURCE, &set)

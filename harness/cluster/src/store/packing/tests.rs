@@ -81,6 +81,18 @@ fn what_watches_and_older_lists_see_is_packed_as_well_and_the_same() {
 }
 
 #[test]
+fn writes_leave_some_to_those_who_look_at_what_was_written() {
+    let (store, first) = full();
+    let having = |store: &Store| (MANY - packed(store)) as u64 * first.weight();
+    let left = having(&store);
+    assert!(left > super::ALLOWED && left <= super::MOST, "{left}");
+    assert!(store.pack(), "there were some");
+    while store.pack() {}
+    assert!(having(&store) <= super::ALLOWED);
+    assert!(!store.get("configmaps", &key(MANY - 1)).unwrap().is_packed(), "the latest one stays");
+}
+
+#[test]
 fn who_works_with_many_keeps_their_values() {
     let (store, _) = full();
     let work = |with: usize| {
@@ -102,6 +114,7 @@ fn who_works_with_many_keeps_their_values() {
             let small = json!({"metadata": {"name": format!("s-{n}")}, "data": {"round": round.to_string()}});
             drop(store.delete("secrets", &Key::new("", format!("s-{n}")), None));
             store.create("secrets", Key::new("", format!("s-{n}")), small).unwrap();
+            store.pack();
         }
     }
     assert!(packed(&store) > 0, "the room goes");
