@@ -13,6 +13,7 @@ use super::{
     access::{Attributes, Issuer, Policy, authorized},
 };
 use crate::{
+    managed::Known,
     release::Release,
     resources::{Resource, Resources},
     schema::Schema,
@@ -32,6 +33,8 @@ pub struct Api {
     policy: Policy,
     issuer: Issuer,
     quotas: Mutex<()>,
+    /// Who owns what was made lately.
+    pub(super) known: Known,
 }
 
 /// What an API does besides storing.
@@ -116,6 +119,7 @@ impl Api {
             policy,
             issuer,
             quotas: Mutex::default(),
+            known: Known::default(),
         }
     }
 

@@ -132,7 +132,13 @@ impl Api {
             Claim::Entries(entries) => entries,
             Claim::None | Claim::Reset => ManagedFields::default(),
         };
-        managed::update(&self.views(resource), &nothing(object), object, managed, write)
+        let views = self.views(resource);
+        let update = |managed| managed::update(&views, &nothing(object), object, managed, write);
+        if managed.is_empty() {
+            self.known.owners(&views, object, write, || update(managed))
+        } else {
+            update(managed)
+        }
     }
 
     /// The owners after a change that is no apply.

@@ -4,6 +4,7 @@
 //!
 //! The rules are those of Kubernetes' structured-merge-diff: <https://sigs.k8s.io/structured-merge-diff>.
 
+mod alike;
 mod check;
 mod collect;
 mod compare;
@@ -14,6 +15,7 @@ mod set;
 mod shape;
 mod wire;
 
+pub(crate) use alike::alike;
 pub(crate) use check::check;
 pub(crate) use collect::collect;
 pub use compare::Comparison;

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::schema::Schema;
@@ -69,7 +69,44 @@ fn compared(old: &Value, new: &Value) -> Comparison {
     compare(WALK(), WALK().root("v1", "Pod"), old, new)
 }
 
+/// The value with others in the places of its texts and numbers.
+fn changed(value: &Value) -> Value {
+    match value {
+        Value::String(text) => format!("{text}!").into(),
+        Value::Number(number) => (number.as_u64().unwrap_or(0) + 1).into(),
+        Value::Array(items) => items.iter().map(changed).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), changed(value))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// What whoever makes an object of that kind adds.
+fn added(kind: &str, object: &Value) -> Comparison {
+    let nothing = json!({"apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": {}});
+    compare(WALK(), WALK().root("v1", kind), &nothing, object)
+}
+
 proptest! {
+    #[test]
+    fn who_makes_what_is_alike_owns_the_same(a in pods(), b in pods()) {
+        for kind in ["Pod", "Unheard"] {
+            let same = |one: &Value, other: &Value| {
+                let told = alike(WALK(), WALK().root("v1", kind), one, other);
+                assert!(!told || added(kind, one) == added(kind, other), "{one} {other}");
+                told
+            };
+            prop_assert!(same(&a, &a));
+            same(&a, &b);
+            same(&a, &changed(&a));
+            let mut image = a.clone();
+            let containers = image["spec"]["containers"].as_array_mut();
+            containers.into_iter().flatten().for_each(|container| container["image"] = "another".into());
+            prop_assert!(same(&a, &image), "{a} {image}");
+        }
+    }
+
     #[test]
     fn sets_survive_being_written(pod in pods()) {
         let set = fields_of(&pod);

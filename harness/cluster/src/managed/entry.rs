@@ -49,9 +49,48 @@ pub struct Entry {
     pub time: Option<Timestamp>,
     /// Its fields.
     pub fields: FieldSet,
+    /// Its JSON, when it is kept.
+    pub(super) json: Kept,
 }
 
+/// JSON that is kept because many objects have it. It belongs to nothing but the entry that it was made from.
+#[derive(Debug, Default)]
+pub(super) struct Kept(pub(super) Option<Box<[u8]>>);
+
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Kept {}
+
 impl Entry {
+    /// The entry with its JSON, for many objects.
+    pub(super) fn written(mut self) -> Arc<Self> {
+        let mut json = Vec::new();
+        self.write(&mut json);
+        self.json = Kept(Some(json.into()));
+        Arc::new(self)
+    }
+
+    pub(super) fn is_written(&self) -> bool {
+        self.json.0.is_some()
+    }
+
+    /// The entry to be changed, for one object alone.
+    fn own(entry: &mut Arc<Self>) -> &mut Self {
+        let entry = Arc::make_mut(entry);
+        entry.json = Kept::default();
+        entry
+    }
+
     pub(super) fn seconds(&self) -> i64 {
         self.time.map_or(0, Timestamp::as_second)
     }
@@ -96,7 +135,7 @@ impl ManagedFields {
     pub(super) fn set(&mut self, owner: Owner, fields: FieldSet, time: Option<Timestamp>) {
         self.0.retain(|entry| !entry.owner.is(&owner));
         if !fields.is_empty() {
-            self.0.push(Arc::new(Entry { owner, time, fields }));
+            self.0.push(Arc::new(Entry { owner, time, fields, json: Kept::default() }));
         }
     }
 
@@ -104,7 +143,7 @@ impl ManagedFields {
     pub(super) fn change(&mut self, mut change: impl FnMut(&Entry) -> Option<FieldSet>) {
         self.0.retain_mut(|entry| {
             if let Some(fields) = change(entry) {
-                Arc::make_mut(entry).fields = fields;
+                Entry::own(entry).fields = fields;
             }
             !entry.fields.is_empty()
         });
@@ -130,7 +169,7 @@ impl ManagedFields {
     /// Moves all times into the past.
     pub(crate) fn shift_times(&mut self, by: SignedDuration) {
         for entry in &mut self.0 {
-            let entry = Arc::make_mut(entry);
+            let entry = Entry::own(entry);
             entry.time = entry.time.and_then(|time| time.checked_sub(by).ok());
         }
     }

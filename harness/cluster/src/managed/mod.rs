@@ -7,6 +7,7 @@ mod apply;
 mod cap;
 mod conflict;
 mod entry;
+mod known;
 mod last_applied;
 mod prune;
 mod update;
@@ -15,6 +16,7 @@ mod wire;
 pub use apply::{Applied, ApplyError, apply};
 pub use conflict::Conflicts;
 pub use entry::{Entry, ManagedFields, Operation, Owner};
+pub use known::Known;
 pub use update::{Versions, Write, update};
 pub use wire::{Claim, taken_from};
 

@@ -132,3 +132,54 @@ fn claims_of_clients_are_read() {
         assert_eq!(ManagedFields::claimed(&nothing), Claim::None, "{nothing}");
     }
 }
+
+#[test]
+fn what_is_made_like_another_has_the_same_owners_with_their_own_time() {
+    let pod = |image: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+            "spec": {"containers": [{"name": "c", "image": image}]}})
+    };
+    let known = Known::default();
+    let asked = std::cell::Cell::new(0);
+    let made = |pod: &Value, write: &Write| {
+        let afresh = update(&Pods, &nothing(), pod, ManagedFields::default(), write);
+        let owners = known.owners(&Pods, pod, write, || {
+            asked.set(asked.get() + 1);
+            afresh.clone()
+        });
+        assert_eq!(owners.to_value(), afresh.to_value());
+        let mut written = Vec::new();
+        owners.write(&mut written);
+        assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), afresh.to_value());
+        owners
+    };
+    let first = write("a", Operation::Update, 1);
+    made(&pod("x"), &first);
+    let mut shared = made(&pod("y"), &first);
+    assert_eq!(asked.get(), 1);
+    let later = made(&pod("z"), &write("a", Operation::Update, 2));
+    let time = later.entries().next().and_then(|entry| entry.time);
+    assert_eq!((asked.get(), time), (1, Timestamp::from_second(2).ok()));
+    shared.shift_times(pulldrill_clock::SignedDuration::from_secs(1));
+    let mut written = Vec::new();
+    shared.write(&mut written);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&written).unwrap(),
+        shared.to_value(),
+        "it has its own time now"
+    );
+    made(&pod("x"), &write("b", Operation::Update, 2));
+    assert_eq!(asked.get(), 2, "somebody else");
+    let mut other = pod("x");
+    other["spec"]["nodeName"] = json!("n");
+    made(&other, &first);
+    assert_eq!(asked.get(), 3, "another field");
+    for n in 0..10 {
+        let mut other = pod("x");
+        other["metadata"]["labels"] = json!({format!("l-{n}"): "x"});
+        made(&other, &first);
+    }
+    assert_eq!(asked.get(), 13);
+    made(&pod("x"), &first);
+    assert_eq!(asked.get(), 14, "long forgotten");
+}

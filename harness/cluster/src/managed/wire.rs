@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pulldrill_clock::stamp;
 use serde_json::{Value, json};
 
-use super::{Entry, ManagedFields, Operation, Owner};
+use super::{Entry, ManagedFields, Operation, Owner, entry::Kept};
 use crate::{fields::FieldSet, json_writer};
 
 const FORMAT: &str = "FieldsV1";
@@ -22,7 +22,11 @@ impl Operation {
 }
 
 impl Entry {
-    fn write(&self, to: &mut Vec<u8>) {
+    /// Writes the entry as JSON.
+    pub(super) fn write(&self, to: &mut Vec<u8>) {
+        if let Some(json) = &self.json.0 {
+            return to.extend_from_slice(json);
+        }
         let Owner { manager, operation, api_version, subresource } = &self.owner;
         to.push(b'{');
         json_writer::text_field(to, "manager", manager);
@@ -130,5 +134,6 @@ fn read(entry: &Value) -> Option<Entry> {
         },
         time,
         fields,
+        json: Kept::default(),
     })
 }
