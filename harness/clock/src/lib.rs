@@ -35,6 +35,12 @@ pub fn stamp(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
+/// [`stamp`] with microseconds, as in `2026-01-02T03:04:05.000006Z`.
+#[must_use]
+pub fn stamp_micros(at: Timestamp) -> String {
+    format!("{at:.6}")
+}
+
 /// A span that somebody outside has named, in seconds: at most a century either way, so that no sum of it
 /// and a time of the lab is beyond all times.
 #[must_use]
@@ -48,9 +54,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stamps_are_whole_seconds() {
+    fn stamps_are_whole_seconds_or_microseconds() {
         let at: Timestamp = "2026-01-02T03:04:05.999999999Z".parse().unwrap();
         assert_eq!(stamp(at), "2026-01-02T03:04:05Z");
         assert_eq!(stamp(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00Z");
+        assert_eq!(stamp_micros(at), "2026-01-02T03:04:05.999999Z");
+        assert_eq!(stamp_micros(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000000Z");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use pulldrill_clock::{Clock, SignedDuration, Timestamp};
+use pulldrill_clock::{Clock, SignedDuration, Timestamp, stamp, stamp_micros};
 use serde_json::{Value, json};
 
 use crate::{
@@ -128,7 +128,7 @@ impl Node {
     /// Writes when the node last showed that it lived.
     pub(super) fn renew(&self, api: &Api, at: Timestamp) {
         let key = Key::new(LEASES, self.name.clone());
-        let renew = |lease: &mut Value| lease["spec"]["renewTime"] = json!(in_micros(at));
+        let renew = |lease: &mut Value| lease["spec"]["renewTime"] = json!(stamp_micros(at));
         if let Err(status) = api.modify(&self.user, "leases.coordination.k8s.io", &key, None, renew) {
             tracing::debug!(node = self.name, %status, "lease not renewed");
         }
@@ -171,7 +171,7 @@ impl Node {
     }
 
     fn status(&self, clock: &Clock, dialect: &Dialect, images: &[Arc<Image>]) -> Value {
-        let now = pulldrill_clock::stamp(clock.shown_now());
+        let now = stamp(clock.shown_now());
         let condition = |kind: &str, status: &str, reason: &str, message: &str| {
             json!({"type": kind, "status": status, "reason": reason, "message": message,
                 "lastHeartbeatTime": now, "lastTransitionTime": now})
@@ -220,11 +220,7 @@ fn shown(images: &[Arc<Image>]) -> Value {
 }
 
 fn micros(clock: &Clock) -> String {
-    in_micros(clock.shown_now())
-}
-
-fn in_micros(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+    stamp_micros(clock.shown_now())
 }
 
 fn keep_transition_times(conditions: &mut Value, before: &Value) {

@@ -25,10 +25,10 @@ struct Ring {
     next: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct One {
     kind: String,
-    object: Arc<Value>,
+    object: Value,
     entry: Arc<Entry>,
 }
 
@@ -55,9 +55,10 @@ impl Known {
             return find_out();
         }
         let ring = self.0.read();
-        let found = ring.all.iter().find(|one| one.fits(versions, object, write)).cloned();
+        let found = ring.all.iter().find(|one| one.fits(versions, object, write));
+        let found = found.map(|one| one.entry.clone());
         drop(ring);
-        let Some(One { entry, .. }) = found else {
+        let Some(entry) = found else {
             let owners = find_out();
             self.remember(versions, object, write, &owners);
             return owners;
@@ -78,8 +79,7 @@ impl Known {
         if entry.owner != write.owner || text(object) > LARGE {
             return;
         }
-        let one =
-            One { kind: versions.kind().to_owned(), object: Arc::new(object.clone()), entry: entry.clone() };
+        let one = One { kind: versions.kind().to_owned(), object: object.clone(), entry: entry.clone() };
         let mut ring = self.0.write();
         let Ring { all, next } = &mut *ring;
         match all.get_mut(*next) {

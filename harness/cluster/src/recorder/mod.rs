@@ -12,7 +12,7 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
-use pulldrill_clock::{Clock, Timestamp, stamp};
+use pulldrill_clock::{Clock, Timestamp, stamp, stamp_micros};
 use serde_json::{Value, json};
 
 use crate::{
@@ -156,7 +156,7 @@ impl Recorder {
                     event["lastTimestamp"] = json!(last);
                 }
                 EventForm::Modern => {
-                    let observed = micros(self.0.clock.shown(now));
+                    let observed = stamp_micros(self.0.clock.shown(now));
                     event["series"] = json!({"count": decision.count, "lastObservedTime": observed});
                 }
             }
@@ -255,7 +255,7 @@ impl Recorder {
     }
 
     fn fill_modern(&self, object: &mut Value, now: Timestamp) {
-        object["eventTime"] = json!(micros(self.0.clock.shown(now)));
+        object["eventTime"] = json!(stamp_micros(self.0.clock.shown(now)));
         object["firstTimestamp"] = Value::Null;
         object["lastTimestamp"] = Value::Null;
         object["action"] = json!("Binding");
@@ -267,8 +267,4 @@ impl Recorder {
 /// Events about things without a namespace live in `default`.
 fn namespace(involved: &Value) -> String {
     involved["metadata"]["namespace"].as_str().filter(|n| !n.is_empty()).unwrap_or("default").to_owned()
-}
-
-fn micros(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
 }

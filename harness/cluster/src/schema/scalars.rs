@@ -2,6 +2,7 @@
 //! from protobuf: see [`super::protobuf`].
 
 use jiff::Timestamp;
+use pulldrill_clock::{stamp, stamp_micros};
 use serde_json::Value;
 
 /// `2026-01-02T03:04:05Z`, with microseconds if wanted. Nothing for the zero time or one out of range.
@@ -9,8 +10,8 @@ pub(super) fn time(seconds: i64, nanos: i32, micros: bool) -> Value {
     if seconds == 0 && nanos == 0 {
         return Value::Null;
     }
-    let format = if micros { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
-    Timestamp::new(seconds, nanos).map_or(Value::Null, |at| at.strftime(format).to_string().into())
+    let written = if micros { stamp_micros } else { stamp };
+    Timestamp::new(seconds, nanos).map_or(Value::Null, |at| written(at).into())
 }
 
 /// Whether Go's encoder would leave the value out of an object.

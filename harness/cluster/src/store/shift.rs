@@ -4,7 +4,7 @@
 //! Leases. A time that a user wrote (an annotation of a template, say) is part of the desired state.
 
 use jiff::Timestamp;
-use pulldrill_clock::SignedDuration;
+use pulldrill_clock::{SignedDuration, stamp, stamp_micros};
 use serde_json::Value;
 
 /// Moves every such time in `object` back by `by`.
@@ -49,6 +49,6 @@ fn is_time_field(name: &str) -> bool {
 /// The same form (whole seconds, or microseconds as in `eventTime`) at an earlier time.
 fn moved(text: &str, by: SignedDuration) -> Option<String> {
     let time = text.parse::<Timestamp>().ok()?.checked_sub(by).ok()?;
-    let form = if text.contains('.') { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
-    Some(time.strftime(form).to_string())
+    let written = if text.contains('.') { stamp_micros } else { stamp };
+    Some(written(time))
 }
