@@ -3,7 +3,7 @@
 
 mod limits;
 mod runtime_class;
-pub(super) mod services;
+mod services;
 mod storage;
 
 use std::sync::{Arc, LazyLock};
@@ -68,6 +68,26 @@ pub(super) fn admit(api: &Api, who: &User, resource: &Resource, object: &mut Val
     tolerations(&mut object["spec"]);
     if api.options().service_accounts {
         service_account(api, resource, object)?;
+    }
+    Ok(())
+}
+
+/// Changes a new version of an object, after defaulting. Who replaces a pod need not know what it was given when it was
+/// made: it keeps its priority, and gets the same tolerations (`Priority` and `DefaultTolerationSeconds` of Kubernetes).
+pub(super) fn admit_change(
+    api: &Api,
+    resource: &Resource,
+    old: &Value,
+    object: &mut Value,
+) -> Result<(), Status> {
+    services::allocate(api, resource, Some(old), object)?;
+    if resource.store == "pods" && object["spec"].is_object() {
+        for field in ["priority", "preemptionPolicy"] {
+            if let Some(kept) = old["spec"].get(field) {
+                default(&mut object["spec"], field, kept.clone());
+            }
+        }
+        tolerations(&mut object["spec"]);
     }
     Ok(())
 }

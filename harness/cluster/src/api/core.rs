@@ -34,7 +34,7 @@ pub struct Api {
     issuer: Issuer,
     quotas: Mutex<()>,
     /// Who owns what was made lately.
-    pub(super) known: Known,
+    pub(super) known: Arc<Known>,
 }
 
 /// What an API does besides storing.
@@ -119,8 +119,14 @@ impl Api {
             policy,
             issuer,
             quotas: Mutex::default(),
-            known: Known::default(),
+            known: Arc::default(),
         }
+    }
+
+    /// With what others of the process know of owners, which depends on nobody's objects.
+    #[must_use]
+    pub fn sharing(self, known: Arc<Known>) -> Self {
+        Self { known, ..self }
     }
 
     /// The objects below.

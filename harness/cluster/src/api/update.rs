@@ -184,7 +184,7 @@ impl Api {
         }
         if matches!(subresource, None | Some("ephemeralcontainers")) {
             self.default_fields(resource, &mut object);
-            admission::services::allocate(self, resource, Some(old), &mut object)?;
+            admission::admit_change(self, resource, old, &mut object)?;
             defaults::generate(resource, &mut object);
             self.as_of_release(resource, &mut object);
         }

@@ -273,6 +273,7 @@ impl Cluster {
             address,
             version,
             disk: data,
+            known: Arc::default(),
         });
         let virtual_clusters = Arc::new(VirtualClusters::new(site.clone(), stop.clone()));
         let plan = Plan { name: "", store, begins: true, signer, signing, stop };

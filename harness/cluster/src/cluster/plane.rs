@@ -15,6 +15,7 @@ use crate::{
     dialect::Dialect,
     engine::Engine,
     kubelet::{Fleet, KubeletOptions, Logs, NodeOptions, Pullers},
+    managed::Known,
     network::Network,
     release::Release,
     runtime::Runtime,
@@ -43,6 +44,8 @@ pub(super) struct Site {
     pub(super) address: Arc<str>,
     pub(super) version: Arc<Value>,
     pub(super) disk: Option<Disk>,
+    /// Most of what a cluster begins with is like that of others.
+    pub(super) known: Arc<Known>,
 }
 
 impl Site {
@@ -110,7 +113,8 @@ impl ControlPlane {
             guarded: *chosen == Parts::All,
             webhooks: site.webhooks,
         };
-        let api = Arc::new(Api::with_options(store.clone(), clock.clone(), api_options));
+        let api = Api::with_options(store.clone(), clock.clone(), api_options);
+        let api = Arc::new(api.sharing(site.known.clone()));
         if let Some(signer) = signer {
             api.issuer().sign_with(signer);
         }

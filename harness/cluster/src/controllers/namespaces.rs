@@ -2,10 +2,12 @@
 
 mod left;
 
+use jiff::SignedDuration;
 use left::Left;
 
 use super::{
     deps::Deps,
+    json::time,
     meta::{deleting, name},
     timers::Timers,
 };
@@ -16,6 +18,10 @@ use crate::{
 };
 
 const RESOURCE: &str = "namespaces";
+
+/// How long after its deletion a namespace is looked at: a real controller gives other API servers the time to see it
+/// (`namespaceDeletionGracePeriod`).
+const GRACE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Ends namespaces.
 pub(crate) struct Namespaces {
@@ -104,6 +110,15 @@ impl Controller for Namespaces {
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {
+        let namespace = self.deps.get(RESOURCE, key);
+        let since = namespace
+            .as_ref()
+            .and_then(|namespace| time(&namespace.value()["metadata"]["deletionTimestamp"]));
+        let Some(since) = since else { return };
+        let due = since + GRACE;
+        if due > context.clock.shown_now() {
+            return self.timers.at_shown(key, due, context);
+        }
         let outcome = self.end(key);
         self.timers.outcome(key, &outcome, context);
     }

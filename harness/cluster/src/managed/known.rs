@@ -10,7 +10,7 @@ use super::{Entry, ManagedFields, Versions, Write, update::shape};
 use crate::fields::alike;
 
 /// How many objects are remembered.
-const MANY: usize = 4;
+const MANY: usize = 8;
 /// How much text there may be in one, in bytes: large ones are seldom alike.
 const LARGE: usize = 8 << 10;
 

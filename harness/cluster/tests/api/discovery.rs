@@ -1,6 +1,8 @@
 //! What clients learn about the server.
 
 use http::Method;
+use pulldrill_clock::Clock;
+use pulldrill_cluster::Parts;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -120,4 +122,62 @@ async fn a_group_of_others_is_told_of_and_not_available() {
     let own = admin.get(&format!("{services}/v1.apps")).await.json();
     assert_eq!(own["status"]["conditions"][0]["reason"], "Local");
     assert_eq!(admin.get("/apis/apps/v1/none").await.code, 404);
+}
+
+/// What real servers told, word for word: `{release, path, accept, body}`, recorded by `tests/recordings/api`.
+const RECORDED: &str = include_str!("../data/discovery.jsonl");
+
+/// Recorded and served, and different: what it is about, and why.
+const DIFFERENT: [(&str, &str); 6] = [
+    ("{\"name\":\"batch\",\"versions\"", "kubectl 1.20 needs its v1beta1"),
+    ("{\"name\":\"policy\",\"versions\"", "the same"),
+    ("\"version\":\"v1beta1\"", "the same, where all is told at once"),
+    ("\"name\":\"volumeattachments/status\"", "subresources are the same at all versions"),
+    ("\"name\":\"pods/resize\"", "pods are not resized in place"),
+    ("{\"resource\":\"pods\"", "the same, where all is told at once"),
+];
+
+/// A document in pieces, about one for each thing that it tells of. In which version something is stored is left out.
+fn pieces(document: &str) -> Vec<String> {
+    let marks = ["{\"name\":", "{\"resource\":", "{\"metadata\":", "{\"version\":", "\"freshness\":"];
+    let text = marks.iter().fold(document.to_owned(), |text, mark| text.replace(mark, &format!("\n{mark}")));
+    let piece = |line: &str| {
+        let line = match line.split_once("\"storageVersionHash\":") {
+            Some((before, _)) => format!("{before}\"storageVersionHash\""),
+            None => line.to_owned(),
+        };
+        line.trim_end_matches(['[', ']', '{', '}', ',']).to_owned()
+    };
+    text.lines().map(piece).collect()
+}
+
+#[tokio::test]
+async fn documents_are_those_of_real_servers_word_for_word() {
+    for (release, dialect) in [("1.36", "k8s-1.36-containerd-2.1"), ("1.20", "k8s-1.20-containerd-1.7")] {
+        let world = World::of(Clock::live(), Parts::Bare, dialect, &[]).await;
+        let admin = world.admin();
+        let mut compared = 0;
+        for recorded in RECORDED.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+            if recorded["release"] != release || recorded["path"] == "/api" {
+                continue;
+            }
+            let text = |field: &str| recorded[field].as_str().unwrap();
+            let answer = admin.ask(Method::GET, text("path"), &[("accept", text("accept"))], "").await;
+            let ours = String::from_utf8(answer.body.to_vec()).unwrap();
+            let (real, ours) = (pieces(text("body")), pieces(&ours));
+            for (side, one, other) in [("real", &real, &ours), ("ours", &ours, &real)] {
+                for piece in one.iter().filter(|piece| !other.contains(piece)) {
+                    let known = DIFFERENT.iter().any(|(what, _)| piece.contains(what));
+                    assert!(known, "{release} {}, {side} only: {piece}\n{other:#?}", text("path"));
+                }
+            }
+            compared += real.iter().filter(|piece| ours.contains(piece)).count();
+        }
+        assert!(compared > 150, "{release}: {compared}");
+        let core = String::from_utf8(admin.get("/api/v1").await.body.to_vec()).unwrap();
+        assert!(core.contains(
+            "\"shortNames\":[\"po\"],\"categories\":[\"all\"],\"storageVersionHash\":\"xPOwRZ+Yhw8=\"}"
+        ));
+        assert!(!core.contains("\"kind\":\"TokenReview\",\"verbs\":[\"create\"],\"storageVersionHash\""));
+    }
 }

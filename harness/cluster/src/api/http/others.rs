@@ -1,6 +1,6 @@
 //! Groups that others are said to serve (APIServices with a Service): they are told of, and can't be reached.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Reply, Server, reply};
 use crate::{api::json::text, store::Key};
@@ -30,20 +30,6 @@ pub(super) fn groups(server: &Server) -> Vec<(String, Vec<String>)> {
         }
     }
     groups
-}
-
-/// A group as the older documents tell of it.
-pub(super) fn group(name: &str, versions: &[String]) -> Value {
-    let entry = |version: &String| json!({"groupVersion": format!("{name}/{version}"), "version": version});
-    let all: Vec<Value> = versions.iter().map(entry).collect();
-    json!({"name": name, "versions": all, "preferredVersion": versions.first().map(entry)})
-}
-
-/// A group as the aggregated document tells of it.
-pub(super) fn aggregated(name: &str, versions: &[String]) -> Value {
-    let all: Vec<Value> =
-        versions.iter().map(|version| json!({"version": version, "freshness": "Stale"})).collect();
-    json!({"metadata": {"name": name}, "versions": all})
 }
 
 /// The answer for a path that others are said to serve.

@@ -39,6 +39,14 @@ pub(super) fn json(code: u16, content: &impl Serialize) -> Reply {
     }
 }
 
+/// An answer in JSON about the server itself, which everybody gets indented (`WriteRawJSON` of `k8s.io/apiserver`).
+pub(super) fn raw_json(content: &impl Serialize) -> Reply {
+    match serde_json::to_vec_pretty(content) {
+        Ok(text) => bytes(200, "application/json", text),
+        Err(error) => refuse(&Status::internal(error.to_string())),
+    }
+}
+
 /// An answer of plain text.
 pub(super) fn text(code: u16, content: impl Into<Bytes>) -> Reply {
     bytes(code, "text/plain; charset=utf-8", content)

@@ -1,6 +1,7 @@
 //! The paths that are not about objects: version, OpenAPI, and those of others.
 
 use http::{HeaderValue, header};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{Reply, Server, discovery::cached, dispatch::Asked, health, negotiate, oidc, reply};
@@ -19,8 +20,8 @@ const OPENAPI_V3: u32 = 24;
 pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     let path = asked.path.trim_end_matches('/');
     match path {
-        "" => Ok(reply::json(200, &json!({"paths": paths(server)}))),
-        "/version" => Ok(reply::json(200, &*server.version)),
+        "" => Ok(reply::raw_json(&json!({"paths": paths(server)}))),
+        "/version" => Ok(reply::raw_json(&Version(&server.version))),
         oidc::CONFIGURATION => Ok(oidc::configuration(server)),
         oidc::KEYS => oidc::keys(server),
         "/openapi/v2" => openapi_v2(server, asked),
@@ -41,6 +42,33 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
             }
         }
         _ => Ok(health::answer(asked, path).unwrap_or_else(no_such_page)),
+    }
+}
+
+/// What the server is, in the order of `k8s.io/apimachinery/pkg/version.Info`.
+struct Version<'a>(&'a Value);
+
+impl Version<'_> {
+    const FIELDS: [&'static str; 13] = [
+        "major",
+        "minor",
+        "emulationMajor",
+        "emulationMinor",
+        "minCompatibilityMajor",
+        "minCompatibilityMinor",
+        "gitVersion",
+        "gitCommit",
+        "gitTreeState",
+        "buildDate",
+        "goVersion",
+        "compiler",
+        "platform",
+    ];
+}
+
+impl Serialize for Version<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Self::FIELDS.iter().filter_map(|name| Some((name, self.0.get(name)?))))
     }
 }
 

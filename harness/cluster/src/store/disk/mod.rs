@@ -51,7 +51,7 @@ pub enum DiskError {
         reason: String,
     },
     /// Something in the folder is not what was written there.
-    #[error("{place} is damaged: {what}: {reason}; restore it from a copy or begin with an empty folder")]
+    #[error("cannot use {place}: {what}: {reason}; restore it from a copy or begin with an empty folder")]
     Damaged {
         /// The path of the folder, or of the database in it.
         place: String,
@@ -136,7 +136,7 @@ impl Disk {
                 what: format!("{} {}", row.resource, row.key),
                 reason,
             };
-            let body = Body::decode(&row.body).map_err(|error| damaged(error.to_string()))?;
+            let body = Body::decode(&row.body).map_err(|error| damaged(format!("it is damaged: {error}")))?;
             if Key::of(&body.value) != row.key {
                 return Err(damaged("it has another name than the one that it is stored under".into()));
             }
