@@ -7,6 +7,8 @@ mod access;
 mod bare;
 #[path = "api/bearers.rs"]
 mod bearers;
+#[path = "api/bodies.rs"]
+mod bodies;
 #[path = "api/certificates.rs"]
 mod certificates;
 #[path = "api/discovery.rs"]

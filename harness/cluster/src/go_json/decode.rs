@@ -13,13 +13,13 @@ use super::{duplicates, error};
 pub(crate) struct Decoded {
     /// The value.
     pub(crate) value: Value,
-    /// The paths of fields that are there more than once: see [`duplicates`].
-    pub(crate) duplicates: Vec<String>,
+    /// What a strict decoder would say as well, of fields that are there more than once: see [`duplicates`].
+    pub(crate) complaints: Vec<String>,
 }
 
 impl From<Value> for Decoded {
     fn from(value: Value) -> Self {
-        Self { value, duplicates: Vec::new() }
+        Self { value, complaints: Vec::new() }
     }
 }
 
@@ -34,7 +34,9 @@ pub(crate) fn decode(text: &[u8]) -> Result<Decoded, String> {
         Err(_) => tree(serde_json::Deserializer::from_slice(text)),
     };
     let (value, twice) = decoded.map_err(|why| error(text, &why))?;
-    Ok(Decoded { value, duplicates: if twice { duplicates(text) } else { Vec::new() } })
+    let paths = if twice { duplicates(text) } else { Vec::new() };
+    let complaints = paths.iter().map(|path| format!("duplicate field {path:?}")).collect();
+    Ok(Decoded { value, complaints })
 }
 
 /// The value, and whether a field is there twice.
@@ -139,7 +141,8 @@ mod tests {
     fn the_last_one_counts_and_it_is_told() {
         let text = r#"{"a":{"b":1,"c":2,"b":3},"d":[{"e":1,"\u0065":2}]}"#;
         let value = serde_json::from_str(text).unwrap();
-        let duplicates = vec!["a.b".to_owned(), "d[0].e".to_owned()];
-        assert_eq!(decode(text.as_bytes()).unwrap(), Decoded { value, duplicates });
+        let complaints =
+            ["duplicate field \"a.b\"", "duplicate field \"d[0].e\""].map(str::to_owned).to_vec();
+        assert_eq!(decode(text.as_bytes()).unwrap(), Decoded { value, complaints });
     }
 }

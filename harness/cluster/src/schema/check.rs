@@ -3,6 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
+use thiserror::Error;
 
 use super::{
     path::Path,
@@ -14,6 +15,31 @@ use crate::go;
 
 /// What the metadata of all kinds is.
 const METADATA: &str = "meta.v1.ObjectMeta";
+
+/// A value of the wrong type.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{decoded}")]
+pub struct Mismatch {
+    /// As Go's JSON decoder words it.
+    decoded: String,
+    /// As the conversion from what has no type words it, which strategic patches go through.
+    converted: String,
+}
+
+impl Mismatch {
+    /// As `FromUnstructured` of apimachinery words it.
+    #[must_use]
+    pub fn converted(&self) -> &str {
+        &self.converted
+    }
+}
+
+/// What types with a decoder of their own say, however they are reached.
+impl From<String> for Mismatch {
+    fn from(why: String) -> Self {
+        Self { decoded: why.clone(), converted: why }
+    }
+}
 
 /// Where the value being checked is.
 #[derive(Clone, Copy)]
@@ -31,15 +57,15 @@ impl Schema {
     /// nothing but the metadata, which all kinds have.
     ///
     /// # Errors
-    /// The first mismatch, as Go's JSON decoder words it.
-    pub fn check_types(&self, api_version: &str, kind: &str, object: &Value) -> Result<(), String> {
+    /// The first mismatch.
+    pub fn check_types(&self, api_version: &str, kind: &str, object: &Value) -> Result<(), Mismatch> {
         match self.kind(api_version, kind) {
             Some(definition) => self.check_object(definition, object, &Path::Root),
             None => self.check_metadata(kind, &object["metadata"]),
         }
     }
 
-    fn check_metadata(&self, kind: &str, value: &Value) -> Result<(), String> {
+    fn check_metadata(&self, kind: &str, value: &Value) -> Result<(), Mismatch> {
         let Some(definition) = self.definition(METADATA).filter(|_| !value.is_null()) else { return Ok(()) };
         let path = &Path::Field(&Path::Root, "metadata");
         if value.is_object() {
@@ -49,7 +75,7 @@ impl Schema {
         }
     }
 
-    fn check_object(&self, definition: &Definition, value: &Value, path: &Path<'_>) -> Result<(), String> {
+    fn check_object(&self, definition: &Definition, value: &Value, path: &Path<'_>) -> Result<(), Mismatch> {
         let Value::Object(fields) = value else { return Ok(()) };
         for (name, value) in fields {
             let Some(field) = self.field(definition, name) else { continue };
@@ -60,7 +86,7 @@ impl Schema {
         Ok(())
     }
 
-    fn check_value(&self, ty: &Type, value: &Value, place: &Place<'_>) -> Result<(), String> {
+    fn check_value(&self, ty: &Type, value: &Value, place: &Place<'_>) -> Result<(), Mismatch> {
         if value.is_null() {
             return Ok(());
         }
@@ -95,22 +121,26 @@ impl<'a> Place<'a> {
         Place { notation: types::element(self.notation), ..*self }
     }
 
-    fn mismatch(&self, value: &Value) -> String {
+    fn mismatch(&self, value: &Value) -> Mismatch {
         let Self { owner, path, notation } = self;
         let owner = types::bare(owner);
-        format!(
-            "json: cannot unmarshal {} into Go struct field {owner}.{path} of type {}",
-            shape(value),
-            types::go_name(notation)
-        )
+        let wanted = types::go_name(notation);
+        Mismatch {
+            decoded: format!(
+                "json: cannot unmarshal {} into Go struct field {owner}.{path} of type {wanted}",
+                shape(value),
+            ),
+            converted: converted(value, notation),
+        }
     }
 }
 
-fn check_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Result<(), String> {
+fn check_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Result<(), Mismatch> {
     let whole = |fits: bool| match value {
         Value::Number(_) if fits => Ok(()),
         Value::Number(number) => {
-            Err(place.mismatch(value).replacen("number", &format!("number {number}"), 1))
+            let Mismatch { decoded, converted } = place.mismatch(value);
+            Err(Mismatch { decoded: decoded.replacen("number", &format!("number {number}"), 1), converted })
         }
         _ => Err(place.mismatch(value)),
     };
@@ -123,21 +153,21 @@ fn check_scalar(scalar: Scalar, value: &Value, place: &Place<'_>) -> Result<(), 
             whole(n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()))
         }
         (Scalar::Int64, Value::Number(n)) => whole(n.is_i64()),
-        (Scalar::Bytes, Value::String(text)) => check_base64(text),
+        (Scalar::Bytes, Value::String(text)) => check_base64(text).map_err(Mismatch::from),
         (Scalar::Quantity, Value::String(text)) if quantity::is_quantity(text) => Ok(()),
         (Scalar::Quantity, Value::Number(number)) if quantity::is_quantity(&number.to_string()) => Ok(()),
-        (Scalar::Quantity, _) => Err(quantity::ERROR.into()),
+        (Scalar::Quantity, _) => Err(quantity::ERROR.to_owned().into()),
         (Scalar::Time | Scalar::MicroTime, Value::String(text)) => {
             let layout = match scalar {
                 Scalar::Time => "2006-01-02T15:04:05Z07:00",
                 _ => "2006-01-02T15:04:05.000000Z07:00",
             };
             text.parse::<jiff::Timestamp>().map(|_| ()).map_err(|_| {
-                format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\"")
+                format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\"").into()
             })
         }
         (Scalar::Time | Scalar::MicroTime, _) => {
-            Err(format!("json: cannot unmarshal {} into Go value of type string", shape(value)))
+            Err(format!("json: cannot unmarshal {} into Go value of type string", shape(value)).into())
         }
         _ => Err(place.mismatch(value)),
     }
@@ -147,6 +177,28 @@ fn check_base64(text: &str) -> Result<(), String> {
     // Go skips line breaks, and names the first byte that it can't use.
     let kept: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     STANDARD.decode(&kept).map(|_| ()).map_err(|error| go::illegal_base64(&error, kept.len() / 4 * 4))
+}
+
+/// What `FromUnstructured` says of a value that is to become one of a type, in the table's notation.
+fn converted(value: &Value, notation: &str) -> String {
+    let wanted = types::go_name(notation);
+    let kind = notation.split_once('=').map_or(wanted.as_str(), |(_, kind)| kind);
+    let found = match value {
+        Value::Null => "invalid",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "slice",
+        Value::Object(_) => "map",
+    };
+    match kind {
+        _ if wanted.starts_with("[]") => format!("cannot restore slice from {found}"),
+        _ if wanted.starts_with("map[") => format!("cannot restore map from {found}"),
+        "string" | "int32" | "int64" if value.is_number() => format!("cannot convert {found} to {wanted}"),
+        "string" | "int32" | "int64" | "bool" => format!("unrecognized type: {kind}"),
+        _ => format!("cannot restore struct from: {found}"),
+    }
 }
 
 /// What Go calls the JSON that it found.
@@ -168,7 +220,11 @@ mod tests {
     use super::*;
 
     fn check(api_version: &str, kind: &str, value: &Value) -> String {
-        Schema::embedded().check_types(api_version, kind, value).err().unwrap_or_default()
+        Schema::embedded()
+            .check_types(api_version, kind, value)
+            .err()
+            .map(|why| why.to_string())
+            .unwrap_or_default()
     }
 
     #[test]

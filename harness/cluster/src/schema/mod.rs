@@ -29,6 +29,7 @@ mod since;
 mod table;
 mod types;
 
+pub use check::Mismatch;
 pub use openapi::OpenApi;
 pub use protobuf::DecodeError;
 pub(crate) use scalars::is_zero;

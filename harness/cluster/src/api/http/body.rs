@@ -5,6 +5,7 @@ use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use serde_saphyr::{DuplicateKeyPolicy, Error};
 
 use crate::{
     api::Status,
@@ -40,7 +41,7 @@ pub(super) fn media_type(headers: &HeaderMap) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-/// Decodes an object in JSON, YAML or protobuf. Only of JSON is it told which fields are there twice.
+/// Decodes an object in JSON, YAML or protobuf. Of protobuf it is not told which fields are there twice.
 ///
 /// # Errors
 /// 400 for a broken body or one that is no object, 415 for another type.
@@ -59,7 +60,7 @@ pub(super) fn decode(schema: &Schema, media: &str, body: &[u8], expected: &str) 
 fn decode_any(schema: &Schema, media: &str, body: &[u8], expected: &str) -> Result<Decoded, Status> {
     match media {
         "" | "application/json" => go_json::decode(body).map_err(|why| unrecognized(expected, &why, body)),
-        "application/yaml" | "text/yaml" | "application/x-yaml" => Ok(yaml(body, expected)?.into()),
+        "application/yaml" | "text/yaml" | "application/x-yaml" => yaml(body, expected),
         "application/vnd.kubernetes.protobuf" => {
             let decoded = schema.decode_protobuf(body);
             Ok(decoded.map_err(|error| Status::bad_request(error.to_string()))?.into())
@@ -95,10 +96,25 @@ fn summary(body: &[u8]) -> String {
     shown + more
 }
 
-/// Decodes YAML (of which JSON is a part).
-pub(super) fn yaml(body: &[u8], expected: &str) -> Result<Value, Status> {
+/// Decodes YAML (of which JSON is a part). The last of several fields of one name counts.
+pub(super) fn yaml(body: &[u8], expected: &str) -> Result<Decoded, Status> {
     let text = String::from_utf8_lossy(body);
-    serde_saphyr::from_str(&text).map_err(|error| {
+    let read = |policy| {
+        let options = serde_saphyr::options! { duplicate_keys: policy, with_snippet: false };
+        serde_saphyr::from_str_with_options::<Value>(&text, options)
+    };
+    let decoded = match read(DuplicateKeyPolicy::Error) {
+        Err(Error::DuplicateMappingKey { key, location }) => {
+            read(DuplicateKeyPolicy::LastWins).map(|value| {
+                let (line, key) = (location.line(), key.unwrap_or_default());
+                let complaint =
+                    format!("yaml: unmarshal errors:\n  line {line}: key {key:?} already set in map");
+                Decoded { value, complaints: vec![complaint] }
+            })
+        }
+        decoded => decoded.map(Decoded::from),
+    };
+    decoded.map_err(|error| {
         Status::bad_request(format!(
             "the object provided is unrecognized (must be of type {expected}): couldn't get version/kind; \
              yaml parse error: {error}"

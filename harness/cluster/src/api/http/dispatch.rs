@@ -147,7 +147,10 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
         server.access.authorize(&asked.user, &Attributes { verb: "create", ..info.attributes() })?;
     }
     // Only what is no matter of the API's has heads.
-    if asked.method == Method::HEAD && (asked.path.starts_with("/api") || asked.path == "/version") {
+    if asked.method == Method::HEAD && asked.path.starts_with("/api") {
+        return Err(Status::method_not_allowed());
+    }
+    if asked.path == "/version" && asked.method != Method::GET {
         return Err(Status::method_not_allowed());
     }
     let target = match route::find(server.api.resources(), &asked.path) {
@@ -156,12 +159,16 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
             if let Some(reply) = others::answer(server, &asked.path) {
                 return Ok(reply);
             }
+            if found.is_some() && roots::of_no_group(server, &asked.path) {
+                return Ok(roots::no_such_page());
+            }
             found.transpose()?;
             let special = machines::answer(server, asked).or_else(|| images::answer(server, asked));
             if let Some(answered) = special {
                 return answered;
             }
             return match discovery::answer(server, asked) {
+                Some(_) if asked.method != Method::GET => Err(Status::method_not_allowed()),
                 Some(reply) => Ok(reply),
                 None => roots::answer(server, asked),
             };

@@ -105,6 +105,29 @@ impl FieldValidation {
             }
         }
     }
+
+    /// What becomes of complaints about a body.
+    ///
+    /// # Errors
+    /// All of them together.
+    pub(super) fn judge(self, complaints: Vec<String>, warnings: &mut Vec<String>) -> Result<(), String> {
+        match self {
+            Self::Strict if !complaints.is_empty() => {
+                return Err(format!("strict decoding error: {}", complaints.join(", ")));
+            }
+            Self::Warn => warnings.extend(complaints.iter().flat_map(|complaint| lines(complaint))),
+            Self::Strict | Self::Ignore => {}
+        }
+        Ok(())
+    }
+}
+
+/// A complaint as warnings, of which none has more than a line (`parseYAMLWarnings` of apiserver).
+fn lines(complaint: &str) -> Vec<String> {
+    match complaint.strip_prefix("yaml: unmarshal errors:\n") {
+        Some(lines) => lines.lines().map(|line| line.trim().to_owned()).collect(),
+        None => vec![complaint.to_owned()],
+    }
 }
 
 /// What a `DeleteOptions` body and the query of a deletion say together.
@@ -116,12 +139,19 @@ pub(super) fn delete_options(query: &Query, body: &Value) -> Result<crate::api::
         value.filter(|v| !v.is_empty()).map(str::to_owned)
     };
     let orphans = body["orphanDependents"].as_bool().map(|yes| if yes { "Orphan" } else { "Background" });
+    let policy = word("propagationPolicy");
+    if let (Some(_), Some(policy)) = (orphans, &policy) {
+        let mut errors = Errors::default();
+        let why = "orphanDependents and deletionPropagation cannot be both set";
+        errors.invalid("propagationPolicy", &policy.as_str().into(), why);
+        return Err(Status::invalid_kind("meta.k8s.io", "DeleteOptions", "", &errors.into_vec()));
+    }
     Ok(crate::api::DeleteOptions {
         grace_period_seconds: match body["gracePeriodSeconds"].as_i64() {
             Some(seconds) => Some(seconds),
             None => query.number("gracePeriodSeconds")?,
         },
-        propagation_policy: word("propagationPolicy").or_else(|| orphans.map(str::to_owned)),
+        propagation_policy: policy.or_else(|| orphans.map(str::to_owned)),
         uid: body["preconditions"]["uid"].as_str().map(str::to_owned),
         resource_version: body["preconditions"]["resourceVersion"].as_str().map(str::to_owned),
         dry_run,

@@ -10,16 +10,20 @@ use super::{
     reply,
     route::Target,
     transform::Writer,
-    write::{check, write_options},
+    write::{cannot_be_handled, check, write_options},
 };
 use crate::{
     api::{Apply, Errors, Status, convert, json::text, warnings},
+    go,
     go_json::{self, Decoded},
     patch::{self, PatchError, apply::gvk},
     resources::Resource,
     schema::Schema,
     store::Stored,
 };
+
+/// What a step of a JSON patch has.
+const STEP: [&str; 4] = ["op", "from", "path", "value"];
 
 /// The kinds of patches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +56,7 @@ impl Kind {
     pub(super) fn read(self, content: &[u8], expected: &str) -> Result<Decoded, Status> {
         match self {
             Self::Apply => match body::yaml(content, expected) {
-                Ok(config) => Ok(config.into()),
+                Ok(config) => Ok(config),
                 Err(error) => Err(Status::bad_request(format!("error decoding YAML: {}", error.message))),
             },
             _ => go_json::decode(content).map_err(|why| {
@@ -82,6 +86,61 @@ impl Kind {
                         .map(|(name, _)| name)
                         .any(|name| name == "managedFields" || name.starts_with('$'))
             }
+        }
+    }
+
+    /// What came of a patch, as an object of its kind; what is wrong with it and no reason to refuse it is added to `warnings`.
+    ///
+    /// # Errors
+    /// 422, and 400 for applied objects.
+    pub(super) fn typed(
+        self,
+        (schema, api_version, object_kind): (&Schema, &str, &str),
+        change: &Value,
+        mut patched: Value,
+        (validation, about_patch): (FieldValidation, &[String]),
+        warnings: &mut Vec<String>,
+    ) -> Result<Value, Status> {
+        // What is unknown is gone after the check.
+        let whole = (validation == FieldValidation::Strict).then(|| self.shown(change, &patched));
+        let about_object =
+            check(schema, api_version, object_kind, &mut patched).map_err(|why| match self {
+                Self::Apply => cannot_be_handled(object_kind, api_version, object_kind, &why.to_string()),
+                Self::Strategic => invalid(self.shown(change, &patched), why.converted()),
+                Self::Json | Self::Merge => invalid(self.shown(change, &patched), &why.to_string()),
+            })?;
+        if self == Self::Apply
+            && validation == FieldValidation::Strict
+            && let [twice, ..] = about_patch
+        {
+            let message = format!("error strict decoding YAML: error converting YAML to JSON: {twice}");
+            return Err(Status::bad_request(message));
+        }
+        let complaints = [about_patch, &about_object].concat();
+        validation.judge(complaints, warnings).map_err(|why| invalid(whole.unwrap_or_default(), &why))?;
+        Ok(patched)
+    }
+
+    /// What is wrong with a patch, whatever it is applied to: what its decoder complains of, and unknown fields of the steps
+    /// of JSON patches.
+    pub(super) fn complaints(self, change: &Value, mut complaints: Vec<String>) -> Vec<String> {
+        if self != Self::Json {
+            return complaints;
+        }
+        for (at, step) in change.as_array().into_iter().flatten().enumerate() {
+            let names = step.as_object().into_iter().flatten().map(|(name, _)| name);
+            let unknown = names.filter(|name| !STEP.contains(&name.as_str()));
+            complaints.extend(unknown.map(|name| format!("unknown field \"[{at}].{name}\"")));
+        }
+        complaints.iter().map(|complaint| format!("json patch {complaint}")).collect()
+    }
+
+    /// What a refusal shows: of strategic patches the patch in Go's notation, else the object that came of it.
+    fn shown(self, change: &Value, patched: &Value) -> String {
+        match self {
+            Self::Strategic => go::print(change),
+            Self::Apply => change.to_string(),
+            Self::Json | Self::Merge => patched.to_string(),
         }
     }
 
@@ -121,19 +180,15 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let options = write_options(asked, target, "PatchOptions")?;
     let validation = FieldValidation::of(&asked.query, "PatchOptions")?;
     let resource = &target.resource;
-    let Decoded { value: change, mut duplicates } = kind.read(&asked.body, &resource.kind)?;
+    let Decoded { value: change, complaints } = kind.read(&asked.body, &resource.kind)?;
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let api_version = resource.api_version(&target.version);
-    if kind == Kind::Json {
-        // What is there twice is in a step of the patch, not in the object.
-        duplicates.clear();
-    }
+    let about_patch = kind.complaints(&change, complaints);
     let warned = parking_lot::Mutex::new(Vec::new());
     let finish = |patched: Value| {
-        let mut patched = patched;
         let mut found = Vec::new();
-        check(server.schema(), &mut patched, target, (validation, &duplicates), &mut found)
-            .map_err(|status| strictly(status, &change))?;
+        let known = (server.schema(), api_version.as_str(), resource.kind.as_str());
+        let patched = kind.typed(known, &change, patched, (validation, &about_patch), &mut found)?;
         found.extend(warnings::about(resource, &patched));
         *warned.lock() = found;
         Ok(convert::incoming(resource, &target.version, patched))
@@ -162,6 +217,13 @@ pub(super) fn patch(server: &Server, asked: &Asked, target: &Target) -> Result<R
     let mut reply = reply::bytes(code, "application/json", writer.bytes(&changed));
     reply::warn(&mut reply, &warned.into_inner());
     Ok(reply)
+}
+
+/// 422 for a patch of which no object of the kind can be made (`applyPatchToObject` and `jsonPatcher` of apiserver).
+fn invalid(shown: String, why: &str) -> Status {
+    let mut errors = Errors::default();
+    errors.invalid("patch", &shown.into(), why);
+    Status::invalid_kind("", "", "", &errors.into_vec())
 }
 
 /// A patch can't make another object of an object; a `PUT` of another one is a conflict instead.
@@ -210,12 +272,4 @@ fn check_applied(target: &Target, applied: &Value) -> Result<(), Status> {
         return Err(Status::bad_request("metadata.managedFields must be nil"));
     }
     Ok(())
-}
-
-/// A patch that brings an unknown field is refused with other words than an object that has one.
-fn strictly(status: Status, change: &Value) -> Status {
-    let Some((_, why)) = status.message.split_once("strict decoding error: ") else { return status };
-    let mut errors = Errors::default();
-    errors.invalid("patch", &change.to_string().into(), &format!("strict decoding error: {why}"));
-    Status::invalid_kind("", "", "", &errors.into_vec())
 }

@@ -33,9 +33,7 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
         }
         _ if path.starts_with("/openapi/v3/") => openapi_v3(server, asked, &path["/openapi/v3/".len()..]),
         _ if path.starts_with("/api/") || path.starts_with("/apis/") => {
-            let depth = path.split('/').filter(|s| !s.is_empty()).count();
-            // An unknown group is no path at all; an unknown version of one is a missing resource.
-            if path.starts_with("/apis/") && depth == 2 {
+            if of_no_group(server, path) {
                 Ok(no_such_page())
             } else {
                 Err(Status::no_such_path())
@@ -72,7 +70,14 @@ impl Serialize for Version<'_> {
     }
 }
 
-fn no_such_page() -> Reply {
+/// Whether a path is below a group that is not served: such a group is no path at all, while an unknown version of a
+/// group is a missing resource.
+pub(super) fn of_no_group(server: &Server, path: &str) -> bool {
+    let group = path.strip_prefix("/apis/").map(|rest| rest.split('/').next().unwrap_or_default());
+    group.is_some_and(|name| server.api.resources().all().iter().all(|row| row.group != name))
+}
+
+pub(super) fn no_such_page() -> Reply {
     reply::text(404, "404 page not found\n")
 }
 

@@ -1,24 +1,26 @@
 //! Subresources that are more than a part of their object.
 
 use http::Method;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::{
     Reply, Server, body,
     dispatch::Asked,
     log,
-    options::delete_options,
+    options::{FieldValidation, delete_options},
     patch::{Kind, check_options},
     proxy, reply,
     route::Target,
     stream, tokens,
-    write::write_options,
+    write::{read_kind, write_options},
 };
 use crate::{
     api::{
         Apply, Errors, Status, WriteOptions, convert,
         json::{self as fields, items, text},
     },
+    go_json::Decoded,
     patch::apply::gvk,
     store::{Key, Stored},
 };
@@ -45,6 +47,9 @@ pub(super) async fn answer(server: &Server, asked: &Asked, target: &Target) -> R
     }
 }
 
+/// What a scale is: `apiVersion` and `kind`.
+const SCALE: (&str, &str) = ("autoscaling/v1", "Scale");
+
 /// The scale of a workload: how many replicas it wants and has.
 fn scale_of(object: &Value) -> Value {
     let meta = &object["metadata"];
@@ -69,33 +74,34 @@ fn scale(server: &Server, asked: &Asked, target: &Target) -> Result<Reply, Statu
     }
     let options = write_options(asked, target, "UpdateOptions")?;
     let media = body::media_type(&asked.headers);
-    let patch = if asked.method == Method::PATCH {
+    let warned = Mutex::new(Vec::new());
+    let changed = if asked.method == Method::PATCH {
         let kind = Kind::of(media)?;
         check_options(asked, kind)?;
-        let change = kind.read(&asked.body, "Scale")?.value;
+        let Decoded { value: change, complaints } = kind.read(&asked.body, SCALE.1)?;
         if kind == Kind::Apply {
             return apply_scale(server, asked, target, &options, &change);
         }
-        Some((kind, change))
+        let validation = FieldValidation::of(&asked.query, "PatchOptions")?;
+        let about_patch = kind.complaints(&change, complaints);
+        server.api.change(&asked.user, store, &key, Some("scale"), &options, |current| {
+            let (schema, (version, name)) = (server.schema(), SCALE);
+            let patched = kind.apply(schema, version, name, &scale_of(current.value()), &change)?;
+            let mut warnings = Vec::new();
+            let known = (schema, version, name);
+            let wanted = kind.typed(known, &change, patched, (validation, &about_patch), &mut warnings)?;
+            *warned.lock() = warnings;
+            scaled(current, &wanted)
+        })?
     } else {
-        None
+        let wanted = read_kind(server, asked, SCALE, "UpdateOptions", &mut warned.lock())?;
+        server
+            .api
+            .change(&asked.user, store, &key, Some("scale"), &options, |current| scaled(current, &wanted))?
     };
-    let replacement = match patch {
-        None => Some(server.decode(asked, "Scale")?.value),
-        Some(_) => None,
-    };
-    let changed = server.api.change(&asked.user, store, &key, Some("scale"), &options, |current| {
-        let present = scale_of(current.value());
-        let wanted = match (&patch, &replacement) {
-            (Some((kind, change)), _) => {
-                kind.apply(server.schema(), "autoscaling/v1", "Scale", &present, change)?
-            }
-            (None, Some(replacement)) => replacement.clone(),
-            (None, None) => present,
-        };
-        Ok(scaled(current, &wanted))
-    })?;
-    Ok(reply::json(200, &scale_of(changed.value())))
+    let mut reply = reply::json(200, &scale_of(changed.value()));
+    reply::warn(&mut reply, &warned.into_inner());
+    Ok(reply)
 }
 
 /// An applied scale is the workload, applied with nothing but its replicas.
@@ -121,13 +127,19 @@ fn apply_scale(
 }
 
 /// A workload with the replicas (and the version) that a scale names.
-fn scaled(current: &Stored, scale: &Value) -> Value {
+fn scaled(current: &Stored, scale: &Value) -> Result<Value, Status> {
+    let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
+    if replicas < 0 {
+        let mut errors = Errors::default();
+        errors.invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
+        return Err(Status::invalid_kind("autoscaling", SCALE.1, current.meta("name"), &errors.into_vec()));
+    }
     let mut object = current.value().clone();
-    object["spec"]["replicas"] = scale["spec"]["replicas"].as_i64().unwrap_or(0).into();
+    object["spec"]["replicas"] = replicas.into();
     if let Some(version) = scale["metadata"]["resourceVersion"].as_str() {
         object["metadata"]["resourceVersion"] = version.into();
     }
-    object
+    Ok(object)
 }
 
 /// A deletion that a disruption budget can refuse.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     api::{DeleteOptions, Errors, Status, WriteOptions, convert, json as access, warnings},
     go_json::Decoded,
-    schema::Schema,
+    schema::{Mismatch, Schema},
 };
 
 /// What the API server calls the set of all types that it knows.
@@ -66,60 +66,68 @@ fn read(
     warnings: &mut Vec<String>,
 ) -> Result<Value, Status> {
     let resource = &target.resource;
-    let validation = FieldValidation::of(&asked.query, options_kind)?;
-    let Decoded { value: mut object, duplicates } = server.decode(asked, &resource.kind)?;
     let api_version = resource.api_version(&target.version);
-    access::default_text(&mut object, "apiVersion", api_version.as_str());
-    access::default_text(&mut object, "kind", resource.kind.as_str());
-    let (found_version, found) = (access::text(&object["apiVersion"]), access::text(&object["kind"]));
-    if found != resource.kind || found_version != api_version {
-        let why = if server.schema().kind(found_version, found).is_some() {
-            format!(
-                "converting ({found_version}.{found}) to ({api_version}.{}): unknown conversion",
-                resource.kind
-            )
-        } else {
-            format!("no kind {found:?} is registered for version {found_version:?} in scheme {SCHEME:?}")
-        };
-        return Err(cannot_be_handled(target, found, &why));
-    }
-    check(server.schema(), &mut object, target, (validation, &duplicates), warnings)?;
+    let object = read_kind(server, asked, (&api_version, &resource.kind), options_kind, warnings)?;
     warnings.extend(warnings::about(resource, &object));
     Ok(convert::incoming(resource, &target.version, object))
 }
 
-/// Checks types, unknown fields and those that were there twice, and brings the object into the form in which it is kept: without unknown
-/// fields, nulls and what means nothing, so that a template with them is the template that it was before.
+/// Reads an object of a kind (`apiVersion`, `kind`) from the body; warnings are added.
+pub(super) fn read_kind(
+    server: &Server,
+    asked: &Asked,
+    (api_version, kind): (&str, &str),
+    options_kind: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Value, Status> {
+    let validation = FieldValidation::of(&asked.query, options_kind)?;
+    let Decoded { value: mut object, complaints } = server.decode(asked, kind)?;
+    access::default_text(&mut object, "apiVersion", api_version);
+    access::default_text(&mut object, "kind", kind);
+    let (found_version, found) = (access::text(&object["apiVersion"]), access::text(&object["kind"]));
+    let refused = |why: &str| cannot_be_handled(kind, found_version, found, why);
+    if found != kind || found_version != api_version {
+        return Err(refused(&if server.schema().kind(found_version, found).is_some() {
+            let (from, to) = (version_of(found_version), package(api_version));
+            format!("converting ({from}.{found}) to ({to}.{kind}): unknown conversion")
+        } else {
+            format!("no kind {found:?} is registered for version {found_version:?} in scheme {SCHEME:?}")
+        }));
+    }
+    let refused = |why: &str| cannot_be_handled(kind, api_version, kind, why);
+    let unknown =
+        check(server.schema(), api_version, kind, &mut object).map_err(|why| refused(&why.to_string()))?;
+    validation.judge([unknown, complaints].concat(), warnings).map_err(|why| refused(&why))?;
+    Ok(object)
+}
+
+/// `v1` of `apps/v1`.
+fn version_of(api_version: &str) -> &str {
+    api_version.rsplit('/').next().unwrap_or_default()
+}
+
+/// The Go package of a group's own types, which are of no version: `core`, `apps`, `rbac`.
+fn package(api_version: &str) -> &str {
+    let group = api_version.split_once('/').map_or("core", |(group, _)| group);
+    group.split('.').next().unwrap_or_default()
+}
+
+/// Checks types, and brings the object into the form in which it is kept: without unknown fields, nulls and what means
+/// nothing, so that a template with them is the template that it was before. Tells of unknown fields.
 pub(super) fn check(
     schema: &Schema,
+    api_version: &str,
+    kind: &str,
     object: &mut Value,
-    target: &Target,
-    (validation, duplicates): (FieldValidation, &[String]),
-    warnings: &mut Vec<String>,
-) -> Result<(), Status> {
-    let kind = &target.resource.kind;
-    let api_version = target.resource.api_version(&target.version);
-    schema.check_types(&api_version, kind, object).map_err(|why| cannot_be_handled(target, kind, &why))?;
-    let unknown = schema.canonicalize(&api_version, kind, object);
-    let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
-    let duplicates = duplicates.iter().map(|path| format!("duplicate field {path:?}"));
-    let complaints: Vec<String> = unknown.chain(duplicates).collect();
-    match validation {
-        FieldValidation::Strict if !complaints.is_empty() => {
-            let why = format!("strict decoding error: {}", complaints.join(", "));
-            Err(cannot_be_handled(target, kind, &why))
-        }
-        FieldValidation::Warn => {
-            warnings.extend(complaints);
-            Ok(())
-        }
-        _ => Ok(()),
-    }
+) -> Result<Vec<String>, Mismatch> {
+    schema.check_types(api_version, kind, object)?;
+    let unknown = schema.canonicalize(api_version, kind, object);
+    Ok(unknown.iter().map(|path| format!("unknown field {path:?}")).collect())
 }
 
 /// 400 for a body that is not what the path wants.
-pub(super) fn cannot_be_handled(target: &Target, found: &str, why: &str) -> Status {
-    let (kind, version) = (&target.resource.kind, &target.version);
+pub(super) fn cannot_be_handled(kind: &str, found_version: &str, found: &str, why: &str) -> Status {
+    let version = version_of(found_version);
     Status::bad_request(format!("{found} in version {version:?} cannot be handled as a {kind}: {why}"))
 }
 
@@ -151,6 +159,7 @@ pub(super) fn update(server: &Server, asked: &Asked, target: &Target) -> Result<
             "the namespace of the provided object does not match the namespace sent on the request",
         ));
     }
+    check_name(&object, &key.name)?;
     let subresource = target.subresource.as_deref();
     let store = &target.resource.store;
     let changed = server.api.update(&asked.user, store, &key, subresource, &object, &options)?;
@@ -160,9 +169,31 @@ pub(super) fn update(server: &Server, asked: &Asked, target: &Target) -> Result<
     Ok(reply)
 }
 
+/// Refuses an object that is not named as the path says (`checkName` of apiserver).
+fn check_name(object: &Value, name: &str) -> Result<(), Status> {
+    match access::text(&object["metadata"]["name"]) {
+        "" => Err(Status::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))),
+        own if own != name => Err(Status::bad_request(format!(
+            "the name of the object ({own}) does not match the name on the URL ({name})"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The `DeleteOptions` of a request: its body and its query together.
 fn deletion(server: &Server, asked: &Asked) -> Result<DeleteOptions, Status> {
-    let body = if asked.body.is_empty() { Value::Null } else { server.decode(asked, "DeleteOptions")?.value };
+    const KIND: &str = "DeleteOptions";
+    if asked.body.is_empty() {
+        return delete_options(&asked.query, &Value::Null);
+    }
+    let body = server.decode(asked, KIND)?.value;
+    // Every group has them in its own versions.
+    if !matches!(access::text(&body["kind"]), "" | KIND) {
+        return Err(Status::bad_request("decoded object cannot be converted to DeleteOptions"));
+    }
+    server.schema().check_types("v1", KIND, &body).map_err(|why| Status::bad_request(why.to_string()))?;
     delete_options(&asked.query, &body)
 }
 
@@ -172,7 +203,11 @@ pub(super) fn delete(server: &Server, asked: &Asked, target: &Target) -> Result<
     let key = target.key().ok_or_else(Status::no_such_path)?;
     let resource = &target.resource;
     let last = server.api.delete(&asked.user, &resource.store, &key, &options)?;
-    let waits = server.api.store().get(&resource.store, &key).is_some();
+    let waits = if options.dry_run {
+        !access::items(&last.value()["metadata"]["finalizers"]).is_empty()
+    } else {
+        server.api.store().get(&resource.store, &key).is_some()
+    };
     let mut reply = if resource.store == "pods" || waits {
         let form = negotiate::form(&asked.headers)?;
         let writer = Writer::new(server, target, form, &asked.query);

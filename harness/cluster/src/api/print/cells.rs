@@ -287,7 +287,12 @@ fn scale_metrics(object: &Value, context: &Context) -> String {
             name if context.release.since(METRIC_NAMES) => format!("{name}: "),
             _ => String::new(),
         };
-        format!("{name}<unknown>/{}%", resource["target"]["averageUtilization"])
+        match &resource["target"] {
+            target if target["averageUtilization"].is_null() => {
+                format!("{name}<unknown>/{}", text(&target["averageValue"]))
+            }
+            target => format!("{name}<unknown>/{}%", target["averageUtilization"]),
+        }
     });
     or_none(metrics.collect::<Vec<_>>().join(", "))
 }

@@ -44,6 +44,17 @@ pub(super) fn cell(name: &str, object: &Value) -> Option<Value> {
             of("limited").or_else(|| of("exempt")).map_or("<none>".into(), |shares| shares.to_string().into())
         }
         "webhooks" => items(&object["webhooks"]).len().into(),
+        "validations" => items(&spec["validations"]).len().into(),
+        "param-kind" => match &spec["paramKind"] {
+            Value::Null => "<unset>".into(),
+            kind => format!("{}/{}", text(&kind["apiVersion"]), text(&kind["kind"])).into(),
+        },
+        "param-ref" => match (text(&spec["paramRef"]["namespace"]), text(&spec["paramRef"]["name"])) {
+            (_, "") => "<unset>".into(),
+            ("", name) => name.into(),
+            (namespace, name) => format!("{namespace}/{name}").into(),
+        },
+        "claim-state" => claim_state(object).into(),
         "component-status" => match component(object) {
             Some(healthy) if healthy["status"] == "True" => "Healthy".into(),
             Some(_) => "Unhealthy".into(),
@@ -53,6 +64,20 @@ pub(super) fn cell(name: &str, object: &Value) -> Option<Value> {
         "component-error" => component(object).map_or("", |healthy| text(&healthy["error"])).into(),
         _ => return None,
     })
+}
+
+/// How far a claim for devices has come (`resourceClaimState` of the printers).
+fn claim_state(claim: &Value) -> String {
+    let deleted = !claim["metadata"]["deletionTimestamp"].is_null();
+    let allocated = !claim["status"]["allocation"].is_null();
+    let reserved = allocated && !items(&claim["status"]["reservedFor"]).is_empty();
+    let states = [
+        (deleted, "deleted"),
+        (!deleted && !allocated, "pending"),
+        (allocated, "allocated"),
+        (reserved, "reserved"),
+    ];
+    states.into_iter().filter(|(holds, _)| *holds).map(|(_, state)| state).collect::<Vec<_>>().join(",")
 }
 
 /// A condition of an object.
