@@ -167,7 +167,7 @@ impl Api {
         &self.quotas
     }
 
-    pub(super) fn options(&self) -> &ApiOptions {
+    pub(crate) fn options(&self) -> &ApiOptions {
         &self.options
     }
 

@@ -56,10 +56,13 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
     let replicas = |of: &'static replicaset::Kind| -> Box<dyn Controller> {
         Box::new(replicaset::ReplicaSets::new(deps(of.controller), of))
     };
-    vec![
-        Box::new(service_account::DefaultAccounts::new(deps("service-account-controller"))),
+    let mut all: Vec<Box<dyn Controller>> =
+        vec![Box::new(service_account::DefaultAccounts::new(deps("service-account-controller")))];
+    if api.options().service_accounts {
         // Before anything that makes pods: in old releases they mount the token.
-        Box::new(tokens::Tokens::new(deps("tokens-controller"))),
+        all.push(Box::new(tokens::Tokens::new(deps("tokens-controller"))));
+    }
+    let rest: Vec<Box<dyn Controller>> = vec![
         Box::new(service_account::RootCertificates::new(deps("root-ca-cert-publisher"))),
         Box::new(namespaces::Namespaces::new(deps("namespace-controller"))),
         Box::new(garbage::Garbage::new(deps("generic-garbage-collector"))),
@@ -79,7 +82,9 @@ pub fn all(api: &Arc<Api>, dialect: &Arc<Dialect>) -> Vec<Box<dyn Controller>> {
         Box::new(nodes::Evictions::new(deps(Wording::of(&dialect.id).taint_component))),
         Box::new(nodes::Orphans::new(deps("pod-garbage-collector"))),
         Box::new(quotas::Quotas::new(deps("resourcequota-controller"))),
-    ]
+    ];
+    all.extend(rest);
+    all
 }
 
 /// Those that have to do with requests for certificates, which `authority` signs.

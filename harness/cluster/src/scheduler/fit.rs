@@ -33,6 +33,8 @@ pub(crate) enum Misfit {
     TooManyPods,
     /// The node has too little left of a resource.
     Insufficient(String),
+    /// The node has less of a resource than the pod asks for, even when it is empty.
+    NeverEnough(String),
     /// No pod that the pod wants to be with is in the node's domain.
     PodAffinity,
     /// A pod that the pod does not want to be with is there.
@@ -53,6 +55,7 @@ impl Misfit {
             | Self::Affinity
             | Self::Taint { .. }
             | Self::PodAffinity
+            | Self::NeverEnough(_)
             | Self::SpreadLabel => false,
             Self::Ports
             | Self::TooManyPods

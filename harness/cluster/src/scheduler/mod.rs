@@ -7,9 +7,11 @@
 //! - [`score`]: which of the fitting nodes is the best.
 //! - [`refusal`]: what is said when there is none.
 //!
+//! - [`backoff`]: when it is tried again.
 //! - [`preemption`]: which less important pods have to go for a pod that found no room.
 
 mod affinity;
+mod backoff;
 mod claims;
 pub(crate) mod fit;
 mod load;
@@ -43,10 +45,15 @@ use crate::{
     store::{Event, Key, Stored},
 };
 use affinity::Placed;
+use backoff::Backoffs;
 use load::Load;
 use refusal::Refusal;
 
 const NAME: &str = "default-scheduler";
+
+/// Since this minor version a pod that has its node no longer says which it was promised
+/// (`ClearingNominatedNodeNameAfterBinding`).
+const CLEARS_NOMINATION: u32 = 35;
 
 /// Binds pods to nodes.
 pub(crate) struct Scheduler {
@@ -56,6 +63,7 @@ pub(crate) struct Scheduler {
     waiting: HashSet<Key>,
     /// Those of them that wait for others to go, and the node where they do.
     promised: HashMap<Key, String>,
+    backoffs: Backoffs,
     rng: seed::Rng,
     timers: Timers,
 }
@@ -68,6 +76,7 @@ impl Scheduler {
             load: Load::default(),
             waiting: HashSet::new(),
             promised: HashMap::new(),
+            backoffs: Backoffs::default(),
             rng: seed::rng(seed, "scheduler"),
             timers: Timers::default(),
         }
@@ -107,8 +116,7 @@ impl Scheduler {
         }
         match self.pick(pod, &nodes, &fitting, &placed) {
             Some(node) => {
-                self.waiting.remove(key);
-                self.promised.remove(key);
+                self.forget(key);
                 self.bind(key, pod, &node)
             }
             None => {
@@ -184,6 +192,13 @@ impl Scheduler {
             [("namespace", namespace(pod)), ("name", name(pod)), ("uid", meta::uid(pod)), ("node", node)];
         self.deps.normal(victim, "Preempted", &fill(self.deps.wording.preempted, &values));
         Ok(())
+    }
+
+    /// A pod waits for nothing any more.
+    fn forget(&mut self, key: &Key) {
+        self.waiting.remove(key);
+        self.promised.remove(key);
+        self.backoffs.forget(key);
     }
 
     fn labels_of(&self, namespace: &str) -> Value {
@@ -264,6 +279,11 @@ impl Scheduler {
         let scheduled = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
         let bound = self.deps.edit_sub("pods", key, "binding", |pod| {
             pod["spec"]["nodeName"] = node.into();
+            if self.deps.release().since(CLEARS_NOMINATION)
+                && let Some(status) = pod["status"].as_object_mut()
+            {
+                status.remove("nominatedNodeName");
+            }
             set_scheduled(pod, &scheduled);
         })?;
         if condition(bound.value(), "PodScheduled").is_none_or(|c| c["status"] != "True") {
@@ -356,8 +376,7 @@ impl Controller for Scheduler {
                 let spec_changed =
                     event.previous.as_ref().is_none_or(|before| before.value()["spec"] != pod["spec"]);
                 if event.change == crate::store::Change::Deleted || deleting(pod) {
-                    self.waiting.remove(&event.key);
-                    self.promised.remove(&event.key);
+                    self.forget(&event.key);
                 }
                 self.look_at_waiting(self.chances(event), queue);
                 if !deleting(pod) && spec_changed && wants_node(pod) {
@@ -386,7 +405,14 @@ impl Controller for Scheduler {
     fn reconcile(&mut self, key: &Key, context: &Context) {
         let Some(stored) = self.deps.get("pods", key) else { return };
         if wants_node(stored.value()) {
+            let now = context.clock.now();
+            if let Some(rest) = self.backoffs.rest(key, now) {
+                return self.timers.after(key, rest, context);
+            }
             let outcome = self.schedule(key, stored.value());
+            if self.waiting.contains(key) {
+                self.backoffs.failed(key, now);
+            }
             self.timers.outcome(key, &outcome, context);
         }
     }

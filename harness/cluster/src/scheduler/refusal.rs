@@ -86,7 +86,9 @@ fn words(misfit: &Misfit, wording: &Wording) -> Vec<String> {
         Misfit::Taint { key, value, .. } => vec![fill(wording.taint, &[("key", key), ("value", value)])],
         Misfit::Ports => one("node(s) didn't have free ports for the requested pod ports"),
         Misfit::TooManyPods => one("Too many pods"),
-        Misfit::Insufficient(resource) => vec![format!("Insufficient {resource}")],
+        Misfit::Insufficient(resource) | Misfit::NeverEnough(resource) => {
+            vec![format!("Insufficient {resource}")]
+        }
         Misfit::PodAffinity => many(wording.pod_affinity),
         Misfit::PodAntiAffinity => many(wording.pod_anti_affinity),
         Misfit::ExistingAntiAffinity => many(wording.existing_anti_affinity),

@@ -40,7 +40,9 @@ pub(super) fn misfits(pod: &Value, node: &Value, taken: Option<&Node>) -> Vec<Mi
     }
     for (name, wanted) in requests(pod) {
         let used = taken.and_then(|taken| taken.requested.get(&name)).copied().unwrap_or_default();
-        if wanted.is_positive() && wanted > has(&name).minus(used) {
+        if wanted.is_positive() && wanted > has(&name) {
+            misfits.push(Misfit::NeverEnough(name));
+        } else if wanted.is_positive() && wanted > has(&name).minus(used) {
             misfits.push(Misfit::Insufficient(name));
         }
     }
@@ -68,10 +70,11 @@ mod tests {
         let mut taken = Node { pods: 0, ..Node::default() };
         taken.requested.insert("cpu".into(), Quantity::parse("1500m").unwrap());
         let short = |name: &str| Misfit::Insufficient(name.into());
+        let never = |name: &str| Misfit::NeverEnough(name.into());
         let cases = [
             (json!({"cpu": "500m"}), vec![]),
-            (json!({"cpu": "501m", "memory": "2Gi"}), vec![short("cpu"), short("memory")]),
-            (json!({"example.com/gpu": 1}), vec![short("example.com/gpu")]),
+            (json!({"cpu": "501m", "memory": "2Gi"}), vec![short("cpu"), never("memory")]),
+            (json!({"example.com/gpu": 1}), vec![never("example.com/gpu")]),
             (json!({}), vec![]),
         ];
         for (requests, expected) in cases {

@@ -65,3 +65,14 @@ async fn the_control_plane_is_well_and_behind_its_service() {
         assert_eq!(endpoints.headers.contains_key("warning"), warned, "{dialect}");
     }
 }
+
+#[tokio::test]
+async fn accounts_get_no_tokens_of_their_own_where_nobody_mounts_them() {
+    let world = World::of(Clock::live(), Parts::Bare, "k8s-1.20-containerd-1.7", &[]).await;
+    let admin = world.admin();
+    world.clock.idle().await;
+    let account = admin.get("/api/v1/namespaces/default/serviceaccounts/default").await;
+    assert_eq!(account.code, 200);
+    let secrets = admin.get("/api/v1/namespaces/default/secrets").await.json();
+    assert_eq!(secrets["items"], json!([]));
+}

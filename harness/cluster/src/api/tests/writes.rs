@@ -337,3 +337,20 @@ fn a_replicationcontroller_takes_its_labels_and_selector_from_its_template() {
     let bare = json!({"metadata": {"name": "r"}, "spec": {"template": {"spec": template["spec"]}}});
     assert_eq!(refused(bare), "ReplicationController \"r\" is invalid: spec.selector: Required value");
 }
+
+#[test]
+fn a_replaced_pod_keeps_what_it_was_given() {
+    let clock = Clock::held_at("2026-11-22T12:00:00Z".parse().unwrap());
+    let api = Api::with_options(Arc::new(Store::new(100)), clock, ApiOptions::default());
+    let made = create(&api, "pods", "ns", pod("a"));
+    assert_eq!(
+        (&made["spec"]["priority"], &made["spec"]["preemptionPolicy"]),
+        (&json!(0), &json!("PreemptLowerPriority"))
+    );
+    let mut again = pod("a");
+    again["metadata"]["labels"] = json!({"a": "b"});
+    let key = Key::new("ns", "a");
+    let replaced = api.update(&me(), "pods", &key, None, &again, &WriteOptions::default()).unwrap();
+    assert_eq!(replaced.value()["spec"], made["spec"]);
+    assert_eq!(replaced.value()["metadata"]["labels"]["a"], "b");
+}

@@ -139,6 +139,8 @@ async fn wishes_count_where_they_can() {
         node["spec"].as_object_mut().unwrap().remove("unschedulable");
     });
     world.settle().await;
+    assert_eq!(place(&world, "nowhere"), None, "it is tried again after a second");
+    world.pass(1).await;
     assert_eq!(place(&world, "nowhere").as_deref(), Some("node-2"));
     assert_eq!(world.api.list("pods", Some(NS)).len(), 6);
 }
@@ -199,7 +201,7 @@ async fn a_pod_waits_for_the_claim_that_it_names() {
             json!({"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"],
                 "resources": {"requests": {"storage": "1Gi"}}}}),
         );
-        world.settle().await;
+        world.pass(1).await;
         let waits = expected.replace("persistentvolumeclaim \"data\" not found", UNBOUND);
         assert_eq!(refusal(&world, "p"), waits, "{dialect}");
         let volume = json!({"metadata": {"name": "v"}, "spec": {"accessModes": ["ReadWriteOnce"],
@@ -258,6 +260,8 @@ async fn less_important_pods_make_room() {
         );
         world.pass(5).await;
         assert_eq!(place(&world, "vip").as_deref(), Some(on_b.as_str()));
+        let promise = world.get("pods", "vip").unwrap()["status"]["nominatedNodeName"].clone();
+        assert_eq!(promise.is_null(), dialect == NEW, "{promise}");
         assert!(world.get("pods", "b").is_none() && place(&world, "a").as_deref() == Some(on_a.as_str()));
         assert_eq!(place(&world, "same"), None, "the place was promised");
         let events = world.list("events");
@@ -268,6 +272,18 @@ async fn less_important_pods_make_room() {
             .collect();
         assert!(preempted.len() == 1 && preempted[0].starts_with(told), "{preempted:?}");
     }
+}
+
+#[tokio::test]
+async fn what_no_node_will_ever_have_is_no_reason_to_look_for_victims() {
+    let world = world(NEW).await;
+    world.create("pods", pod("huge", &wants("1000")));
+    world.settle().await;
+    assert_eq!(
+        refusal(&world, "huge"),
+        "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: \
+         2 Preemption is not helpful for scheduling."
+    );
 }
 
 #[tokio::test]
