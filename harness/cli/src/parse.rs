@@ -7,6 +7,7 @@ use std::{
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use jiff::SignedDuration;
+use pulldrill_cluster::api::AuthorizationMode;
 
 /// Where the page is served unless told otherwise; another port is taken when this one is not free.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7878);
@@ -85,6 +86,15 @@ pub(crate) fn quota(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Who decides about what users may, as kube-apiserver has it: `RBAC`, `AlwaysAllow`, or both.
+pub(crate) fn authorization_mode(text: &str) -> Result<AuthorizationMode, String> {
+    text.split(',').try_fold(AuthorizationMode::Rbac, |before, mode| match mode {
+        "RBAC" => Ok(before),
+        "AlwaysAllow" => Ok(AuthorizationMode::AlwaysAllow),
+        _ => Err(format!("{mode:?} is no mode of authorization here; choose from RBAC and AlwaysAllow")),
+    })
+}
+
 /// The name of a registry and its place: `registry.example.com=127.0.0.1:5000`.
 pub(crate) fn place(text: &str) -> Result<(String, SocketAddr), String> {
     let wrong =
@@ -145,6 +155,14 @@ pub(crate) fn dialect() -> PossibleValuesParser {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn modes_of_authorization_are_those_of_a_real_server() {
+        assert_eq!(authorization_mode("RBAC"), Ok(AuthorizationMode::Rbac));
+        assert_eq!(authorization_mode("RBAC,AlwaysAllow"), Ok(AuthorizationMode::AlwaysAllow));
+        assert!(authorization_mode("Node,RBAC").unwrap_err().starts_with("\"Node\" is no mode"));
+        assert!(authorization_mode("").is_err());
+    }
 
     #[test]
     fn quotas_are_written_as_quantities() {

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
+use pulldrill_cluster::api::AuthorizationMode;
 
 use crate::parse;
 
@@ -151,6 +152,9 @@ pub(crate) struct ClusterServe {
     /// A bearer token with which anybody is the user `admin` of the group system:masters
     #[arg(long, value_name = "TOKEN", value_parser = parse::token)]
     pub(crate) admin_token: Option<String>,
+    /// Who decides about what users may: RBAC, or RBAC,AlwaysAllow, which allows what roles do not grant as well
+    #[arg(long, value_name = "MODES", default_value = "RBAC", value_parser = parse::authorization_mode)]
+    pub(crate) authorization_mode: AuthorizationMode,
     /// Keep everything in this folder, and go on from what is in it: objects, virtual clusters, and what makes
     /// kubeconfigs and tokens good
     #[arg(long, value_name = "DIR")]

@@ -54,6 +54,7 @@ pub(super) async fn serve(ground: &Ground<'_>, args: &ClusterServe) -> Outcome {
         network,
         registry_authorities,
         webhooks: true,
+        authorization: args.authorization_mode,
         ..ClusterOptions::new(listener, Clock::live(), dialect, stop.clone())
     };
     let parts = if args.bare { Parts::Bare } else { Parts::All };

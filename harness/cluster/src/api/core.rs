@@ -9,7 +9,7 @@ use rand::RngExt;
 use serde_json::Value;
 
 use super::{
-    Status, User,
+    AuthorizationMode, Status, User,
     access::{Attributes, Issuer, Policy, authorized},
 };
 use crate::{
@@ -54,6 +54,8 @@ pub struct ApiOptions {
     pub guarded: bool,
     /// Admission webhooks on this machine are called; else their configurations are only kept.
     pub webhooks: bool,
+    /// Who decides about what users may.
+    pub authorization: AuthorizationMode,
 }
 
 /// The shortest time that the server ends a watch after, in seconds (`--min-request-timeout`); the longest is twice that.

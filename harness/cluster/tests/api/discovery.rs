@@ -181,3 +181,24 @@ async fn documents_are_those_of_real_servers_word_for_word() {
         assert!(!core.contains("\"kind\":\"TokenReview\",\"verbs\":[\"create\"],\"storageVersionHash\""));
     }
 }
+
+#[tokio::test]
+async fn what_is_counted_is_told() {
+    let world = World::new().await;
+    let admin = world.admin();
+    for _ in 0..3 {
+        assert_eq!(admin.get("/api/v1/namespaces/default/secrets/ghost").await.code, 404);
+    }
+    let page = admin.get("/metrics").await;
+    assert_eq!(page.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    for line in [
+        "apiserver_request_total{code=\"404\",component=\"apiserver\",dry_run=\"\",group=\"\",resource=\"secrets\",\
+         scope=\"resource\",subresource=\"\",verb=\"GET\"} 3",
+        "# TYPE apiserver_storage_objects gauge",
+        "apiserver_storage_objects{resource=\"namespaces\"} 4",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+    }
+    assert!(page.contains("git_version=\"v1.36.2\""), "{page}");
+}

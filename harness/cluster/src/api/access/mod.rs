@@ -89,6 +89,16 @@ impl Certified {
     }
 }
 
+/// Who decides about what users may, beside what is decided for masters (`--authorization-mode` of kube-apiserver).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthorizationMode {
+    /// Roles and their bindings.
+    #[default]
+    Rbac,
+    /// Nobody: whatever roles do not grant is allowed as well.
+    AlwaysAllow,
+}
+
 /// Who makes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Requester {

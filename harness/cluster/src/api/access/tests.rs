@@ -340,3 +340,16 @@ fn bearers_are_found_where_clients_put_them() {
     assert_eq!(protocols("base64url.bearer.authorization.k8s.io.!!"), Some(String::new()));
     assert_eq!(protocols("v5.channel.k8s.io"), None);
 }
+
+#[test]
+fn where_nobody_decides_everybody_may_everything() {
+    let clock = pulldrill_clock::Clock::held_at(Timestamp::from_second(1_750_000_000).unwrap());
+    let options = ApiOptions { authorization: AuthorizationMode::AlwaysAllow, ..ApiOptions::default() };
+    let access = Access::new(Arc::new(Api::with_options(Arc::new(Store::new(100)), clock, options)));
+    let wanted = Attributes { verb: "delete", resource: "nodes", name: "n", ..Attributes::default() };
+    assert_eq!(access.authorize(&alice(), &wanted), Ok(()));
+    let rules = access.rules(&alice(), "default");
+    assert_eq!(rules["resourceRules"][0], json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
+    let generous = role("generous", &["*"], &["*"]);
+    assert_eq!(message(access.create(&alice(), CLUSTER_ROLES, "", generous)), "ok");
+}

@@ -142,6 +142,13 @@ async fn acknowledged(server: &Server, asked: &Asked) -> Result<Reply, Status> {
 
 async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     let info = RequestInfo::new(&asked.method, &asked.path, &asked.query);
+    let answered = answer_about(server, asked, &info).await;
+    let code = answered.as_ref().map_or_else(|status| status.code, |reply| reply.status().as_u16());
+    server.requests.count(&asked.method, &info.attributes(), code);
+    answered
+}
+
+async fn answer_about(server: &Server, asked: &Asked, info: &RequestInfo) -> Result<Reply, Status> {
     server.access.authorize(&asked.user, &info.attributes())?;
     if info.is_stream() && asked.method == Method::GET && server.release().since(STREAMS_CREATE) {
         server.access.authorize(&asked.user, &Attributes { verb: "create", ..info.attributes() })?;
@@ -174,7 +181,7 @@ async fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
             };
         }
     };
-    let reply = on_resource(server, asked, &info, &target).await?;
+    let reply = on_resource(server, asked, info, &target).await?;
     let mut reply = if server.legacy() { legacy::reply(reply) } else { reply };
     deprecations::warn(&mut reply, &target, server.release());
     Ok(reply)

@@ -19,6 +19,7 @@ mod list;
 mod list_body;
 mod log;
 mod machines;
+mod metrics;
 mod negotiate;
 mod oidc;
 mod options;
@@ -51,6 +52,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use connection::serve;
 pub use machines::{MachineChange, Machines};
+pub use metrics::Requests;
 use reply::Reply;
 pub use virtual_clusters::VirtualClusters;
 
@@ -76,6 +78,8 @@ pub struct Server {
     pub logs: Arc<dyn LogSource>,
     /// How clients reach into containers.
     pub containers: Arc<dyn Containers>,
+    /// How many requests there were.
+    pub requests: Arc<Requests>,
     /// The connections that streams have taken over.
     pub sessions: TaskTracker,
     /// What its nodes are.

@@ -110,7 +110,7 @@ impl FieldValidation {
     ///
     /// # Errors
     /// All of them together.
-    pub(super) fn judge(self, complaints: Vec<String>, warnings: &mut Vec<String>) -> Result<(), String> {
+    pub(super) fn judge(self, complaints: &[String], warnings: &mut Vec<String>) -> Result<(), String> {
         match self {
             Self::Strict if !complaints.is_empty() => {
                 return Err(format!("strict decoding error: {}", complaints.join(", ")));

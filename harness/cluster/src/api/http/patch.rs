@@ -117,7 +117,7 @@ impl Kind {
             return Err(Status::bad_request(message));
         }
         let complaints = [about_patch, &about_object].concat();
-        validation.judge(complaints, warnings).map_err(|why| invalid(whole.unwrap_or_default(), &why))?;
+        validation.judge(&complaints, warnings).map_err(|why| invalid(whole.unwrap_or_default(), &why))?;
         Ok(patched)
     }
 

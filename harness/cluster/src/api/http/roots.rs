@@ -4,7 +4,7 @@ use http::{HeaderValue, header};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{Reply, Server, discovery::cached, dispatch::Asked, health, negotiate, oidc, reply};
+use super::{Reply, Server, discovery::cached, dispatch::Asked, health, metrics, negotiate, oidc, reply};
 use crate::{api::Status, schema::Schema};
 
 /// The media types of the OpenAPI v2 document in protobuf, as new and old clients spell them.
@@ -22,6 +22,7 @@ pub(super) fn answer(server: &Server, asked: &Asked) -> Result<Reply, Status> {
     match path {
         "" => Ok(reply::raw_json(&json!({"paths": paths(server)}))),
         "/version" => Ok(reply::raw_json(&Version(&server.version))),
+        metrics::PATH => Ok(metrics::answer(server)),
         oidc::CONFIGURATION => Ok(oidc::configuration(server)),
         oidc::KEYS => oidc::keys(server),
         "/openapi/v2" => openapi_v2(server, asked),
@@ -82,10 +83,18 @@ pub(super) fn no_such_page() -> Reply {
 }
 
 fn paths(server: &Server) -> Vec<String> {
-    let mut paths: Vec<String> =
-        [oidc::CONFIGURATION, oidc::KEYS, "/api", "/api/v1", "/apis", "/openapi/v2", "/version"]
-            .map(str::to_owned)
-            .to_vec();
+    let mut paths: Vec<String> = [
+        oidc::CONFIGURATION,
+        oidc::KEYS,
+        "/api",
+        "/api/v1",
+        "/apis",
+        metrics::PATH,
+        "/openapi/v2",
+        "/version",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     paths.extend(health::paths());
     if server.release().since(OPENAPI_V3) {
         paths.push("/openapi/v3".into());

@@ -97,7 +97,7 @@ pub(super) fn read_kind(
     let refused = |why: &str| cannot_be_handled(kind, api_version, kind, why);
     let unknown =
         check(server.schema(), api_version, kind, &mut object).map_err(|why| refused(&why.to_string()))?;
-    validation.judge([unknown, complaints].concat(), warnings).map_err(|why| refused(&why))?;
+    validation.judge(&[unknown, complaints].concat(), warnings).map_err(|why| refused(&why))?;
     Ok(object)
 }
 
