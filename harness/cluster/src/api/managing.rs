@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Api, User, WriteOptions, convert, json::text};
+use super::{Api, User, WriteOptions, convert, json::text, kinds};
 use crate::{
     fields::FieldSet,
     managed::{self, Claim, ManagedFields, Operation, Owner, Versions, Write},
@@ -101,7 +101,10 @@ impl Api {
         options: &WriteOptions,
     ) -> Write {
         let subresource = subresource.unwrap_or_default();
-        let has_status = resource.subresource("status").is_some();
+        let by_subresource = self.options().release.since(SUBRESOURCES);
+        // Before, who made an object owned the status that it came with, where that was kept.
+        let has_status = resource.subresource("status").is_some()
+            && (by_subresource || !kinds::keeps_status_when_new(&resource.store));
         let ignored = IGNORED.iter().find(|(name, _)| *name == subresource && has_status);
         let manager = options.field_manager.clone().unwrap_or_else(|| who.program().to_owned());
         Write {
@@ -109,11 +112,7 @@ impl Api {
                 manager: if manager.is_empty() { "unknown".into() } else { manager },
                 operation: Operation::Update,
                 api_version: options.api_version.clone().unwrap_or_else(|| resource.stored_in.clone()),
-                subresource: if self.options().release.since(SUBRESOURCES) {
-                    subresource.to_owned()
-                } else {
-                    String::new()
-                },
+                subresource: if by_subresource { subresource.to_owned() } else { String::new() },
             },
             now: self.clock().shown_now(),
             ignored: ignored.map(|(_, fields)| fields.clone()).unwrap_or_default(),

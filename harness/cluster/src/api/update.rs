@@ -246,7 +246,8 @@ fn check_identity(resource: &Resource, name: &str, old: &Value, new: &Value) -> 
         )));
     }
     let version = text(new, "resourceVersion");
-    if !version.is_empty() && version != text(old, "resourceVersion") {
+    // Zero is no version either.
+    if !matches!(version.as_str(), "" | "0") && version != text(old, "resourceVersion") {
         return Err(Status::modified(resource, name));
     }
     let (had, has) = (text(old, "uid"), text(new, "uid"));

@@ -189,3 +189,14 @@ async fn the_target_of_an_old_autoscaler_is_shown() {
     assert_eq!(table["rows"][0]["cells"][2], "<unknown>/50%");
     assert_eq!(admin.get(&format!("{path}/web")).await.json()["spec"]["targetCPUUtilizationPercentage"], 50);
 }
+
+#[tokio::test]
+async fn who_makes_a_node_owned_the_status_that_it_came_with() {
+    for (dialect, owned) in [("k8s-1.20-containerd-1.7", true), ("k8s-1.36-containerd-2.1", false)] {
+        let world = World::of(Clock::live(), Parts::Bare, dialect, &[]).await;
+        let node = json!({"metadata": {"name": "n"}, "status": {"capacity": {"memory": "1Gi"}}});
+        let made = world.admin().post("/api/v1/nodes?fieldManager=m", &node).await.json();
+        let fields = &made["metadata"]["managedFields"][0]["fieldsV1"];
+        assert_eq!(fields["f:status"]["f:capacity"]["f:memory"].is_object(), owned, "{dialect}: {made}");
+    }
+}

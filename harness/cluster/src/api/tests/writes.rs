@@ -349,6 +349,7 @@ fn a_replaced_pod_keeps_what_it_was_given() {
     );
     let mut again = pod("a");
     again["metadata"]["labels"] = json!({"a": "b"});
+    again["metadata"]["resourceVersion"] = json!("0");
     let key = Key::new("ns", "a");
     let replaced = api.update(&me(), "pods", &key, None, &again, &WriteOptions::default()).unwrap();
     assert_eq!(replaced.value()["spec"], made["spec"]);
