@@ -52,3 +52,13 @@ fn a_deployment_without_a_strategy_rolls() {
     assert_eq!(made["spec"]["strategy"], json!({"type": "Recreate"}));
     assert_eq!(made["spec"]["replicas"], 1);
 }
+
+#[test]
+fn ports_of_slices_have_a_name_and_a_protocol() {
+    let ports = json!([{"port": 80}, {"name": "dns", "protocol": "UDP"}]);
+    let slice = defaulted("endpointslices.discovery.k8s.io", json!({ "ports": ports }));
+    let expected = json!([{"name": "", "port": 80, "protocol": "TCP"}, {"name": "dns", "protocol": "UDP"}]);
+    assert_eq!(slice["ports"], expected);
+    let none = defaulted("endpointslices.discovery.k8s.io", json!({"ports": null}));
+    assert_eq!(none["ports"], serde_json::Value::Null);
+}
