@@ -14,6 +14,10 @@ use crate::{
 
 pub(super) const RESOURCE: &str = "endpoints";
 
+/// The label of what the controller has written, since 1.33.
+const MANAGED_BY: (&str, &str) = ("endpoints.kubernetes.io/managed-by", "endpoint-controller");
+const MANAGED_SINCE: u32 = 33;
+
 impl Services {
     /// Writes the Endpoints of a Service, if they differ.
     pub(super) fn write_endpoints(
@@ -22,7 +26,10 @@ impl Services {
         service: &Value,
         behind: &[&Value],
     ) -> Result<(), Status> {
-        let (subsets, labels) = (subsets(service, behind), labels(service));
+        let (subsets, mut labels) = (subsets(service, behind), labels(service));
+        if self.deps.release().since(MANAGED_SINCE) {
+            labels[MANAGED_BY.0] = MANAGED_BY.1.into();
+        }
         let Some(present) = self.deps.get(RESOURCE, key) else {
             let object = json!({"apiVersion": "v1", "kind": "Endpoints",
                 "metadata": {"name": key.name, "labels": labels}, "subsets": subsets});

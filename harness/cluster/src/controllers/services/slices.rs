@@ -40,7 +40,7 @@ impl Services {
         present.retain(|slice| service_of(slice.value()) == Some(&key.name) && !deleting(slice.value()));
         let mut missing = Vec::new();
         for (ports, pods) in groups {
-            let wanted = slice(key, service, ports, &pods);
+            let wanted = slice(key, service, &ports, &pods);
             let fits = |slice: &Arc<Stored>| same(slice.value(), &wanted, "ports");
             match present.iter().position(fits) {
                 Some(at) => self.update_slice(&present.remove(at), &wanted)?,
@@ -77,7 +77,7 @@ fn same(a: &Value, b: &Value, field: &str) -> bool {
     pruned(&a[field]) == pruned(&b[field])
 }
 
-fn slice(key: &Key, service: &Value, ports: Vec<Value>, pods: &[&Value]) -> Value {
+fn slice(key: &Key, service: &Value, ports: &[Value], pods: &[&Value]) -> Value {
     let endpoints: Vec<Value> = pods.iter().map(|pod| endpoint(service, pod)).collect();
     let mut slice = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
         "metadata": {"generateName": format!("{}-", key.name), "labels": labels(service),
