@@ -62,3 +62,20 @@ fn ports_of_slices_have_a_name_and_a_protocol() {
     let none = defaulted("endpointslices.discovery.k8s.io", json!({"ports": null}));
     assert_eq!(none["ports"], serde_json::Value::Null);
 }
+
+#[test]
+fn limits_and_replacement_of_a_job_follow_its_policies() {
+    let plain = defaulted("jobs.batch", json!({"spec": {}}));
+    assert_eq!(
+        [&plain["spec"]["backoffLimit"], &plain["spec"]["podReplacementPolicy"]],
+        [&json!(6), &json!("TerminatingOrFailed")]
+    );
+    let rules = json!([{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]);
+    let spec = json!({"backoffLimitPerIndex": 1, "podFailurePolicy": {"rules": rules}});
+    let job = defaulted("jobs.batch", json!({ "spec": spec }));
+    assert_eq!(
+        [&job["spec"]["backoffLimit"], &job["spec"]["podReplacementPolicy"]],
+        [&json!(i32::MAX), &json!("Failed")]
+    );
+    assert_eq!(job["spec"]["podFailurePolicy"]["rules"][0]["onPodConditions"][0]["status"], "True");
+}

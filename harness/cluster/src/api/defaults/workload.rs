@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pod;
-use crate::api::json::{default, default_text, is_nothing, text};
+use crate::api::json::{default, default_text, is_nothing, items_mut, object_mut, text};
 
 /// The template inside a workload.
 fn template(spec: &mut Value) {
@@ -110,16 +110,24 @@ fn job_spec(spec: &mut Value) {
         default(spec, "completions", 1);
     }
     default(spec, "parallelism", 1);
-    default(spec, "backoffLimit", 6);
+    // Where each number has a limit of its own, that of all together is out of reach.
+    let limit = if spec["backoffLimitPerIndex"].is_null() { 6 } else { i32::MAX };
+    default(spec, "backoffLimit", limit);
     default_text(spec, "completionMode", "NonIndexed");
     default(spec, "suspend", false);
-    default_text(spec, "podReplacementPolicy", "TerminatingOrFailed");
+    let replaced = if spec["podFailurePolicy"].is_object() { "Failed" } else { "TerminatingOrFailed" };
+    default_text(spec, "podReplacementPolicy", replaced);
     default(spec, "manualSelector", false);
     job_template(spec);
 }
 
 /// A job's template has no default restart policy: the user has to choose one.
 fn job_template(spec: &mut Value) {
+    if let Some(policy) = object_mut(spec, "podFailurePolicy") {
+        for pattern in items_mut(policy, "rules").flat_map(|rule| items_mut(rule, "onPodConditions")) {
+            default_text(pattern, "status", "True");
+        }
+    }
     let chosen = !text(&spec["template"]["spec"]["restartPolicy"]).is_empty();
     template(spec);
     if !chosen && spec["template"]["spec"].is_object() {

@@ -7,6 +7,7 @@ mod deployments;
 mod ends;
 mod full;
 mod jobs;
+mod policies;
 mod replication;
 mod runs;
 mod scheduling;
