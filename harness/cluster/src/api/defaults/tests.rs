@@ -79,3 +79,18 @@ fn limits_and_replacement_of_a_job_follow_its_policies() {
     );
     assert_eq!(job["spec"]["podFailurePolicy"]["rules"][0]["onPodConditions"][0]["status"], "True");
 }
+
+#[test]
+fn claims_of_a_stateful_set_are_whole_and_stay_unless_it_is_said_otherwise() {
+    let spec = json!({"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"},
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}]});
+    let set = defaulted("statefulsets.apps", json!({ "spec": spec }));
+    let policy = json!({"whenDeleted": "Retain", "whenScaled": "Delete"});
+    assert_eq!(set["spec"]["persistentVolumeClaimRetentionPolicy"], policy);
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "volumeMode": "Filesystem"}, "status": {"phase": "Pending"}});
+    assert_eq!(set["spec"]["volumeClaimTemplates"], json!([claim]));
+    let plain = defaulted("statefulsets.apps", json!({"spec": {}}));
+    let both = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+    assert_eq!(plain["spec"]["persistentVolumeClaimRetentionPolicy"], both);
+}

@@ -58,12 +58,20 @@ pub(super) fn stateful_set(object: &mut Value) {
         default(&mut spec["updateStrategy"], "rollingUpdate", json!({}));
         default(&mut spec["updateStrategy"]["rollingUpdate"], "partition", 0);
     }
-    default(
-        spec,
-        "persistentVolumeClaimRetentionPolicy",
-        json!({"whenDeleted": "Retain", "whenScaled": "Retain"}),
-    );
+    default(spec, "persistentVolumeClaimRetentionPolicy", json!({}));
+    for case in ["whenDeleted", "whenScaled"] {
+        default_text(&mut spec["persistentVolumeClaimRetentionPolicy"], case, "Retain");
+    }
+    items_mut(spec, "volumeClaimTemplates").for_each(claim_template);
     template(spec);
+}
+
+/// A template is a whole claim: it is of a kind, and has a status.
+fn claim_template(claim: &mut Value) {
+    default_text(claim, "apiVersion", "v1");
+    default_text(claim, "kind", "PersistentVolumeClaim");
+    default_text(&mut claim["spec"], "volumeMode", "Filesystem");
+    default_text(&mut claim["status"], "phase", "Pending");
 }
 
 pub(super) fn daemon_set(object: &mut Value) {

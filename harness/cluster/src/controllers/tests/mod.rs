@@ -9,6 +9,7 @@ mod full;
 mod jobs;
 mod policies;
 mod replication;
+mod retention;
 mod runs;
 mod scheduling;
 mod services;
