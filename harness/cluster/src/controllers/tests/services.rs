@@ -210,7 +210,11 @@ async fn old_releases_mount_a_token_from_a_secret() {
     assert_eq!(world.list("pods")[0]["spec"]["volumes"][0]["secret"]["secretName"], secret);
     world.delete("secrets", secret, "Background");
     world.settle().await;
-    assert!(world.list("secrets").iter().any(|s| s["metadata"]["name"] != secret));
+    let named = world.get("serviceaccounts", "default").unwrap()["secrets"].clone();
+    let secrets = world.list("secrets");
+    let present: Vec<Value> = secrets.iter().map(|s| json!({"name": s["metadata"]["name"]})).collect();
+    assert_eq!(named, json!(present), "only the new one is named");
+    assert!(present.len() == 1 && present[0]["name"] != secret);
     let modern = World::start("k8s-1.36-containerd-2.1").await;
     assert_eq!(modern.list("secrets").len(), 0);
 }
