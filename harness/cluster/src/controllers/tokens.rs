@@ -1,6 +1,8 @@
 //! Tokens of ServiceAccounts in Secrets: fills in those that somebody made, and, as clusters did before 1.24,
 //! gives every ServiceAccount one, which pods there mount.
 
+use std::collections::{BTreeSet, HashMap};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
@@ -13,7 +15,7 @@ use super::{
 use crate::{
     api::Status,
     engine::{Context, Controller, Queue},
-    store::{Event, Key},
+    store::{Change, Event, Key},
 };
 
 const ACCOUNTS: &str = "serviceaccounts";
@@ -25,15 +27,18 @@ const ACCOUNT_UID: &str = "kubernetes.io/service-account.uid";
 pub(crate) struct Tokens {
     deps: Deps,
     timers: Timers,
+    /// The Secrets of each account that are gone and that it may still name.
+    gone: HashMap<Key, BTreeSet<String>>,
 }
 
 impl Tokens {
     /// A controller that has seen nothing yet.
     pub(crate) fn new(deps: Deps) -> Self {
-        Self { deps, timers: Timers::default() }
+        Self { deps, timers: Timers::default(), gone: HashMap::new() }
     }
 
-    fn sync(&self, key: &Key) -> Result<(), Status> {
+    fn sync(&mut self, key: &Key) -> Result<(), Status> {
+        self.strike_gone(key)?;
         let Some(account) = self.deps.get(ACCOUNTS, key) else { return self.forget(key) };
         let account = account.value();
         if deleting(account) {
@@ -43,6 +48,28 @@ impl Tokens {
             self.complete(&secret, account)?;
         }
         if self.deps.wording.token_secrets { self.ensure_one(key, account) } else { Ok(()) }
+    }
+
+    /// An account no longer names Secrets that are gone (`removeSecretReference` of Kubernetes).
+    fn strike_gone(&mut self, key: &Key) -> Result<(), Status> {
+        let Some(gone) = self.gone.get(key) else { return Ok(()) };
+        let is_gone = |reference: &Value| {
+            let secret = text(&reference["name"]);
+            gone.contains(secret) && self.deps.get("secrets", &Key::new(&key.namespace, secret)).is_none()
+        };
+        let account = self.deps.get(ACCOUNTS, key);
+        if account.is_some_and(|account| items(&account.value()["secrets"]).iter().any(is_gone)) {
+            self.deps.edit(ACCOUNTS, key, |account| {
+                let Some(fields) = account.as_object_mut() else { return };
+                let Some(secrets) = fields.get_mut("secrets").and_then(Value::as_array_mut) else { return };
+                secrets.retain(|reference| !is_gone(reference));
+                if secrets.is_empty() {
+                    fields.remove("secrets");
+                }
+            })?;
+        }
+        self.gone.remove(key);
+        Ok(())
     }
 
     /// The Secrets that are said to be an account's.
@@ -134,7 +161,11 @@ impl Controller for Tokens {
         } else if &*event.resource == "secrets" && event.object.value()["type"] == TYPE {
             let account = text(&event.object.value()["metadata"]["annotations"][ACCOUNT_NAME]);
             if !account.is_empty() {
-                queue.add(Key::new(&event.key.namespace, account));
+                let account = Key::new(&event.key.namespace, account);
+                if event.change == Change::Deleted {
+                    self.gone.entry(account.clone()).or_default().insert(event.key.name.clone());
+                }
+                queue.add(account);
             }
         }
     }

@@ -186,3 +186,27 @@ async fn ports_carry_bytes_both_ways() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_are_described_with_what_is_behind_them() {
+    each(|version, kubectl, _| {
+        let port = json!([{"port": 80, "targetPort": 8080}]);
+        let service = |name: &str| {
+            json!({"kind": "Service", "apiVersion": "v1", "metadata": {"name": name},
+            "spec": {"selector": {"app": name}, "ports": port}})
+        };
+        create(kubectl, &service("talks"));
+        create(kubectl, &service("none"));
+        create(kubectl, &pod("talks", "Never", shell("sleep infinity")));
+        wait(kubectl, "pod/talks");
+        let address = output(kubectl, &["get", "pod", "talks", "-o", "jsonpath={.status.podIP}"]);
+        let behind = |name: &str| {
+            let described = output(kubectl, &["describe", "service", name]);
+            let told = described.lines().find_map(|line| line.strip_prefix("Endpoints:"));
+            told.unwrap_or_else(|| panic!("{version}: {described}")).trim().to_owned()
+        };
+        assert_eq!(behind("talks"), format!("{address}:8080"), "{version}");
+        assert!(["", "<none>"].contains(&&*behind("none")), "{version}");
+    })
+    .await;
+}

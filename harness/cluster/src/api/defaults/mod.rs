@@ -29,6 +29,7 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "persistentvolumeclaims" => default(&mut object["spec"], "volumeMode", "Filesystem"),
         "persistentvolumes" => volume(object),
         "storageclasses.storage.k8s.io" => storage_class(object),
+        "endpointslices.discovery.k8s.io" => items_mut(object, "ports").for_each(endpoint_port),
         "priorityclasses.scheduling.k8s.io" => default(object, "preemptionPolicy", "PreemptLowerPriority"),
         "apiservices.apiregistration.k8s.io" if object["spec"]["service"].is_object() => {
             default(&mut object["spec"]["service"], "port", 443);
@@ -140,6 +141,12 @@ fn service(object: &mut Value) {
         let number = port["port"].clone();
         default(port, "targetPort", number);
     }
+}
+
+/// `SetDefaults_EndpointPort` of Kubernetes: kubectl counts on both fields.
+fn endpoint_port(port: &mut Value) {
+    default(port, "name", "");
+    default(port, "protocol", "TCP");
 }
 
 fn volume(object: &mut Value) {

@@ -52,3 +52,45 @@ fn a_deployment_without_a_strategy_rolls() {
     assert_eq!(made["spec"]["strategy"], json!({"type": "Recreate"}));
     assert_eq!(made["spec"]["replicas"], 1);
 }
+
+#[test]
+fn ports_of_slices_have_a_name_and_a_protocol() {
+    let ports = json!([{"port": 80}, {"name": "dns", "protocol": "UDP"}]);
+    let slice = defaulted("endpointslices.discovery.k8s.io", json!({ "ports": ports }));
+    let expected = json!([{"name": "", "port": 80, "protocol": "TCP"}, {"name": "dns", "protocol": "UDP"}]);
+    assert_eq!(slice["ports"], expected);
+    let none = defaulted("endpointslices.discovery.k8s.io", json!({"ports": null}));
+    assert_eq!(none["ports"], serde_json::Value::Null);
+}
+
+#[test]
+fn limits_and_replacement_of_a_job_follow_its_policies() {
+    let plain = defaulted("jobs.batch", json!({"spec": {}}));
+    assert_eq!(
+        [&plain["spec"]["backoffLimit"], &plain["spec"]["podReplacementPolicy"]],
+        [&json!(6), &json!("TerminatingOrFailed")]
+    );
+    let rules = json!([{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]);
+    let spec = json!({"backoffLimitPerIndex": 1, "podFailurePolicy": {"rules": rules}});
+    let job = defaulted("jobs.batch", json!({ "spec": spec }));
+    assert_eq!(
+        [&job["spec"]["backoffLimit"], &job["spec"]["podReplacementPolicy"]],
+        [&json!(i32::MAX), &json!("Failed")]
+    );
+    assert_eq!(job["spec"]["podFailurePolicy"]["rules"][0]["onPodConditions"][0]["status"], "True");
+}
+
+#[test]
+fn claims_of_a_stateful_set_are_whole_and_stay_unless_it_is_said_otherwise() {
+    let spec = json!({"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"},
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}]});
+    let set = defaulted("statefulsets.apps", json!({ "spec": spec }));
+    let policy = json!({"whenDeleted": "Retain", "whenScaled": "Delete"});
+    assert_eq!(set["spec"]["persistentVolumeClaimRetentionPolicy"], policy);
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "volumeMode": "Filesystem"}, "status": {"phase": "Pending"}});
+    assert_eq!(set["spec"]["volumeClaimTemplates"], json!([claim]));
+    let plain = defaulted("statefulsets.apps", json!({"spec": {}}));
+    let both = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+    assert_eq!(plain["spec"]["persistentVolumeClaimRetentionPolicy"], both);
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pod;
-use crate::api::json::{default, default_text, is_nothing, text};
+use crate::api::json::{default, default_text, is_nothing, items_mut, object_mut, text};
 
 /// The template inside a workload.
 fn template(spec: &mut Value) {
@@ -58,12 +58,20 @@ pub(super) fn stateful_set(object: &mut Value) {
         default(&mut spec["updateStrategy"], "rollingUpdate", json!({}));
         default(&mut spec["updateStrategy"]["rollingUpdate"], "partition", 0);
     }
-    default(
-        spec,
-        "persistentVolumeClaimRetentionPolicy",
-        json!({"whenDeleted": "Retain", "whenScaled": "Retain"}),
-    );
+    default(spec, "persistentVolumeClaimRetentionPolicy", json!({}));
+    for case in ["whenDeleted", "whenScaled"] {
+        default_text(&mut spec["persistentVolumeClaimRetentionPolicy"], case, "Retain");
+    }
+    items_mut(spec, "volumeClaimTemplates").for_each(claim_template);
     template(spec);
+}
+
+/// A template is a whole claim: it is of a kind, and has a status.
+fn claim_template(claim: &mut Value) {
+    default_text(claim, "apiVersion", "v1");
+    default_text(claim, "kind", "PersistentVolumeClaim");
+    default_text(&mut claim["spec"], "volumeMode", "Filesystem");
+    default_text(&mut claim["status"], "phase", "Pending");
 }
 
 pub(super) fn daemon_set(object: &mut Value) {
@@ -110,16 +118,24 @@ fn job_spec(spec: &mut Value) {
         default(spec, "completions", 1);
     }
     default(spec, "parallelism", 1);
-    default(spec, "backoffLimit", 6);
+    // Where each number has a limit of its own, that of all together is out of reach.
+    let limit = if spec["backoffLimitPerIndex"].is_null() { 6 } else { i32::MAX };
+    default(spec, "backoffLimit", limit);
     default_text(spec, "completionMode", "NonIndexed");
     default(spec, "suspend", false);
-    default_text(spec, "podReplacementPolicy", "TerminatingOrFailed");
+    let replaced = if spec["podFailurePolicy"].is_object() { "Failed" } else { "TerminatingOrFailed" };
+    default_text(spec, "podReplacementPolicy", replaced);
     default(spec, "manualSelector", false);
     job_template(spec);
 }
 
 /// A job's template has no default restart policy: the user has to choose one.
 fn job_template(spec: &mut Value) {
+    if let Some(policy) = object_mut(spec, "podFailurePolicy") {
+        for pattern in items_mut(policy, "rules").flat_map(|rule| items_mut(rule, "onPodConditions")) {
+            default_text(pattern, "status", "True");
+        }
+    }
     let chosen = !text(&spec["template"]["spec"]["restartPolicy"]).is_empty();
     template(spec);
     if !chosen && spec["template"]["spec"].is_object() {

@@ -12,9 +12,14 @@ use crate::{
 };
 
 impl View<'_> {
-    /// Takes Jobs that have ended off the list of active ones, and tells of them.
+    /// Takes Jobs that have ended off the list of active ones, and tells of them; also of those that run and are not on
+    /// the list, such as those that somebody has made by hand.
     pub(super) fn settle_active(&mut self) {
         let mut active = items(&self.status["active"]).to_vec();
+        for job in self.jobs.iter().filter(|job| finished(job).is_none() && !self.is_active(job)) {
+            let message = format!("Saw a job that the controller did not create or forgot: {}", name(job));
+            self.deps.warning(self.cron, "UnexpectedJob", &message);
+        }
         active.retain(|reference| {
             let Some(job) = self.jobs.iter().find(|job| reference["uid"] == uid(job)) else {
                 let message = format!("Active job went missing: {}", text(&reference["name"]));
@@ -44,6 +49,11 @@ impl View<'_> {
                 self.status["lastSuccessfulTime"] = latest.clone();
             }
         }
+    }
+
+    /// Whether a Job is on the list of active ones.
+    pub(super) fn is_active(&self, job: &Value) -> bool {
+        items(&self.status["active"]).iter().any(|reference| reference["uid"] == uid(job))
     }
 
     /// Deletes the oldest ended Jobs beyond the limits.

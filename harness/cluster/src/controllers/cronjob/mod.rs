@@ -137,7 +137,8 @@ impl View<'_> {
             self.deps.warning(self.cron, "MissSchedule", &message);
             return Ok(());
         }
-        let active: Vec<&Value> = self.jobs.iter().filter(|job| finished(job).is_none()).collect();
+        // Those that the controller did not make are in nobody's way.
+        let active: Vec<&Value> = self.jobs.iter().filter(|job| self.is_active(job)).collect();
         match text(&self.cron["spec"]["concurrencyPolicy"]) {
             "Forbid" if !active.is_empty() => {
                 let message =

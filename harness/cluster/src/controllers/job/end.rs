@@ -2,75 +2,89 @@
 
 use serde_json::Value;
 
-use super::View;
-use crate::controllers::json::{condition, text, time};
+use super::{View, indexed};
+use crate::controllers::json::{condition, int, items, text, time};
 
 /// How a Job ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// Enough pods have succeeded.
-    Complete,
-    /// Too many have failed.
-    BackoffLimit,
-    /// It took too long.
-    Deadline,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// Whether it has succeeded.
+    pub(super) good: bool,
+    pub(super) reason: String,
+    pub(super) message: String,
 }
 
 impl End {
-    /// The types of its conditions (what is announced first, and the last word), reason and message.
-    pub(super) fn words(self) -> (&'static str, &'static str, &'static str, &'static str) {
-        match self {
-            Self::Complete => (
-                "SuccessCriteriaMet",
-                "Complete",
-                "CompletionsReached",
-                "Reached expected number of succeeded pods",
-            ),
-            Self::BackoffLimit => (
-                "FailureTarget",
-                "Failed",
-                "BackoffLimitExceeded",
-                "Job has reached the specified backoff limit",
-            ),
-            Self::Deadline => (
-                "FailureTarget",
-                "Failed",
-                "DeadlineExceeded",
-                "Job was active longer than specified deadline",
-            ),
-        }
+    fn good(reason: &str, message: impl Into<String>) -> Self {
+        Self { good: true, reason: reason.to_owned(), message: message.into() }
     }
+
+    fn bad(reason: &str, message: impl Into<String>) -> Self {
+        Self { good: false, reason: reason.to_owned(), message: message.into() }
+    }
+
+    /// The types of its conditions: what is announced first, and the last word.
+    pub(super) fn conditions(&self) -> (&'static str, &'static str) {
+        if self.good { ("SuccessCriteriaMet", "Complete") } else { ("FailureTarget", "Failed") }
+    }
+}
+
+/// The end that has been told of, while its last word is not spoken.
+pub(super) fn announced(job: &Value) -> Option<End> {
+    let told = |kind: &str| condition(job, kind).filter(|c| c["status"] == "True");
+    let of =
+        |end: fn(&str, String) -> End, c: &Value| end(text(&c["reason"]), text(&c["message"]).to_owned());
+    told("SuccessCriteriaMet")
+        .map(|c| of(End::good, c))
+        .or_else(|| told("FailureTarget").map(|c| of(End::bad, c)))
 }
 
 impl View<'_> {
     /// How the Job ends, if it does now.
     pub(super) fn end(&self) -> Option<End> {
-        if let Some(announced) = self.announced() {
-            return Some(announced);
+        announced(self.job).or_else(|| self.failure()).or_else(|| self.success())
+    }
+
+    fn failure(&self) -> Option<End> {
+        if let Some(message) = self.policy.fails_job(self.pods) {
+            return Some(End::bad("PodFailurePolicy", message));
         }
         let spec = &self.job["spec"];
         let limit = spec["backoffLimit"].as_i64().unwrap_or(6);
-        let failed = self.tally.failed();
         let restarting = text(&spec["template"]["spec"]["restartPolicy"]) == "OnFailure";
-        if failed > limit || restarting && self.restarts() > 0 && self.restarts() >= limit {
-            return Some(End::BackoffLimit);
+        let restarts = if restarting { self.restarts() } else { 0 };
+        if self.tally.failed() > limit || restarts > 0 && restarts >= limit {
+            return Some(End::bad("BackoffLimitExceeded", "Job has reached the specified backoff limit"));
         }
         if self.late() {
-            return Some(End::Deadline);
+            return Some(End::bad("DeadlineExceeded", "Job was active longer than specified deadline"));
         }
-        let done = match spec["completions"].as_i64() {
+        let failed = i64::try_from(self.tally.failed_indexes.as_ref()?.len()).unwrap_or(i64::MAX);
+        if spec["maxFailedIndexes"].as_i64().is_some_and(|most| failed > most) {
+            let message = "Job has exceeded the specified maximal number of failed indexes";
+            return Some(End::bad("MaxFailedIndexesExceeded", message));
+        }
+        let all = failed > 0 && failed + self.succeeded() >= int(&spec["completions"]);
+        all.then(|| End::bad("FailedIndexes", "Job has failed indexes"))
+    }
+
+    fn success(&self) -> Option<End> {
+        let completions = self.job["spec"]["completions"].as_i64();
+        if indexed::is_indexed(self.job)
+            && let Some(message) = self.policy.succeeds(completions.unwrap_or(0), &self.tally.indexes)
+        {
+            return Some(End::good("SuccessPolicy", message));
+        }
+        let done = match completions {
             Some(completions) => self.succeeded() >= completions,
             None => self.succeeded() > 0 && self.active().next().is_none(),
         };
-        done.then_some(End::Complete)
+        done.then(|| End::good("CompletionsReached", "Reached expected number of succeeded pods"))
     }
 
-    /// The end that has been told of, while its last word is not spoken.
-    fn announced(&self) -> Option<End> {
-        [End::Complete, End::BackoffLimit, End::Deadline].into_iter().find(|end| {
-            let (first, _, reason, _) = end.words();
-            condition(self.job, first).is_some_and(|c| c["status"] == "True" && c["reason"] == reason)
-        })
+    fn restarts(&self) -> i64 {
+        let lists = self.pods.iter().flat_map(|pod| items(&pod["status"]["containerStatuses"]));
+        lists.map(|container| int(&container["restartCount"])).sum()
     }
 
     fn late(&self) -> bool {
@@ -82,20 +96,11 @@ impl View<'_> {
     }
 
     /// Tells of the end.
-    pub(super) fn announce(&self, end: Option<&End>) {
-        match end {
-            Some(End::Complete) => self.deps.normal(self.job, "Completed", "Job completed"),
-            Some(end) => {
-                let (_, _, reason, message) = end.words();
-                self.deps.warning(self.job, reason, message);
-            }
-            None => {}
+    pub(super) fn announce(&self, end: &End) {
+        if end.good {
+            self.deps.normal(self.job, "Completed", "Job completed");
+        } else {
+            self.deps.warning(self.job, &end.reason, &end.message);
         }
-    }
-
-    /// Whether pods are still on their way out.
-    pub(super) fn ending_pods(&self) -> i64 {
-        let ending = |pod: &&Value| super::deleting(pod) && !super::pods::ended(pod);
-        i64::try_from(self.pods.iter().filter(ending).count()).unwrap_or(0)
     }
 }

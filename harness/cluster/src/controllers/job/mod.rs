@@ -2,27 +2,35 @@
 //!
 //! A pod that cannot pull its image never ends, so such a Job never fails by itself, unless it has a
 //! deadline. Pods that fail are replaced, later each time, until the back-off limit is reached.
+//!
+//! - [`manage`]: how many pods there are; [`backoff`] says when the next may come.
+//! - [`indexed`], [`per_index`]: pods with numbers, and numbers that may fail so often by themselves.
+//! - [`policy`]: what a Job says about failures and its success; [`end`]: when it is over.
+//! - [`tally`], [`status`]: what is counted and told.
 
+mod backoff;
 mod end;
 mod indexed;
+mod manage;
+mod per_index;
+mod policy;
 mod status;
 mod tally;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     children::Children,
     deps::Deps,
-    json::{condition, int, text, time},
-    meta::{controller_of, deleting, name, namespace, uid},
+    json::{condition, text, time},
+    meta::{controller_of, deleting, namespace, uid},
     pods,
-    replicaset::{create_pod_from, delete_pod},
     timers::Timers,
 };
 use crate::{
@@ -30,13 +38,11 @@ use crate::{
     engine::{Context, Controller, Queue},
     store::{Change, Event, Key, Stored},
 };
+use backoff::Failures;
+use policy::Policy;
 use tally::Tally;
 
 const RESOURCE: &str = "jobs.batch";
-/// No more pods than this are made in one go.
-const BURST: usize = 500;
-const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(10);
-const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps Jobs.
 pub(crate) struct Jobs {
@@ -46,28 +52,6 @@ pub(crate) struct Jobs {
     /// Pods whose Job may be gone.
     orphans: HashSet<Key>,
     timers: Timers,
-}
-
-/// When the pods of a Job failed, for how long the next one has to wait.
-#[derive(Debug, Default)]
-struct Failures {
-    seen: HashSet<String>,
-    /// When the latest was seen, in lab time.
-    last: Option<Timestamp>,
-}
-
-impl Failures {
-    fn take(&mut self, pod: &Value, now: Timestamp) {
-        if pod["status"]["phase"] == "Failed" && self.seen.insert(uid(pod).to_owned()) {
-            self.last = Some(now);
-        }
-    }
-
-    /// How long the next pod has to wait after the latest failure.
-    fn delay(&self) -> SignedDuration {
-        let doublings = u32::try_from(self.seen.len().saturating_sub(1)).unwrap_or(u32::MAX).min(10);
-        (FIRST_DELAY * 2_i32.pow(doublings)).min(LONGEST_DELAY)
-    }
 }
 
 impl Jobs {
@@ -98,26 +82,27 @@ impl Jobs {
         let pods: Vec<Value> = claimed.iter().map(|pod| pod.value().clone()).collect();
         let failures = self.failures.entry(uid(job).to_owned()).or_default();
         pods.iter().for_each(|pod| failures.take(pod, context.clock.now()));
+        let policy = Policy::of(job, self.deps.release());
         let tally = if self.deps.wording.job_criteria {
             // Those that others have made and the selector fits.
             for pod in pods.iter().filter(|pod| pods::active(pod) && !tally::held(pod)) {
                 self.deps.edit("pods", &Key::of(pod), tally::hold)?;
             }
-            Tally::of_status(job, &pods)
+            Tally::of_status(job, &pods, &policy, end::announced(job).map(|end| end.good))
         } else {
             Tally::of_pods(&pods)
         };
-        let view = View { deps: &self.deps, job, pods: &pods, failures, tally: &tally };
+        let view = View { deps: &self.deps, job, pods: &pods, failures, policy: &policy, tally: &tally };
         let end = view.end();
         let acted = match &end {
-            Some(_) => view.stop(),
+            Some(end) => view.stop(end),
             None if view.suspended() => view.suspend(),
             None => view.manage(key, &mut self.timers, context),
         };
         let status = view.status(end.as_ref());
         let written = self.deps.write_status(RESOURCE, key, &status)?;
         if finished(written.value()).is_some() {
-            view.announce(end.as_ref());
+            end.iter().for_each(|end| view.announce(end));
             self.failures.remove(uid(job));
         }
         // Their going makes the next look, which counts them.
@@ -233,6 +218,7 @@ struct View<'a> {
     job: &'a Value,
     pods: &'a [Value],
     failures: &'a Failures,
+    policy: &'a Policy<'a>,
     tally: &'a Tally,
 }
 
@@ -247,77 +233,5 @@ impl View<'_> {
 
     fn succeeded(&self) -> i64 {
         self.tally.succeeded(indexed::is_indexed(self.job))
-    }
-
-    /// How many pods should be active now.
-    fn wanted(&self) -> i64 {
-        let parallelism = self.job["spec"]["parallelism"].as_i64().unwrap_or(1);
-        match self.job["spec"]["completions"].as_i64() {
-            Some(completions) => parallelism.min(completions - self.succeeded()).max(0),
-            // Without a number, the first success says that the work is done.
-            None if self.succeeded() > 0 => i64::try_from(self.active().count()).unwrap_or(0),
-            None => parallelism,
-        }
-    }
-
-    fn manage(&self, key: &Key, timers: &mut Timers, context: &Context) -> Result<(), Status> {
-        let active: Vec<&Value> = self.active().collect();
-        let wanted = usize::try_from(self.wanted()).unwrap_or(0);
-        let excess = active.len().saturating_sub(wanted);
-        active.iter().take(excess).try_for_each(|pod| self.withdraw(pod))?;
-        let missing = wanted.saturating_sub(active.len()).min(BURST);
-        if missing == 0 {
-            return Ok(());
-        }
-        if let Some(failure) = self.failures.last {
-            let left = (failure + self.failures.delay()).duration_since(context.clock.now());
-            if left.is_positive() {
-                timers.after(key, left, context);
-                return Ok(());
-            }
-        }
-        let fresh = || {
-            let mut pod = pods::from_template(&self.job["spec"]["template"], self.job);
-            pod["metadata"]["generateName"] = format!("{}-", name(self.job)).into();
-            if self.deps.wording.job_criteria {
-                tally::hold(&mut pod);
-            }
-            pod
-        };
-        if indexed::is_indexed(self.job) {
-            let taken: BTreeSet<i64> = active.iter().filter_map(|pod| indexed::index_of(pod)).collect();
-            let completions = int(&self.job["spec"]["completions"]);
-            for index in indexed::missing(completions, &self.tally.indexes, &taken, missing) {
-                let mut pod = fresh();
-                indexed::number(&mut pod, self.job, index, self.deps.wording.job_criteria);
-                create_pod_from(self.deps, self.job, pod)?;
-            }
-            return Ok(());
-        }
-        for _ in 0..missing {
-            create_pod_from(self.deps, self.job, fresh())?;
-        }
-        Ok(())
-    }
-
-    /// Deletes a pod that is not to count as a failure.
-    fn withdraw(&self, pod: &Value) -> Result<(), Status> {
-        if tally::held(pod) {
-            let_go(self.deps, &Key::of(pod))?;
-        }
-        delete_pod(self.deps, self.job, pod)
-    }
-
-    fn suspend(&self) -> Result<(), Status> {
-        self.active().try_for_each(|pod| self.withdraw(pod))
-    }
-
-    fn stop(&self) -> Result<(), Status> {
-        self.active().try_for_each(|pod| delete_pod(self.deps, self.job, pod))
-    }
-
-    fn restarts(&self) -> i64 {
-        let lists = self.pods.iter().flat_map(|pod| super::json::items(&pod["status"]["containerStatuses"]));
-        lists.map(|container| int(&container["restartCount"])).sum()
     }
 }

@@ -11,7 +11,12 @@ impl View<'_> {
         let modern = self.deps.wording.job_criteria;
         let stopping = end.is_some() || self.suspended();
         let active = if stopping { 0 } else { self.active().count() };
-        let (succeeded, failed) = self.tally.counted(indexed::is_indexed(self.job));
+        let (succeeded, mut failed) = self.tally.counted(indexed::is_indexed(self.job));
+        let stopped = if stopping { i64::try_from(self.active().count()).unwrap_or(0) } else { 0 };
+        // Where pods are not tracked to their end, those that are stopped have failed at once.
+        if !modern && end.is_some_and(|end| !end.good) {
+            failed += stopped;
+        }
         let mut status = Value::Object(counters([
             ("active", i64::try_from(active).unwrap_or(0)),
             ("succeeded", succeeded),
@@ -20,10 +25,10 @@ impl View<'_> {
         if indexed::is_indexed(self.job) && !self.tally.indexes.is_empty() {
             status["completedIndexes"] = indexed::ranges(&self.tally.indexes).into();
         }
-        let mut terminating = self.ending_pods();
-        if stopping {
-            terminating += i64::try_from(self.active().count()).unwrap_or(0);
+        if let Some(failed) = &self.tally.failed_indexes {
+            status["failedIndexes"] = indexed::ranges(failed).into();
         }
+        let terminating = i64::try_from(self.leaving().count()).unwrap_or(0) + stopped;
         if modern {
             let ready = self.active().filter(|pod| !stopping && pods::ready(pod)).count();
             status["ready"] = ready.into();
@@ -36,16 +41,16 @@ impl View<'_> {
         let mut conditions = items(&self.job["status"]["conditions"]).to_vec();
         self.note_suspension(&mut conditions);
         if let Some(end) = end {
-            let (first, last, reason, message) = end.words();
+            let (first, last) = end.conditions();
             if modern {
-                self.add(&mut conditions, first, reason, message);
+                self.add(&mut conditions, first, &end.reason, &end.message);
             }
             // The last word is spoken when no pod is left to change it, and all have been counted.
             if terminating == 0 && self.tally.complete() || !modern {
-                let reasoned = modern || *end != End::Complete;
-                let (reason, message) = if reasoned { (reason, message) } else { ("", "") };
+                let (reason, message) =
+                    if modern || !end.good { (&*end.reason, &*end.message) } else { ("", "") };
                 self.add(&mut conditions, last, reason, message);
-                if *end == End::Complete {
+                if end.good {
                     status["completionTime"] = self.deps.stamp().into();
                 }
             }

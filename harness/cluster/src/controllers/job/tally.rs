@@ -5,11 +5,15 @@
 //! `status.uncountedTerminatedPods`, then its finalizer goes, then the counters take its place. Before, only the pods
 //! that are there were counted: one that was deleted ran again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::indexed;
+use super::{
+    indexed,
+    per_index::{self, Record},
+    policy::Policy,
+};
 use crate::{
     controllers::{
         json::{int, items, text},
@@ -60,6 +64,11 @@ pub(super) struct Tally {
     uncounted: [BTreeSet<String>; 2],
     /// The numbers that have succeeded, where pods have numbers.
     pub(super) indexes: BTreeSet<i64>,
+    /// Those that have failed for good, where numbers have a limit of their own.
+    pub(super) failed_indexes: Option<BTreeSet<i64>>,
+    /// Those that have failed and wait for another pod. Until that is there, the failed one is not counted.
+    pub(super) waiting: BTreeMap<i64, Record>,
+    waiting_failures: i64,
     /// Pods that may go when the status has been written.
     pub(super) settled: Vec<Key>,
 }
@@ -83,20 +92,21 @@ impl Tally {
         }
     }
 
-    /// What the status says, and pods that have ended since.
-    pub(super) fn of_status(job: &Value, pods: &[Value]) -> Self {
+    /// What the status says, and pods that have ended since. `over` says whether the Job is about to end well.
+    pub(super) fn of_status(job: &Value, pods: &[Value], policy: &Policy<'_>, over: Option<bool>) -> Self {
         let (status, numbered) = (&job["status"], indexed::is_indexed(job));
         let named = |list: &str| {
             let names = items(&status["uncountedTerminatedPods"][list]).iter();
             names.map(|name| text(name).to_owned()).collect::<BTreeSet<String>>()
         };
         let completions = int(&job["spec"]["completions"]);
+        let valid = |index: &i64| (0..completions).contains(index);
         let mut tally = Self {
             succeeded: int(&status["succeeded"]).max(0),
             failed: int(&status["failed"]).max(0),
             uncounted: [named("succeeded"), named("failed")],
             indexes: indexed::numbers(text(&status["completedIndexes"]), completions),
-            settled: Vec::new(),
+            ..Self::default()
         };
         let tracked: Vec<&Value> = pods.iter().filter(|pod| held(pod)).collect();
         let still: BTreeSet<&str> = tracked.iter().map(|pod| uid(pod)).collect();
@@ -105,28 +115,51 @@ impl Tally {
             names.retain(|name| still.contains(name.as_str()));
             *counter = counter.saturating_add(i64::try_from(before - names.len()).unwrap_or(0));
         }
+        if numbered {
+            let good = tracked.iter().filter(|pod| tally.is_good(pod));
+            let good: Vec<i64> = good.filter_map(|pod| indexed::index_of(pod)).filter(valid).collect();
+            tally.indexes.extend(good);
+        }
+        if policy.limit_per_index.is_some() {
+            let mut failed = indexed::numbers(text(&status["failedIndexes"]), completions);
+            // Those that were stopped in the middle have not failed for good.
+            let now = tracked.iter().filter(|pod| over.is_none() && per_index::is_failed(pod, policy));
+            failed.extend(now.filter_map(|pod| indexed::index_of(pod)).filter(valid));
+            let over =
+                |index: i64| !valid(&index) || failed.contains(&index) || tally.indexes.contains(&index);
+            tally.waiting = per_index::waiting(pods, &tracked, policy, over);
+            tally.failed_indexes = Some(failed);
+        }
         for pod in tracked {
             if tally.settled.len() >= MOST_UNCOUNTED {
                 break;
             }
-            if pod["status"]["phase"] == "Succeeded" && !tally.uncounted[BAD].contains(uid(pod)) {
-                match indexed::index_of(pod).filter(|_| numbered) {
-                    Some(index) if (0..completions).contains(&index) => {
-                        tally.indexes.insert(index);
-                    }
-                    Some(_) => {}
-                    None => {
-                        tally.uncounted[GOOD].insert(uid(pod).to_owned());
-                    }
+            if tally.is_good(pod) {
+                if !numbered {
+                    tally.uncounted[GOOD].insert(uid(pod).to_owned());
                 }
-            } else if failed(pod) {
-                tally.uncounted[BAD].insert(uid(pod).to_owned());
-            } else {
+            } else if policy.failed(pod) || over == Some(false) && deleting(pod) {
+                let index = indexed::index_of(pod);
+                let counts = (!numbered || index.is_some_and(|index| valid(&index))) && policy.counts(pod);
+                let waits = index.and_then(|index| tally.waiting.get(&index));
+                if over.is_none() && waits.is_some_and(|record| record.uid == uid(pod)) {
+                    tally.waiting_failures += i64::from(counts);
+                    continue;
+                }
+                if counts {
+                    tally.uncounted[BAD].insert(uid(pod).to_owned());
+                }
+            } else if over != Some(true) {
                 continue;
             }
             tally.settled.push(Key::of(pod));
         }
         tally
+    }
+
+    /// Whether a pod has succeeded. One that has been named a failure stays one.
+    fn is_good(&self, pod: &Value) -> bool {
+        pod["status"]["phase"] == "Succeeded" && !self.uncounted[BAD].contains(uid(pod))
     }
 
     /// How many have succeeded, of those with numbers or of all.
@@ -136,7 +169,7 @@ impl Tally {
 
     /// How many have failed.
     pub(super) fn failed(&self) -> i64 {
-        self.failed + length(&self.uncounted[BAD])
+        self.failed + length(&self.uncounted[BAD]) + self.waiting_failures
     }
 
     /// The counters as the status has them.
@@ -146,7 +179,7 @@ impl Tally {
 
     /// Whether every end has been counted.
     pub(super) fn complete(&self) -> bool {
-        self.uncounted.iter().all(BTreeSet::is_empty)
+        self.uncounted.iter().all(BTreeSet::is_empty) && self.waiting.is_empty()
     }
 
     /// `status.uncountedTerminatedPods`.
@@ -161,11 +194,6 @@ impl Tally {
     }
 }
 
-/// A pod on its way out will not succeed.
-fn failed(pod: &Value) -> bool {
-    pod["status"]["phase"] == "Failed" || deleting(pod) && pod["status"]["phase"] != "Succeeded"
-}
-
 /// Whether a pod of a Job that is gone may go, too.
 pub(super) fn over(pod: &Value) -> bool {
     deleting(pod) || pods::ended(pod)
@@ -178,6 +206,11 @@ fn length<T>(set: &BTreeSet<T>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::Release;
+
+    fn tally(job: &Value, pods: &[Value]) -> Tally {
+        Tally::of_status(job, pods, &Policy::of(job, Release::default()), None)
+    }
 
     fn pod(uid: &str, phase: &str, held: bool) -> Value {
         let mut pod =
@@ -198,31 +231,31 @@ mod tests {
             running.clone(),
             pod("x", "Failed", false),
         ];
-        let tally = Tally::of_status(&job, &pods);
-        assert_eq!((tally.succeeded(false), tally.failed(), tally.counted(false)), (2, 3, (1, 2)));
-        assert_eq!(tally.uncounted(), json!({"succeeded": ["s"], "failed": ["f"]}));
-        assert_eq!(tally.settled, [Key::new("a", "s"), Key::new("a", "f")]);
-        job["status"]["uncountedTerminatedPods"] = tally.uncounted();
+        let first = tally(&job, &pods);
+        assert_eq!((first.succeeded(false), first.failed(), first.counted(false)), (2, 3, (1, 2)));
+        assert_eq!(first.uncounted(), json!({"succeeded": ["s"], "failed": ["f"]}));
+        assert_eq!(first.settled, [Key::new("a", "s"), Key::new("a", "f")]);
+        job["status"]["uncountedTerminatedPods"] = first.uncounted();
         // Twice the same: an interrupted look counts nothing twice.
-        let again = Tally::of_status(&job, &pods);
+        let again = tally(&job, &pods);
         assert_eq!((again.succeeded(false), again.failed(), again.settled.len()), (2, 3, 2));
         let mut gone = pods[0].clone();
         let_go(&mut gone);
         assert!(gone["metadata"].get("finalizers").is_none());
-        let tally = Tally::of_status(&job, &[gone, running]);
-        assert!(tally.complete() && tally.settled.is_empty());
-        assert_eq!((tally.counted(false), tally.uncounted()), ((2, 3), json!({})));
+        let last = tally(&job, &[gone, running]);
+        assert!(last.complete() && last.settled.is_empty());
+        assert_eq!((last.counted(false), last.uncounted()), ((2, 3), json!({})));
     }
 
     #[test]
     fn a_pod_that_has_to_go_has_failed_unless_it_has_succeeded() {
         let mut going = pod("g", "Running", true);
         going["metadata"]["deletionTimestamp"] = "2026-11-22T20:00:00Z".into();
-        let tally = Tally::of_status(&json!({}), &[going.clone()]);
-        assert_eq!((tally.succeeded(false), tally.failed()), (0, 1));
+        let before = tally(&json!({}), &[going.clone()]);
+        assert_eq!((before.succeeded(false), before.failed()), (0, 1));
         going["status"]["phase"] = "Succeeded".into();
-        let tally = Tally::of_status(&json!({}), &[going.clone()]);
-        assert_eq!((tally.succeeded(false), tally.failed()), (1, 0));
+        let after = tally(&json!({}), &[going.clone()]);
+        assert_eq!((after.succeeded(false), after.failed()), (1, 0));
         assert_eq!(Tally::of_pods(&[going, pod("f", "Failed", false)]).counted(false), (1, 1));
     }
 }

@@ -1,15 +1,20 @@
 //! Ordinals, and the pods that are made for one.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::super::{
-    deps::Deps,
-    json::{items, text},
-    meta::{label, name, namespace},
-    pods,
-    revisions::{HASH_LABEL, template_of},
+use super::{
+    super::{
+        deps::Deps,
+        json::text,
+        meta::{label, name, namespace},
+        pods,
+        revisions::{HASH_LABEL, template_of},
+    },
+    claims,
 };
-use crate::api::Status;
+use crate::{api::Status, store::Stored};
 
 /// The ordinal in a pod's name, if it is one of the set's.
 pub(super) fn ordinal(set: &Value, pod: &Value) -> Option<i64> {
@@ -23,9 +28,14 @@ pub(super) fn revision(pod: &Value) -> &str {
     text(&pod["metadata"]["labels"][HASH_LABEL])
 }
 
-/// Makes the pod of an ordinal from a revision, and the claims that it needs.
-pub(super) fn make(deps: &Deps, set: &Value, revision: &Value, ordinal: i64) -> Result<(), Status> {
-    let pod_name = format!("{}-{ordinal}", name(set));
+/// The name of the pod of an ordinal.
+pub(super) fn pod_name(set: &Value, ordinal: i64) -> String {
+    format!("{}-{ordinal}", name(set))
+}
+
+/// Makes the pod of an ordinal from a revision.
+pub(super) fn make(deps: &Deps, set: &Value, revision: &Value, ordinal: i64) -> Result<Arc<Stored>, Status> {
+    let pod_name = pod_name(set, ordinal);
     let mut pod = pods::from_template(&template_of(revision), set);
     pod["metadata"]["name"] = pod_name.as_str().into();
     pod["metadata"]["generateName"] = format!("{}-", name(set)).into();
@@ -38,10 +48,8 @@ pub(super) fn make(deps: &Deps, set: &Value, revision: &Value, ordinal: i64) -> 
     if let Some(service) = set["spec"]["serviceName"].as_str().filter(|s| !s.is_empty()) {
         pod["spec"]["subdomain"] = service.into();
     }
-    for template in items(&set["spec"]["volumeClaimTemplates"]) {
+    for (template, claim) in claims::named(set, &pod_name) {
         let volume = name(template);
-        let claim = format!("{volume}-{pod_name}");
-        claim_storage(deps, set, template, &claim)?;
         let volumes = &mut pod["spec"]["volumes"];
         if !volumes.is_array() {
             *volumes = json!([]);
@@ -51,19 +59,5 @@ pub(super) fn make(deps: &Deps, set: &Value, revision: &Value, ordinal: i64) -> 
             volumes.push(json!({"name": volume, "persistentVolumeClaim": {"claimName": claim}}));
         }
     }
-    deps.create("pods", namespace(set), pod).map(drop)
-}
-
-fn claim_storage(deps: &Deps, set: &Value, template: &Value, claim: &str) -> Result<(), Status> {
-    let mut metadata = template["metadata"].clone();
-    metadata["name"] = claim.into();
-    let labels = &set["spec"]["selector"]["matchLabels"];
-    if metadata["labels"].is_null() && labels.is_object() {
-        metadata["labels"] = labels.clone();
-    }
-    let object = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]});
-    match deps.create("persistentvolumeclaims", namespace(set), object) {
-        Err(error) if error.reason != "AlreadyExists" => Err(error),
-        _ => Ok(()),
-    }
+    deps.create("pods", namespace(set), pod)
 }

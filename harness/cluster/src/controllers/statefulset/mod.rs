@@ -2,11 +2,13 @@
 //!
 //! - [`step`]: what to do next, pod by pod.
 //! - [`identity`]: ordinals, and pods made for one.
+//! - [`claims`]: the claims of those pods.
 //! - [`status`]: the counters.
 //!
 //! One pod at a time is why a StatefulSet that rolled to an unpullable image stays stuck: the broken pod has
 //! the right revision once the template is repaired only after somebody has deleted it.
 
+mod claims;
 mod identity;
 mod status;
 mod step;
@@ -26,7 +28,7 @@ use super::{
 use crate::{
     api::Status,
     engine::{Context, Controller, Queue},
-    store::{Event, Key},
+    store::{Change, Event, Key},
 };
 
 const RESOURCE: &str = "statefulsets.apps";
@@ -85,6 +87,11 @@ impl Controller for StatefulSets {
     fn observe(&mut self, event: &Event, queue: &mut Queue) {
         self.pods.observe(&self.deps, event, queue);
         self.revisions.observe(&self.deps, event, queue);
+        if &*event.resource == claims::RESOURCE && event.change == Change::Deleted {
+            // A pod may be waiting until that of an earlier one is gone.
+            let sets = self.deps.list(RESOURCE, Some(&event.key.namespace));
+            sets.iter().for_each(|set| queue.add(set.key().clone()));
+        }
     }
 
     fn reconcile(&mut self, key: &Key, context: &Context) {

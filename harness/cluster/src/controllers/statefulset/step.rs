@@ -45,7 +45,9 @@ impl View<'_> {
             }
         }
         let unhealthy = slots.values().find(|pod| !healthy(pod)).map(|pod| name(pod));
-        for (_, pod) in slots.iter().rev().filter(|(ordinal, _)| !(first..end).contains(*ordinal)) {
+        let condemned = || slots.iter().rev().filter(|(ordinal, _)| !(first..end).contains(*ordinal));
+        condemned().try_for_each(|(_, pod)| self.settle_claims(pod, false))?;
+        for (_, pod) in condemned() {
             if self.condemn(pod, unhealthy)? == Pass::Done {
                 return Ok(0);
             }
@@ -85,6 +87,9 @@ impl View<'_> {
             return Ok(wait);
         }
         let settled = healthy(pod) && pods::available(pod, min_ready(self.set), self.deps.now());
+        if settled || !self.in_order() {
+            self.settle_claims(pod, true)?;
+        }
         Ok(if settled { Pass::On } else { wait })
     }
 
@@ -104,11 +109,15 @@ impl View<'_> {
     }
 
     fn create(&self, ordinal: i64) -> Result<(), Status> {
+        let pod = identity::pod_name(self.set, ordinal);
+        if self.has_stale_claim(&pod) {
+            return Ok(());
+        }
         let revision = if self.rolls() && ordinal < self.kept_below() { self.current } else { self.update };
-        let made = identity::make(self.deps, self.set, revision, ordinal);
-        let pod = format!("{}-{ordinal}", name(self.set));
+        let made =
+            self.make_claims(&pod).and_then(|()| identity::make(self.deps, self.set, revision, ordinal));
         self.tell(self.deps.wording.create, "Create", &pod, &made);
-        made
+        self.settle_claims(made?.value(), true)
     }
 
     /// The ordinals below this one keep the current revision.
@@ -126,11 +135,11 @@ impl View<'_> {
         deleted
     }
 
-    fn tell(&self, verb: &str, action: &str, pod: &str, outcome: &Result<(), Status>) {
+    fn tell<T>(&self, verb: &str, action: &str, pod: &str, outcome: &Result<T, Status>) {
         let values = [("verb", verb), ("pod", pod), ("set", name(self.set))];
         let message = fill(self.deps.wording.stateful_pod, &values);
         match outcome {
-            Ok(()) => self.deps.normal(self.set, &format!("Successful{action}"), &message),
+            Ok(_) => self.deps.normal(self.set, &format!("Successful{action}"), &message),
             Err(error) => {
                 let message = message.replace("successful", &format!("failed error: {error}"));
                 self.deps.warning(self.set, &format!("Failed{action}"), &message);

@@ -213,3 +213,43 @@ async fn a_run_that_cannot_pull_blocks_all_later_ones_when_overlap_is_forbidden(
         assert_eq!(blocked, policy == "Forbid");
     }
 }
+
+#[tokio::test]
+async fn a_job_that_somebody_made_from_a_cron_job_is_told_of_and_in_nobodys_way() {
+    for dialect in [V36, V20] {
+        let world = World::start(dialect).await;
+        world.create("cronjobs.batch", cron("*/5 * * * *", "Forbid", "app:bad"));
+        let owner = world.get("cronjobs.batch", "tick").unwrap();
+        let make = |name: &str, image: &str| {
+            let mut manual = job(image);
+            manual["metadata"] = json!({"name": name, "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
+                "ownerReferences": [{"apiVersion": "batch/v1", "kind": "CronJob", "name": "tick",
+                    "uid": owner["metadata"]["uid"], "controller": true}]});
+            world.create("jobs.batch", manual);
+        };
+        make("manual", "app:bad");
+        world.pass(10).await;
+        let told = |name: &str| {
+            let message = format!(
+                "Warning UnexpectedJob CronJob Saw a job that the controller did not create or forgot: {name}"
+            );
+            world.events(&["cronjob-controller"]).iter().filter(|event| event.starts_with(&message)).count()
+        };
+        assert_eq!((told("manual"), told("tick")), (1, 0), "{dialect}");
+        world.pass(300).await;
+        assert_eq!(world.list("jobs.batch").len(), 2, "{dialect}");
+        let active = world.get("cronjobs.batch", "tick").unwrap()["status"]["active"].clone();
+        assert_eq!(active.as_array().unwrap().len(), 1);
+        assert_eq!(told("tick"), 0, "its own are expected");
+    }
+    let world = World::start(V36).await;
+    world.create("cronjobs.batch", cron("*/5 * * * *", "Forbid", "app:done"));
+    world.pass(310).await;
+    let ended = world.list("jobs.batch")[0].clone();
+    assert!(ended["status"]["completionTime"].is_string());
+    world.edit("jobs.batch", ended["metadata"]["name"].as_str().unwrap(), |job| {
+        job["metadata"]["labels"] = json!({"seen": "1"});
+    });
+    world.pass(10).await;
+    assert!(!world.events(&["cronjob-controller"]).iter().any(|event| event.contains("UnexpectedJob")));
+}

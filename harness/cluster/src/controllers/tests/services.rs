@@ -91,6 +91,114 @@ fn is(name: &str, conditions: [bool; 3]) -> (String, [bool; 3]) {
     (name.to_owned(), conditions)
 }
 
+/// The slices of a Service: their ports with the names of the pods behind them.
+fn slices(world: &World, service: &str) -> Vec<(Value, Vec<String>)> {
+    let mut slices = world.list("endpointslices.discovery.k8s.io");
+    slices.retain(|slice| slice["metadata"]["labels"]["kubernetes.io/service-name"] == service);
+    let names = |slice: &Value| {
+        let endpoints = slice["endpoints"].as_array().unwrap().iter();
+        endpoints.map(|e| e["targetRef"]["name"].as_str().unwrap().to_owned()).collect::<Vec<String>>()
+    };
+    let mut all: Vec<_> = slices.iter().map(|slice| (slice["ports"].clone(), names(slice))).collect();
+    all.sort_by_key(|(_, pods)| pods.clone());
+    all
+}
+
+#[tokio::test]
+async fn a_port_that_a_pod_does_not_have_is_left_out_for_that_pod_alone() {
+    let world = World::start("k8s-1.36-containerd-2.1").await;
+    let ports = json!([{"name": "web", "port": 80, "targetPort": "http"}, {"name": "admin", "port": 81, "targetPort": 9000}]);
+    let service = json!({"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": ports}});
+    world.create("services", service);
+    world.settle().await;
+    assert_eq!(slices(&world, "web"), [(json!([]), Vec::new())], "a placeholder");
+    let placeholder = world.list("endpointslices.discovery.k8s.io")[0]["metadata"]["name"].clone();
+    for (name, number) in [("a", Some(8080)), ("b", Some(8081)), ("c", None), ("d", Some(8080))] {
+        let mut pod = template("web", "app:1");
+        pod["metadata"]["name"] = name.into();
+        if let Some(number) = number {
+            pod["spec"]["containers"][0]["ports"] = json!([{"name": "http", "containerPort": number}]);
+        }
+        world.create("pods", pod);
+    }
+    world.pass(10).await;
+    let admin = json!({"name": "admin", "port": 9000, "protocol": "TCP"});
+    let both = |number: i64| json!([{"name": "web", "port": number, "protocol": "TCP"}, admin]);
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+    let expected =
+        [(both(8080), named(&["a", "d"])), (both(8081), named(&["b"])), (json!([admin]), named(&["c"]))];
+    assert_eq!(slices(&world, "web"), expected);
+    let names: Vec<Value> = world
+        .list("endpointslices.discovery.k8s.io")
+        .iter()
+        .map(|slice| slice["metadata"]["name"].clone())
+        .collect();
+    assert!(names.contains(&placeholder), "it is used for the first pods");
+    let subsets = world.get("endpoints", "web").unwrap()["subsets"].clone();
+    let subsets = subsets.as_array().unwrap();
+    let ports: Vec<&Value> = subsets.iter().map(|subset| &subset["ports"]).collect();
+    assert_eq!(ports, [&both(8080), &both(8081), &json!([admin])]);
+    assert_eq!(subsets[0]["addresses"].as_array().unwrap().len(), 2);
+    ["a", "b", "c", "d"].into_iter().for_each(|pod| world.delete("pods", pod, "Background"));
+    world.pass(10).await;
+    assert_eq!(slices(&world, "web"), [(json!([]), Vec::new())]);
+    assert_eq!(world.get("endpoints", "web").unwrap()["subsets"], json!([]));
+}
+
+#[tokio::test]
+async fn what_is_behind_a_service_has_its_labels_and_headless_ones_know_hosts() {
+    let world = World::start("k8s-1.36-containerd-2.1").await;
+    for (name, address) in [("web", "None"), ("front", "10.96.0.7")] {
+        world.create(
+            "services",
+            json!({"metadata": {"name": name, "labels": {"tier": name}},
+                "spec": {"clusterIP": address, "selector": {"app": "web"}, "ports": [{"port": 80}]}}),
+        );
+    }
+    let mut pod = template("web", "app:1");
+    pod["metadata"]["name"] = "web-0".into();
+    pod["spec"]["hostname"] = "web-0".into();
+    pod["spec"]["subdomain"] = "web".into();
+    world.create("pods", pod);
+    world.pass(10).await;
+    for (name, headless) in [("web", true), ("front", false)] {
+        let mut labels = json!({ "tier": name });
+        if headless {
+            labels["service.kubernetes.io/headless"] = "".into();
+        }
+        let endpoints = world.get("endpoints", name).unwrap();
+        let mut managed = labels.clone();
+        managed["endpoints.kubernetes.io/managed-by"] = "endpoint-controller".into();
+        assert_eq!(endpoints["metadata"]["labels"], managed);
+        let host = if headless { json!("web-0") } else { Value::Null };
+        assert_eq!(endpoints["subsets"][0]["addresses"][0]["hostname"], host);
+        assert!(endpoints["subsets"][0]["ports"][0].get("name").is_none());
+        let slices = world.list("endpointslices.discovery.k8s.io");
+        let slice = slices.iter().find(|slice| slice["metadata"]["labels"]["tier"] == name).unwrap();
+        labels["kubernetes.io/service-name"] = name.into();
+        labels["endpointslice.kubernetes.io/managed-by"] = "endpointslice-controller.k8s.io".into();
+        assert_eq!(slice["metadata"]["labels"], labels);
+        assert_eq!(slice["ports"], json!([{"name": "", "port": 80, "protocol": "TCP"}]));
+        assert_eq!(slice["endpoints"][0]["hostname"], host);
+    }
+    world.edit("services", "front", |service| service["metadata"]["labels"] = json!({"tier": "back"}));
+    world.settle().await;
+    assert_eq!(world.get("endpoints", "front").unwrap()["metadata"]["labels"]["tier"], "back");
+    let slices = world.list("endpointslices.discovery.k8s.io");
+    assert_eq!(slices.iter().filter(|slice| slice["metadata"]["labels"]["tier"] == "back").count(), 1);
+    for slice in slices {
+        world.delete(
+            "endpointslices.discovery.k8s.io",
+            slice["metadata"]["name"].as_str().unwrap(),
+            "Background",
+        );
+    }
+    world.delete("endpoints", "web", "Background");
+    world.settle().await;
+    assert_eq!(world.list("endpointslices.discovery.k8s.io").len(), 2, "made again");
+    assert!(world.get("endpoints", "web").is_some());
+}
+
 #[tokio::test]
 async fn old_releases_mount_a_token_from_a_secret() {
     let world = World::start("k8s-1.20-containerd-1.7").await;
@@ -102,7 +210,11 @@ async fn old_releases_mount_a_token_from_a_secret() {
     assert_eq!(world.list("pods")[0]["spec"]["volumes"][0]["secret"]["secretName"], secret);
     world.delete("secrets", secret, "Background");
     world.settle().await;
-    assert!(world.list("secrets").iter().any(|s| s["metadata"]["name"] != secret));
+    let named = world.get("serviceaccounts", "default").unwrap()["secrets"].clone();
+    let secrets = world.list("secrets");
+    let present: Vec<Value> = secrets.iter().map(|s| json!({"name": s["metadata"]["name"]})).collect();
+    assert_eq!(named, json!(present), "only the new one is named");
+    assert!(present.len() == 1 && present[0]["name"] != secret);
     let modern = World::start("k8s-1.36-containerd-2.1").await;
     assert_eq!(modern.list("secrets").len(), 0);
 }
