@@ -93,20 +93,60 @@ fn as_its_type(toleration: &Value) -> Value {
     })
 }
 
-/// Complaints about a pod's own name servers.
+/// How many name servers and search paths a pod may have, and how long these may be together: what the C library reads.
+const MOST_SERVERS: usize = 3;
+const MOST_SEARCHES: usize = 32;
+const LONGEST_SEARCHES: usize = 2048;
+
+/// Complaints about a pod's own name servers (`validatePodDNSConfig`).
 pub(super) fn dns(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
-    let config = &spec["dnsConfig"];
+    let (config, path) = (&spec["dnsConfig"], format_args!("{path}.dnsConfig"));
+    let servers = items(&config["nameservers"]);
     if spec["dnsPolicy"] == "None" {
-        let need = "must provide `dnsConfig` when `dnsPolicy` is None";
-        let servers = "must provide at least one DNS nameserver when `dnsPolicy` is None";
         if !config.is_object() {
-            errors.required(format_args!("{path}.dnsConfig"), need);
-        } else if items(&config["nameservers"]).is_empty() {
-            errors.required(format_args!("{path}.dnsConfig.nameservers"), servers);
+            return errors.required(path, "must provide `dnsConfig` when `dnsPolicy` is None");
+        }
+        if servers.is_empty() {
+            let need = "must provide at least one DNS nameserver when `dnsPolicy` is None";
+            return errors.required(format_args!("{path}.nameservers"), need);
         }
     }
-    for (index, server) in items(&config["nameservers"]).iter().enumerate() {
-        names::check_address(&format_args!("{path}.dnsConfig.nameservers[{index}]"), server, errors);
+    if servers.len() > MOST_SERVERS {
+        let why = format!("must not have more than {MOST_SERVERS} nameservers");
+        errors.invalid(format_args!("{path}.nameservers"), &config["nameservers"], &why);
+    }
+    for (index, server) in servers.iter().enumerate() {
+        names::check_address(&format_args!("{path}.nameservers[{index}]"), server, errors);
+    }
+    let (field, searches) = (format_args!("{path}.searches"), items(&config["searches"]));
+    if searches.len() > MOST_SEARCHES {
+        let why = format!("must not have more than {MOST_SEARCHES} search paths");
+        errors.invalid(field, &config["searches"], &why);
+    }
+    let length = searches.iter().map(|search| text(search).len() + 1).sum::<usize>();
+    if length > LONGEST_SEARCHES + 1 {
+        let why = format!(
+            "must not have more than {LONGEST_SEARCHES} characters (including spaces) in the search list"
+        );
+        errors.invalid(field, &config["searches"], &why);
+    }
+    for (index, option) in items(&config["options"]).iter().enumerate() {
+        if text(&option["name"]).is_empty() {
+            errors.required(format_args!("{path}.options[{index}]"), "must not be empty");
+        }
+    }
+}
+
+/// Complaints about the system that a pod says it is for (`validateOS`).
+pub(super) fn operating_system(path: FieldPath<'_>, os: &Value, errors: &mut Errors) {
+    let (name, known) = (&os["name"], ["linux", "windows"]);
+    if !os.is_object() {
+        return;
+    }
+    match text(name) {
+        "" => errors.required(format_args!("{path}.name"), "cannot be empty"),
+        other if !known.contains(&other) => errors.unsupported(path, name, &known),
+        _ => {}
     }
 }
 
@@ -163,6 +203,20 @@ mod tests {
             told[0]
                 .starts_with("c.dnsConfig.nameservers[1]: Invalid value: \"x\": must be a valid IP address")
         );
+        let limits = json!({"dnsConfig": {"nameservers": ["::1", "::2", "::3", "::4"], "searches": vec!["a".repeat(70); 33],
+            "options": [{"value": "x"}]}});
+        let told = complaints(dns, &limits);
+        assert!(told[0].ends_with("\"::4\"]: must not have more than 3 nameservers"), "{told:?}");
+        assert!(told[1].ends_with("must not have more than 32 search paths"), "{told:?}");
+        assert!(
+            told[2]
+                .ends_with("must not have more than 2048 characters (including spaces) in the search list")
+        );
+        assert_eq!(told[3..], ["c.dnsConfig.options[0]: Required value: must not be empty"]);
+        assert_eq!(complaints(operating_system, &json!({"name": "linux"})), [""; 0]);
+        let word = "c: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\"";
+        assert_eq!(complaints(operating_system, &json!({"name": "plan9"})), [word]);
+        assert_eq!(complaints(operating_system, &json!({})), ["c.name: Required value: cannot be empty"]);
         let spec = json!({"hostAliases": [{"ip": "::1", "hostnames": ["a.b"]}, {"ip": "1.2.3", "hostnames": ["A_"]}]});
         let told = complaints(host_aliases, &spec);
         assert!(told[0].starts_with("c.hostAliases[1].ip: Invalid value: \"1.2.3\": must be a valid IP"));
