@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pod;
-use crate::api::json::{default, default_text, is_nothing, text};
+use crate::api::json::{default, default_text, is_nothing, items_mut, object_mut, text};
 
 /// The template inside a workload.
 fn template(spec: &mut Value) {
@@ -83,14 +83,21 @@ pub(super) fn job(object: &mut Value) {
     job_spec(&mut object["spec"]);
 }
 
-/// A job finds its pods by its own uid, unless it says how.
+/// A job finds its pods by its own uid, unless it says how (`generateSelector` of Kubernetes' job strategy). What a client
+/// has put there itself stays, for validation to refuse.
 pub(super) fn job_selector(object: &mut Value) {
     let (uid, name) = (object["metadata"]["uid"].clone(), object["metadata"]["name"].clone());
+    let live = !text(&object["metadata"]["resourceVersion"]).is_empty();
     let spec = &mut object["spec"];
-    if spec["manualSelector"] == true || text(&uid).is_empty() || spec["selector"].is_object() {
+    let chosen = spec["selector"].is_object();
+    if spec["manualSelector"] == true || text(&uid).is_empty() || chosen && live {
         return;
     }
-    spec["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    default(spec, "selector", json!({}));
+    default(&mut spec["selector"], "matchLabels", json!({}));
+    default(&mut spec["selector"]["matchLabels"], "batch.kubernetes.io/controller-uid", uid.clone());
+    default(&mut spec["template"], "metadata", json!({}));
+    default(&mut spec["template"]["metadata"], "labels", json!({}));
     let labels = &mut spec["template"]["metadata"]["labels"];
     for (key, value) in [
         ("batch.kubernetes.io/controller-uid", &uid),
@@ -98,7 +105,7 @@ pub(super) fn job_selector(object: &mut Value) {
         ("controller-uid", &uid),
         ("job-name", &name),
     ] {
-        labels[key] = value.clone();
+        default(labels, key, value.clone());
     }
     if is_nothing(&object["metadata"]["labels"]) {
         object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
@@ -110,16 +117,23 @@ fn job_spec(spec: &mut Value) {
         default(spec, "completions", 1);
     }
     default(spec, "parallelism", 1);
-    default(spec, "backoffLimit", 6);
+    // Where each index may fail so often, the whole may fail as often as that takes.
+    default(spec, "backoffLimit", if spec["backoffLimitPerIndex"].is_null() { 6 } else { i32::MAX });
     default_text(spec, "completionMode", "NonIndexed");
     default(spec, "suspend", false);
-    default_text(spec, "podReplacementPolicy", "TerminatingOrFailed");
+    let replaced = if spec["podFailurePolicy"].is_null() { "TerminatingOrFailed" } else { "Failed" };
+    default_text(spec, "podReplacementPolicy", replaced);
     default(spec, "manualSelector", false);
     job_template(spec);
 }
 
 /// A job's template has no default restart policy: the user has to choose one.
 fn job_template(spec: &mut Value) {
+    let rules =
+        object_mut(spec, "podFailurePolicy").into_iter().flat_map(|policy| items_mut(policy, "rules"));
+    for condition in rules.flat_map(|rule| items_mut(rule, "onPodConditions")) {
+        default_text(condition, "status", "True");
+    }
     let chosen = !text(&spec["template"]["spec"]["restartPolicy"]).is_empty();
     template(spec);
     if !chosen && spec["template"]["spec"].is_object() {
