@@ -74,7 +74,7 @@ impl Quantity {
         let mut quantity = Self::parse(text)?;
         let over = quantity.nanos % MILLI;
         if thousandths && over != 0 {
-            quantity.nanos += over.signum() * MILLI - over;
+            quantity.nanos = quantity.nanos.saturating_add(over.signum() * MILLI - over);
         }
         let mut rest = Rest(text);
         let same = write!(rest, "{quantity}").is_ok() && rest.0.is_empty();

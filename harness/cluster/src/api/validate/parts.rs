@@ -1,12 +1,12 @@
 //! What can be wrong with the parts of a pod that have rules of their own: ports, tolerations, DNS, aliases of hosts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pod::port_number;
 use crate::api::{
-    invalid::{Errors, FieldPath},
+    invalid::{Errors, FieldPath, own_type},
     json::{items, text},
     names,
 };
@@ -37,43 +37,63 @@ pub(super) fn ports(path: FieldPath<'_>, container: &Value, errors: &mut Errors)
     }
 }
 
-/// Complaints about the ports of containers that have the network of their host: they are the host's.
+/// Since this minor version the port of the host is the one that is wrong when the two differ, and the value of a toleration
+/// is shown, not all of it.
+const OTHER_PORT: u32 = 28;
+const VALUE_SHOWN: u32 = 32;
+
+/// Complaints about the ports of containers that have the network of their host: they are the host's
+/// (`validatePodHostNetworkDeps`).
 pub(super) fn host_network(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     if spec["hostNetwork"] != true {
         return;
     }
+    let (wrong, right) = if errors.release().since(OTHER_PORT) {
+        ("hostPort", "containerPort")
+    } else {
+        ("containerPort", "hostPort")
+    };
     for (at, container) in items(&spec["containers"]).iter().enumerate() {
         for (index, port) in items(&container["ports"]).iter().enumerate() {
             if port["hostPort"].as_i64().is_some_and(|host| host != 0 && port["containerPort"] != host) {
-                let field = format_args!("{path}.containers[{at}].ports[{index}].containerPort");
-                let why = "must match `hostPort` when `hostNetwork` is true";
-                errors.invalid(field, &port["containerPort"], why);
+                let field = format_args!("{path}.containers[{at}].ports[{index}].{wrong}");
+                let why = format!("must match `{right}` when `hostNetwork` is true");
+                errors.invalid(field, &port[wrong], &why);
             }
         }
     }
 }
 
-/// Complaints about what a pod puts up with.
+/// Complaints about what a pod puts up with (`ValidateTolerations`).
 pub(super) fn tolerations(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     for (index, toleration) in items(&spec["tolerations"]).iter().enumerate() {
         let path = format_args!("{path}.tolerations[{index}]");
-        let (operator, effect) = (&toleration["operator"], &toleration["effect"]);
-        if text(&toleration["key"]).is_empty() && operator != "Exists" {
+        let (key, operator) = (&toleration["key"], &toleration["operator"]);
+        let (value, effect) = (&toleration["value"], &toleration["effect"]);
+        if !text(key).is_empty() {
+            names::check_qualified(&format_args!("{path}.key"), key, errors);
+        } else if operator != "Exists" {
             let why =
                 "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
             errors.invalid(format_args!("{path}.operator"), &text(operator).into(), why);
-        }
-        if operator == "Exists" && !text(&toleration["value"]).is_empty() {
-            let why = "value must be empty when `operator` is 'Exists'";
-            errors.invalid(format_args!("{path}.operator"), &as_its_type(toleration), why);
         }
         if !toleration["tolerationSeconds"].is_null() && effect != "NoExecute" {
             let why = "effect must be 'NoExecute' when `tolerationSeconds` is set";
             errors.invalid(format_args!("{path}.effect"), &text(effect).into(), why);
         }
-        let operators = ["Equal", "Exists"];
-        if !matches!(text(operator), "" | "Equal" | "Exists" | "Gt" | "Lt") {
-            errors.unsupported(format_args!("{path}.operator"), operator, &operators);
+        let field = format_args!("{path}.operator");
+        match text(operator) {
+            "Exists" if !text(value).is_empty() => {
+                let why = "value must be empty when `operator` is 'Exists'";
+                if errors.release().since(VALUE_SHOWN) {
+                    errors.invalid(field, value, why);
+                } else {
+                    errors.invalid_shown(field, &as_its_type(toleration), why);
+                }
+            }
+            "" | "Equal" => names::check_label_value(&field, value, errors),
+            "Exists" | "Gt" | "Lt" => {}
+            _ => errors.unsupported(field, operator, &["Equal", "Exists"]),
         }
         let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
         if !text(effect).is_empty() && !effects.contains(&text(effect)) {
@@ -82,15 +102,17 @@ pub(super) fn tolerations(path: FieldPath<'_>, spec: &Value, errors: &mut Errors
     }
 }
 
-/// The toleration as the API server's own type is written, but for the order of its fields.
-fn as_its_type(toleration: &Value) -> Value {
-    json!({
-        "Key": text(&toleration["key"]),
-        "Operator": text(&toleration["operator"]),
-        "Value": text(&toleration["value"]),
-        "Effect": text(&toleration["effect"]),
-        "TolerationSeconds": toleration["tolerationSeconds"],
-    })
+/// The toleration as the API server's own type is written.
+fn as_its_type(toleration: &Value) -> String {
+    let [key, operator, value, effect] =
+        ["key", "operator", "value", "effect"].map(|field| Value::from(text(&toleration[field])));
+    own_type([
+        ("Key", &key as &dyn fmt::Display),
+        ("Operator", &operator),
+        ("Value", &value),
+        ("Effect", &effect),
+        ("TolerationSeconds", &toleration["tolerationSeconds"]),
+    ])
 }
 
 /// How many name servers and search paths a pod may have, and how long these may be together: what the C library reads.
@@ -186,9 +208,15 @@ mod tests {
             ]
         );
         let spec = json!({"hostNetwork": true, "containers": [container]});
+        let of = |minor: u32| {
+            let mut errors = Errors::of(crate::release::Release::minor(minor));
+            host_network(&"c", &spec, &mut errors);
+            errors.into_vec().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
         let why = "must match `hostPort` when `hostNetwork` is true";
-        let told = complaints(host_network, &spec);
-        assert_eq!(told, [format!("c.containers[0].ports[2].containerPort: Invalid value: 81: {why}")]);
+        assert_eq!(of(20), [format!("c.containers[0].ports[2].containerPort: Invalid value: 81: {why}")]);
+        let why = "must match `containerPort` when `hostNetwork` is true";
+        assert_eq!(of(36), [format!("c.containers[0].ports[2].hostPort: Invalid value: 70000: {why}")]);
         assert_eq!(complaints(host_network, &json!({"containers": [container]})), Vec::<String>::new());
     }
 
@@ -237,8 +265,7 @@ mod tests {
         assert_eq!(told.len(), 5, "{told:?}");
         assert_eq!(
             told[4],
-            "c.tolerations[5].operator: Invalid value: {\"Effect\":\"\",\"Key\":\"k\",\"Operator\":\"Exists\",\
-             \"TolerationSeconds\":null,\"Value\":\"x\"}: value must be empty when `operator` is 'Exists'"
+            "c.tolerations[5].operator: Invalid value: \"x\": value must be empty when `operator` is 'Exists'"
         );
         assert_eq!(
             told[0],
