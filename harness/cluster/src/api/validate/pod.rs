@@ -118,17 +118,15 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
             allowed[list][index]["image"] = was["image"].clone();
         }
     }
-    if let Some(why) = deadline_change(&old["spec"], &new["spec"]) {
-        errors.invalid("spec.activeDeadlineSeconds", &new["spec"]["activeDeadlineSeconds"], why);
+    if !deadline_change(&old["spec"], &new["spec"], errors) {
         return;
     }
+    tolerations_change(items(&old["spec"]["tolerations"]), items(&new["spec"]["tolerations"]), errors);
     gates::change(&old["spec"], &new["spec"], &mut allowed, errors);
-    let only_added =
-        items(&old["spec"]["tolerations"]).iter().all(|t| items(&new["spec"]["tolerations"]).contains(t));
     let grace = |pod: &Value| pod["spec"]["terminationGracePeriodSeconds"].as_i64();
     let may_change = [
         ("activeDeadlineSeconds", true),
-        ("tolerations", only_added),
+        ("tolerations", true),
         ("terminationGracePeriodSeconds", grace(old).is_some_and(|was| was < 0) && grace(new) == Some(1)),
     ];
     for (field, _) in may_change.into_iter().filter(|(_, may)| *may) {
@@ -142,15 +140,32 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
     }
 }
 
-/// Why the time that a pod may be active can't be changed so: it can only get shorter.
-fn deadline_change(old: &Value, new: &Value) -> Option<&'static str> {
-    match (old["activeDeadlineSeconds"].as_i64(), new["activeDeadlineSeconds"].as_i64()) {
-        (Some(before), Some(now)) if now > before => Some("must be less than or equal to previous value"),
+/// The time that a pod may be active can only get shorter. After a number that can't be nothing more is looked at.
+fn deadline_change(old: &Value, new: &Value, errors: &mut Errors) -> bool {
+    let (field, value) = ("spec.activeDeadlineSeconds", &new["activeDeadlineSeconds"]);
+    let why = match (old["activeDeadlineSeconds"].as_i64(), value.as_i64()) {
         (_, Some(now)) if !(0..=i64::from(i32::MAX)).contains(&now) => {
-            Some("must be between 0 and 2147483647, inclusive")
+            "must be between 0 and 2147483647, inclusive"
         }
-        (Some(_), None) => Some("must not update from a positive integer to nil value"),
-        _ => None,
+        (Some(before), Some(now)) if now > before => "must be less than or equal to previous value",
+        (Some(_), None) => {
+            errors.invalid(field, value, "must not update from a positive integer to nil value");
+            return true;
+        }
+        _ => return true,
+    };
+    errors.invalid(field, value, why);
+    false
+}
+
+/// What a pod puts up with stays, but for how long; more can be added (`validateOnlyAddedTolerations`).
+fn tolerations_change(old: &[Value], new: &[Value], errors: &mut Errors) {
+    let same = |was: &Value, is: &Value| {
+        ["key", "operator", "value", "effect"].iter().all(|field| was[*field] == is[*field])
+    };
+    if !old.iter().all(|was| new.iter().any(|is| same(was, is))) {
+        let why = "existing toleration can not be modified except its tolerationSeconds";
+        errors.forbidden("spec.tolerations", why);
     }
 }
 
@@ -167,4 +182,52 @@ pub(super) fn difference(old: &Value, new: &Value) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn little_of_a_pod_can_change() {
+        let toleration = |key: &str, seconds: i64| json!({"key": key, "effect": "NoExecute", "tolerationSeconds": seconds});
+        let stays = "existing toleration can not be modified except its tolerationSeconds";
+        let of = |field: &str, value: Value| json!({"spec": {"containers": [], (field): value}});
+        let deadline = "spec.activeDeadlineSeconds: Invalid value";
+        for (old, new, words) in [
+            (
+                of("tolerations", json!([toleration("a", 1)])),
+                of("tolerations", json!([toleration("b", 1), toleration("a", 2)])),
+                vec![],
+            ),
+            (
+                of("tolerations", json!([toleration("a", 1)])),
+                of("tolerations", json!([toleration("b", 1)])),
+                vec![format!("spec.tolerations: Forbidden: {stays}")],
+            ),
+            (of("activeDeadlineSeconds", json!(5)), of("activeDeadlineSeconds", json!(4)), vec![]),
+            (
+                of("activeDeadlineSeconds", json!(5)),
+                of("activeDeadlineSeconds", json!(6)),
+                vec![format!("{deadline}: 6: must be less than or equal to previous value")],
+            ),
+            (
+                of("activeDeadlineSeconds", json!(5)),
+                of("activeDeadlineSeconds", json!(-1)),
+                vec![format!("{deadline}: -1: must be between 0 and 2147483647, inclusive")],
+            ),
+            (
+                of("activeDeadlineSeconds", json!(5)),
+                of("activeDeadlineSeconds", json!(null)),
+                vec![format!("{deadline}: null: must not update from a positive integer to nil value")],
+            ),
+        ] {
+            let mut errors = Errors::default();
+            change(&old, &new, &mut errors);
+            let told: Vec<String> = errors.into_vec().iter().map(ToString::to_string).collect();
+            assert_eq!(told, words, "{new}");
+        }
+    }
 }
