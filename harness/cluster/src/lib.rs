@@ -33,6 +33,7 @@ pub mod managed;
 pub mod network;
 pub mod patch;
 pub mod puller;
+mod quantity;
 pub mod recorder;
 mod release;
 pub mod resources;

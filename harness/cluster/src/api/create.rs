@@ -66,7 +66,7 @@ impl Api {
         webhooks::mutate(self, &call, &mut object)?;
         access::check_escalation(self, who, resource, None, &object)?;
         self.as_of_release(resource, &mut object);
-        let mut errors = Errors::default();
+        let mut errors = Errors::of(self.options().release);
         validate::new_object(resource, &object, &mut errors);
         certificates::check_new(self, resource, &object, options, &mut errors);
         self.refuse_invalid(resource, &object, errors)?;

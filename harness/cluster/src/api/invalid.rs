@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::release::Release;
+
 /// The path of a field, for example `spec.containers[0].image`. It is written out when there is something to complain about:
 /// nearly all objects are sound.
 pub(super) type FieldPath<'a> = &'a dyn fmt::Display;
@@ -33,13 +35,34 @@ impl FieldError {
     }
 }
 
-/// All complaints about one object.
+/// All complaints about one object. What releases complain about differs; the default is the newest.
 #[derive(Clone, Debug, Default)]
-pub struct Errors(Vec<FieldError>);
+pub struct Errors {
+    found: Vec<FieldError>,
+    release: Release,
+}
 
 impl Errors {
+    /// None yet, as a release complains.
+    #[must_use]
+    pub const fn of(release: Release) -> Self {
+        Self { found: Vec::new(), release }
+    }
+
+    /// Whose complaints they are.
+    #[must_use]
+    pub const fn release(&self) -> Release {
+        self.release
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
     fn add(&mut self, field: impl fmt::Display, reason: &'static str, message: String) {
-        self.0.push(FieldError { field: field.to_string(), reason, message });
+        self.found.push(FieldError { field: field.to_string(), reason, message });
     }
 
     /// A field that must be there.
@@ -59,8 +82,13 @@ impl Errors {
 
     /// A field with a value outside a closed set.
     pub fn unsupported(&mut self, field: impl fmt::Display, value: &Value, supported: &[&str]) {
+        self.unsupported_shown(field, &value.to_string(), supported);
+    }
+
+    /// [`Errors::unsupported`], with the value as it is to be shown.
+    pub fn unsupported_shown(&mut self, field: impl fmt::Display, shown: &str, supported: &[&str]) {
         let supported: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
-        let message = format!("Unsupported value: {value}: supported values: {}", supported.join(", "));
+        let message = format!("Unsupported value: {shown}: supported values: {}", supported.join(", "));
         self.add(field, "FieldValueNotSupported", message);
     }
 
@@ -84,22 +112,34 @@ impl Errors {
         self.add(field, "FieldValueTooLong", with_detail("Too long".into(), detail));
     }
 
+    /// A list that is too long.
+    pub fn too_many(&mut self, field: impl fmt::Display, count: usize, most: usize) {
+        let message = format!("Too many: {count}: must have at most {most} items");
+        self.add(field, "FieldValueTooMany", message);
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// Adds others, after these.
     pub fn append(&mut self, mut others: Self) {
-        self.0.append(&mut others.0);
+        self.found.append(&mut others.found);
     }
 
     /// The complaints, in the order in which they were found.
     #[must_use]
     pub fn into_vec(self) -> Vec<FieldError> {
-        self.0
+        self.found
     }
+}
+
+/// A value as the API server's own type is written in a complaint: its names begin with capitals, nothing is left out.
+pub(super) fn own_type<'a>(fields: impl IntoIterator<Item = (&'a str, &'a dyn fmt::Display)>) -> String {
+    let fields: Vec<String> = fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", fields.join(","))
 }
 
 fn with_detail(text: String, detail: &str) -> String {

@@ -110,20 +110,41 @@ pub(super) fn check_name(resource: &Resource, name: &Value, errors: &mut Errors)
         errors.required("metadata.name", "name or generateName is required");
         return;
     }
-    match resource.names {
-        NameRule::Subdomain => check_subdomain(&"metadata.name", name, errors),
-        NameRule::Label => check_label(&"metadata.name", name, errors),
-        NameRule::Path => {
-            if text == "." || text == ".." {
-                errors.invalid("metadata.name", name, &format!("may not be '{text}'"));
-            }
-            for bad in ["/", "%"].into_iter().filter(|bad| text.contains(bad)) {
-                errors.invalid("metadata.name", name, &format!("may not contain '{bad}'"));
-            }
-        }
-    }
+    check_by_rule(resource.names, &"metadata.name", name, errors);
     if resource.store == "cronjobs.batch" && text.len() > 52 {
         errors.invalid("metadata.name", name, "must be no more than 52 characters");
+    }
+}
+
+/// Complains about the beginning of a generated name. A dash at its end is none of the name's
+/// (`ValidateObjectMetaAccessor` of apimachinery).
+pub(super) fn check_generated(resource: &Resource, base: &Value, errors: &mut Errors) {
+    let text = base.as_str().unwrap_or_default();
+    if text.is_empty() {
+        return;
+    }
+    let mut found = Errors::of(errors.release());
+    let bare = text.strip_suffix('-').filter(|bare| !bare.is_empty()).unwrap_or(text);
+    check_by_rule(resource.names, &"metadata.generateName", &bare.into(), &mut found);
+    for error in found.into_vec() {
+        let told = format!("Invalid value: {}: ", Value::from(bare));
+        errors.invalid("metadata.generateName", base, error.message.strip_prefix(&told).unwrap_or_default());
+    }
+}
+
+fn check_by_rule(rule: NameRule, field: FieldPath<'_>, name: &Value, errors: &mut Errors) {
+    let text = name.as_str().unwrap_or_default();
+    match rule {
+        NameRule::Subdomain => check_subdomain(field, name, errors),
+        NameRule::Label => check_label(field, name, errors),
+        NameRule::Path => {
+            if text == "." || text == ".." {
+                errors.invalid(field, name, &format!("may not be '{text}'"));
+            }
+            for bad in ["/", "%"].into_iter().filter(|bad| text.contains(bad)) {
+                errors.invalid(field, name, &format!("may not contain '{bad}'"));
+            }
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl Api {
                 ..webhooks::Call::new(who, resource, "UPDATE", options)
             };
             if webhooks::mutate(self, &call, &mut object.value)? && subresource.is_none() {
-                let mut errors = Errors::default();
+                let mut errors = Errors::of(self.options().release);
                 validate::changed_object(resource, current.value(), &object.value, &mut errors);
                 self.refuse_invalid(resource, &object.value, errors)?;
             }
@@ -192,24 +192,24 @@ impl Api {
             subresource,
             Some("status" | "approval" | "binding" | "finalize" | "ephemeralcontainers")
         ) {
-            let mut errors = Errors::default();
+            let mut errors = Errors::of(self.options().release);
             validate::changed_object(resource, old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
         if let Some(subresource) = subresource
             && certificates::is_request(resource)
         {
-            let mut errors = Errors::default();
+            let mut errors = Errors::of(self.options().release);
             certificates::check_decision(subresource, old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
         if subresource == Some("status") {
-            let mut errors = Errors::default();
+            let mut errors = Errors::of(self.options().release);
             validate::changed_status(resource, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
         if subresource == Some("ephemeralcontainers") {
-            let mut errors = Errors::default();
+            let mut errors = Errors::of(self.options().release);
             validate::changed_ephemeral(old, &object, &mut errors);
             self.refuse_invalid(resource, &object, errors)?;
         }
@@ -268,6 +268,8 @@ fn keep_server_metadata(old: &Value, new: &mut Value) {
     };
     for field in ["name", "namespace", "uid", "generateName"].iter().chain(&SERVER_METADATA) {
         match old.get(*field) {
+            // To say that something is to be deleted is a mistake, and not passed over.
+            None if validate::DELETION.contains(field) => {}
             Some(value) => drop(new.insert((*field).to_owned(), value.clone())),
             None => drop(new.remove(*field)),
         }

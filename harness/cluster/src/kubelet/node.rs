@@ -181,7 +181,7 @@ impl Node {
                 {"type": "InternalIP", "address": self.address},
                 {"type": "Hostname", "address": self.name},
             ],
-            "capacity": {"cpu": "8", "memory": "16384Mi", "pods": "2000", "ephemeral-storage": "100Gi"},
+            "capacity": {"cpu": "8", "memory": "16Gi", "pods": "2000", "ephemeral-storage": "100Gi"},
             "allocatable": {"cpu": "8", "memory": "16284Mi", "pods": "2000", "ephemeral-storage": "90Gi"},
             "conditions": [
                 condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),

@@ -9,9 +9,10 @@ use super::{
     table::{Definition, Field, Schema},
     types::{Scalar, Type},
 };
+use crate::quantity::Quantity;
 
 impl Schema {
-    /// Drops unknown fields, nulls, and zero values that Go would not write; writes quantities as strings, and
+    /// Drops unknown fields, nulls, and zero values that Go would not write; writes quantities in their canonical form, and
     /// null for times that Go writes although they are not there. An object of a kind that the table does not know stays as it is.
     ///
     /// Returns the paths of the unknown fields, such as `spec.containers[0].imagePullPolice`, in the order of the body.
@@ -60,7 +61,11 @@ impl Schema {
             }
             (Type::Map(element), Value::Object(entries)) => {
                 entries.retain(|key, entry| {
-                    self.canonical_value(element, entry, &Path::Field(path, key), unknown);
+                    if matches!(**element, Type::Scalar(Scalar::Quantity)) {
+                        canonical_quantity(entry, true);
+                    } else {
+                        self.canonical_value(element, entry, &Path::Field(path, key), unknown);
+                    }
                     !entry.is_null()
                 });
             }
@@ -69,9 +74,19 @@ impl Schema {
                     self.canonical_object(target, fields, path, unknown);
                 }
             }
-            (Type::Scalar(Scalar::Quantity), value @ Value::Number(_)) => *value = value.to_string().into(),
+            (Type::Scalar(Scalar::Quantity), value) => canonical_quantity(value, false),
             _ => {}
         }
+    }
+}
+
+/// Writes a quantity as the API keeps it; amounts of resources, which lie in maps, are whole `thousandths`.
+fn canonical_quantity(value: &mut Value, thousandths: bool) {
+    if value.is_number() {
+        *value = value.to_string().into();
+    }
+    if let Some(written) = value.as_str().and_then(|text| Quantity::canonical(text, thousandths)) {
+        *value = written.into();
     }
 }
 
@@ -104,6 +119,61 @@ mod tests {
                 "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "1"}}}],
                     "volumes": [{"name": "v", "emptyDir": {}}]}}}, "status": {}})
         );
+    }
+
+    #[test]
+    fn quantities_are_written_in_one_way() {
+        let container = json!({"resources": {"requests": {"cpu": 0.5, "memory": "1024Mi"}},
+            "env": [{"valueFrom": {"resourceFieldRef": {"divisor": "1000m"}}}]});
+        let pod = json!({"overhead": {"memory": "1.5Gi"}, "containers": [container], "volumes": [{"emptyDir": {"sizeLimit": "2048Mi"}}]});
+        let target = json!({"metrics": [{"resource": {"target": {"averageValue": "0.1"}}}]});
+        for (api_version, kind, object, place, kept) in [
+            ("v1", "Pod", json!({"spec": pod}), "/spec/containers/0/resources/requests/cpu", "500m"),
+            ("v1", "Pod", json!({"spec": pod}), "/spec/containers/0/resources/requests/memory", "1Gi"),
+            (
+                "v1",
+                "Pod",
+                json!({"spec": pod}),
+                "/spec/containers/0/env/0/valueFrom/resourceFieldRef/divisor",
+                "1",
+            ),
+            ("v1", "Pod", json!({"spec": pod}), "/spec/overhead/memory", "1536Mi"),
+            ("v1", "Pod", json!({"spec": pod}), "/spec/volumes/0/emptyDir/sizeLimit", "2Gi"),
+            (
+                "apps/v1",
+                "Deployment",
+                json!({"spec": {"template": {"spec": pod}}}),
+                "/spec/template/spec/overhead/memory",
+                "1536Mi",
+            ),
+            ("v1", "ResourceQuota", json!({"spec": {"hard": {"pods": "1000"}}}), "/spec/hard/pods", "1k"),
+            (
+                "v1",
+                "LimitRange",
+                json!({"spec": {"limits": [{"max": {"cpu": "1100u"}}]}}),
+                "/spec/limits/0/max/cpu",
+                "2m",
+            ),
+            (
+                "v1",
+                "PersistentVolume",
+                json!({"spec": {"capacity": {"storage": "0.5Gi"}}}),
+                "/spec/capacity/storage",
+                "512Mi",
+            ),
+            ("v1", "Node", json!({"status": {"capacity": {"cpu": "4000m"}}}), "/status/capacity/cpu", "4"),
+            (
+                "autoscaling/v2",
+                "HorizontalPodAutoscaler",
+                json!({"spec": target}),
+                "/spec/metrics/0/resource/target/averageValue",
+                "100m",
+            ),
+        ] {
+            let mut object = object;
+            Schema::embedded().canonicalize(api_version, kind, &mut object);
+            assert_eq!(object.pointer(place), Some(&json!(kept)), "{kind} {place}");
+        }
     }
 
     #[test]

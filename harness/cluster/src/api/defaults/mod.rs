@@ -1,13 +1,16 @@
 //! What the API fills in where a client says nothing. Admission, which depends on other objects, is not here.
 
+mod autoscaler;
 mod limits;
+mod network;
 mod pod;
+mod volumes;
 mod workload;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::json::{default, default_text, is_nothing, items_mut};
+use super::json::{default, default_text, items_mut};
 use crate::resources::Resource;
 
 /// Fills in the defaults of an object's kind.
@@ -20,12 +23,13 @@ pub(super) fn apply(resource: &Resource, object: &mut Value) {
         "daemonsets.apps" => workload::daemon_set(object),
         "jobs.batch" => workload::job(object),
         "cronjobs.batch" => workload::cron_job(object),
-        "horizontalpodautoscalers.autoscaling" => autoscaler(object),
+        "horizontalpodautoscalers.autoscaling" => autoscaler::autoscaler(object),
         "secrets" => secret(object),
         "limitranges" => limits::limit_range(object),
         "namespaces" => namespace_label(object),
         "nodes" => node(object),
-        "services" => service(object),
+        "services" => network::service(object),
+        "networkpolicies.networking.k8s.io" => network::policy(object),
         "persistentvolumeclaims" => default(&mut object["spec"], "volumeMode", "Filesystem"),
         "persistentvolumes" => volume(object),
         "storageclasses.storage.k8s.io" => storage_class(object),
@@ -56,21 +60,10 @@ pub(super) fn generate(resource: &Resource, object: &mut Value) {
             default(object, "spec", json!({}));
             default(&mut object["spec"], "finalizers", json!(["kubernetes"]));
         }
-        "services" => service_families(object),
+        "services" => network::families(object),
         "pods" => pod::note_gates(object),
         "nodes" => node_info(object),
         _ => {}
-    }
-}
-
-/// Without a target of its own an autoscaler keeps processors at 80 percent.
-fn autoscaler(object: &mut Value) {
-    default(object, "spec", json!({}));
-    let spec = &mut object["spec"];
-    default(spec, "minReplicas", 1);
-    if is_nothing(&spec["metrics"]) {
-        spec["metrics"] = json!([{"type": "Resource", "resource": {"name": "cpu",
-            "target": {"type": "Utilization", "averageUtilization": 80}}}]);
     }
 }
 
@@ -122,27 +115,6 @@ fn namespace_label(object: &mut Value) {
     object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
 }
 
-fn service(object: &mut Value) {
-    default(object, "spec", json!({}));
-    let spec = &mut object["spec"];
-    default_text(spec, "type", "ClusterIP");
-    default_text(spec, "sessionAffinity", "None");
-    if spec["type"] != "ExternalName" {
-        default_text(spec, "internalTrafficPolicy", "Cluster");
-    }
-    if matches!(spec["type"].as_str(), Some("NodePort" | "LoadBalancer")) {
-        default_text(spec, "externalTrafficPolicy", "Cluster");
-    }
-    if spec["type"] == "LoadBalancer" {
-        default(spec, "allocateLoadBalancerNodePorts", true);
-    }
-    for port in items_mut(spec, "ports") {
-        default_text(port, "protocol", "TCP");
-        let number = port["port"].clone();
-        default(port, "targetPort", number);
-    }
-}
-
 /// `SetDefaults_EndpointPort` of Kubernetes: kubectl counts on both fields.
 fn endpoint_port(port: &mut Value) {
     default(port, "name", "");
@@ -152,6 +124,7 @@ fn endpoint_port(port: &mut Value) {
 fn volume(object: &mut Value) {
     default_text(&mut object["spec"], "persistentVolumeReclaimPolicy", "Retain");
     default(&mut object["spec"], "volumeMode", "Filesystem");
+    volumes::source(&mut object["spec"]);
 }
 
 fn storage_class(object: &mut Value) {
@@ -175,14 +148,6 @@ fn webhooks(configuration: &mut Value, mutating: bool) {
         if webhook["clientConfig"]["service"].is_object() {
             default(&mut webhook["clientConfig"]["service"], "port", 443);
         }
-    }
-}
-
-fn service_families(object: &mut Value) {
-    let spec = &mut object["spec"];
-    if spec["type"] != "ExternalName" {
-        default(spec, "ipFamilies", json!(["IPv4"]));
-        default_text(spec, "ipFamilyPolicy", "SingleStack");
     }
 }
 

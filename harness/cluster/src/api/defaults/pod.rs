@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::volumes;
 use crate::api::json::{default, default_text, fields, items, items_mut, object_mut, push, text};
 
 /// Defaults of a pod.
@@ -40,7 +41,7 @@ pub(super) fn spec(spec: &mut Value, template: bool) {
     for list in ["initContainers", "containers", "ephemeralContainers"] {
         items_mut(spec, list).for_each(container);
     }
-    items_mut(spec, "volumes").for_each(volume);
+    items_mut(spec, "volumes").for_each(volumes::of_pod);
     if !template && spec["hostNetwork"] == true {
         host_ports(spec);
     }
@@ -83,22 +84,32 @@ fn container(container: &mut Value) {
             ] {
                 default(probe, field, value);
             }
-            if let Some(get) = object_mut(probe, "httpGet") {
-                default_text(get, "path", "/");
-                default_text(get, "scheme", "HTTP");
+            if let Some(call) = object_mut(probe, "grpc") {
+                default(call, "service", "");
             }
+            http_get(probe);
+        }
+    }
+    if let Some(lifecycle) = object_mut(container, "lifecycle") {
+        for hook in ["postStart", "preStop"] {
+            object_mut(lifecycle, hook).map(http_get);
         }
     }
     for variable in items_mut(container, "env") {
-        let source = object_mut(variable, "valueFrom").and_then(|source| object_mut(source, "fieldRef"));
-        if let Some(field) = source {
-            default_text(field, "apiVersion", "v1");
-        }
+        object_mut(variable, "valueFrom").map(volumes::downward);
+    }
+}
+
+/// What a probe or a hook asks for.
+fn http_get(handler: &mut Value) {
+    if let Some(get) = object_mut(handler, "httpGet") {
+        default_text(get, "path", "/");
+        default_text(get, "scheme", "HTTP");
     }
 }
 
 /// Whether an image is asked for anew at each start: when its tag is absent or `latest`.
-fn pull_policy(image: &str) -> &'static str {
+pub(super) fn pull_policy(image: &str) -> &'static str {
     if image.contains('@') {
         return "IfNotPresent";
     }
@@ -106,21 +117,6 @@ fn pull_policy(image: &str) -> &'static str {
     match last.split_once(':') {
         None | Some((_, "latest")) => "Always",
         Some(_) => "IfNotPresent",
-    }
-}
-
-fn volume(volume: &mut Value) {
-    let Some(fields) = volume.as_object() else { return };
-    if fields.keys().all(|k| k == "name") {
-        volume["emptyDir"] = json!({});
-    }
-    for (source, mode) in [("secret", 420), ("configMap", 420), ("downwardAPI", 420), ("projected", 420)] {
-        if let Some(source) = object_mut(volume, source) {
-            default(source, "defaultMode", mode);
-        }
-    }
-    if let Some(path) = object_mut(volume, "hostPath") {
-        default(path, "type", "");
     }
 }
 

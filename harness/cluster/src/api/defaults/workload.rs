@@ -91,14 +91,21 @@ pub(super) fn job(object: &mut Value) {
     job_spec(&mut object["spec"]);
 }
 
-/// A job finds its pods by its own uid, unless it says how.
+/// A job finds its pods by its own uid, unless it says how (`generateSelector` of Kubernetes' job strategy). What a client
+/// has put there itself stays, for validation to refuse.
 pub(super) fn job_selector(object: &mut Value) {
     let (uid, name) = (object["metadata"]["uid"].clone(), object["metadata"]["name"].clone());
+    let live = !text(&object["metadata"]["resourceVersion"]).is_empty();
     let spec = &mut object["spec"];
-    if spec["manualSelector"] == true || text(&uid).is_empty() || spec["selector"].is_object() {
+    let chosen = spec["selector"].is_object();
+    if spec["manualSelector"] == true || text(&uid).is_empty() || chosen && live {
         return;
     }
-    spec["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    default(spec, "selector", json!({}));
+    default(&mut spec["selector"], "matchLabels", json!({}));
+    default(&mut spec["selector"]["matchLabels"], "batch.kubernetes.io/controller-uid", uid.clone());
+    default(&mut spec["template"], "metadata", json!({}));
+    default(&mut spec["template"]["metadata"], "labels", json!({}));
     let labels = &mut spec["template"]["metadata"]["labels"];
     for (key, value) in [
         ("batch.kubernetes.io/controller-uid", &uid),
@@ -106,7 +113,7 @@ pub(super) fn job_selector(object: &mut Value) {
         ("controller-uid", &uid),
         ("job-name", &name),
     ] {
-        labels[key] = value.clone();
+        default(labels, key, value.clone());
     }
     if is_nothing(&object["metadata"]["labels"]) {
         object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
@@ -131,10 +138,10 @@ fn job_spec(spec: &mut Value) {
 
 /// A job's template has no default restart policy: the user has to choose one.
 fn job_template(spec: &mut Value) {
-    if let Some(policy) = object_mut(spec, "podFailurePolicy") {
-        for pattern in items_mut(policy, "rules").flat_map(|rule| items_mut(rule, "onPodConditions")) {
-            default_text(pattern, "status", "True");
-        }
+    let rules =
+        object_mut(spec, "podFailurePolicy").into_iter().flat_map(|policy| items_mut(policy, "rules"));
+    for condition in rules.flat_map(|rule| items_mut(rule, "onPodConditions")) {
+        default_text(condition, "status", "True");
     }
     let chosen = !text(&spec["template"]["spec"]["restartPolicy"]).is_empty();
     template(spec);

@@ -1,5 +1,6 @@
 //! Tests of the rules below HTTP.
 
 mod mutations;
+mod refusals;
 mod services;
 mod writes;

@@ -34,7 +34,9 @@ fn objects() -> Vec<(&'static str, Value)> {
     let spec = json!({"serviceAccountName": "default", "imagePullSecrets": [{"name": "r"}],
         "tolerations": [{"key": "a", "operator": "Exists"}], "nodeSelector": {"a": "b"},
         "initContainers": [{"name": "i", "image": "x"}],
-        "volumes": [{"name": "v", "secret": {"secretName": "s"}}],
+        "volumes": [{"name": "v", "secret": {"secretName": "s", "items": [{"key": "a", "path": "b"}]}},
+            {"name": "w", "projected": {"sources": [{"downwardAPI": {"items": [{"path": "p",
+                "resourceFieldRef": {"containerName": "c", "resource": "limits.cpu"}}]}}]}}],
         "containers": [{"name": "c", "image": "x:1", "ports": [{"containerPort": 80}],
             "env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
             "readinessProbe": {"httpGet": {"port": 80}},
@@ -57,6 +59,7 @@ fn objects() -> Vec<(&'static str, Value)> {
         (
             "statefulsets.apps",
             json!({"metadata": meta, "spec": {"serviceName": "s", "selector": selector, "template": template,
+                "volumeClaimTemplates": [{"metadata": {"name": "d"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}],
                 "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}}),
         ),
         (
@@ -64,7 +67,23 @@ fn objects() -> Vec<(&'static str, Value)> {
             json!({"metadata": meta, "spec": {"selector": selector, "template": template,
             "updateStrategy": {"type": "RollingUpdate"}}}),
         ),
-        ("jobs.batch", json!({"metadata": meta, "spec": {"template": once}})),
+        (
+            "jobs.batch",
+            json!({"metadata": meta, "spec": {"template": once, "completionMode": "Indexed", "completions": 2,
+                "backoffLimitPerIndex": 1, "successPolicy": {"rules": [{"succeededCount": 1}]},
+                "podFailurePolicy": {"rules": [{"action": "Count", "onExitCodes": {"operator": "In", "values": [1, 2]}},
+                    {"action": "Ignore", "onPodConditions": [{"type": "A"}]}]}}}),
+        ),
+        (
+            "networkpolicies.networking.k8s.io",
+            json!({"metadata": meta, "spec": {"podSelector": {}, "egress": [{"ports": [{"port": 80}]}]}}),
+        ),
+        (
+            "horizontalpodautoscalers.autoscaling",
+            json!({"metadata": meta, "spec": {"maxReplicas": 3, "behavior": {"scaleUp": {"selectPolicy": "Min"}},
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "m"}}}),
+        ),
+        ("configmaps", json!({"metadata": meta, "data": {"a": "b"}, "binaryData": {"c": "QQ=="}})),
         (
             "cronjobs.batch",
             json!({"metadata": meta, "spec": {"schedule": "* * * * *", "timeZone": "UTC",
@@ -74,7 +93,11 @@ fn objects() -> Vec<(&'static str, Value)> {
             "secrets",
             json!({"metadata": meta, "type": "Opaque", "data": {"a": "YQ=="}, "stringData": {"b": "c"}}),
         ),
-        ("services", json!({"metadata": meta, "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]}})),
+        (
+            "services",
+            json!({"metadata": meta, "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}],
+            "sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 9}}}}),
+        ),
         ("namespaces", json!({"metadata": {"name": "new"}, "spec": {"finalizers": ["kubernetes"]}})),
         (
             "serviceaccounts",

@@ -3,7 +3,7 @@
 use pulldrill_clock::cron::{self, Grammar, Schedule};
 use serde_json::Value;
 
-use super::workload::{job, not_negative};
+use super::{job, workload::not_negative};
 use crate::{
     api::{
         invalid::{Errors, FieldError},
@@ -26,7 +26,7 @@ pub(super) fn cron_job(object: &Value, old: Option<&Value>, errors: &mut Errors)
     if !policies.contains(&text(&spec["concurrencyPolicy"])) {
         errors.unsupported("spec.concurrencyPolicy", &spec["concurrencyPolicy"], &policies);
     }
-    job(&"spec.jobTemplate.spec", &spec["jobTemplate"]["spec"], errors);
+    job::template(&"spec.jobTemplate", &spec["jobTemplate"], errors);
     for field in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
         not_negative(&format_args!("spec.{field}"), &spec[field], errors);
     }

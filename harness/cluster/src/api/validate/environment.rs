@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::config_map;
 use crate::api::{
     invalid::{Errors, FieldPath},
     json::{items, text},
@@ -30,6 +31,20 @@ const FIELDS: [&str; 9] = [
 const ELSEWHERE: [&str; 5] =
     ["metadata.annotations", "metadata.labels", "spec.restartPolicy", "spec.schedulerName", "status.phase"];
 
+/// The resources of a container that variables can have, besides huge pages.
+const RESOURCES: [&str; 6] = [
+    "limits.cpu",
+    "limits.ephemeral-storage",
+    "limits.memory",
+    "requests.cpu",
+    "requests.ephemeral-storage",
+    "requests.memory",
+];
+
+/// The units in which they are told.
+const CPU_UNITS: [&str; 2] = ["1m", "1"];
+const UNITS: [&str; 13] = ["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"];
+
 /// Complaints about the variables of a container.
 pub(super) fn check(path: FieldPath<'_>, container: &Value, errors: &mut Errors) {
     for (index, variable) in items(&container["env"]).iter().enumerate() {
@@ -41,7 +56,7 @@ pub(super) fn check(path: FieldPath<'_>, container: &Value, errors: &mut Errors)
     for (index, from) in items(&container["envFrom"]).iter().enumerate() {
         let given = ["configMapRef", "secretRef"].into_iter().filter(|source| from[*source].is_object());
         for source in given.clone() {
-            needed(&format_args!("{path}[{index}].{source}.name"), &from[source]["name"], errors);
+            whole(&format_args!("{path}[{index}].{source}.name"), &from[source]["name"], errors);
         }
         let nothing = Value::from("");
         match given.count() {
@@ -77,11 +92,16 @@ fn source(path: FieldPath<'_>, variable: &Value, errors: &mut Errors) {
                 field_of_pod(&format_args!("{path}.fieldRef.fieldPath"), &reference["fieldPath"], errors);
             }
             "resourceFieldRef" => {
-                needed(&format_args!("{path}.resourceFieldRef.resource"), &reference["resource"], errors);
+                resource_of_container(&format_args!("{path}.resourceFieldRef"), reference, errors);
             }
             "configMapKeyRef" | "secretKeyRef" => {
-                needed(&format_args!("{path}.{source}.name"), &reference["name"], errors);
-                needed(&format_args!("{path}.{source}.key"), &reference["key"], errors);
+                let (name, key) = (text(&reference["name"]).into(), &reference["key"]);
+                names::check_subdomain(&format_args!("{path}.{source}.name"), &name, errors);
+                let field = format_args!("{path}.{source}.key");
+                match text(key) {
+                    "" => errors.required(field, ""),
+                    _ => config_map::key(&field, key, errors),
+                }
             }
             _ => {}
         }
@@ -100,9 +120,38 @@ fn source(path: FieldPath<'_>, variable: &Value, errors: &mut Errors) {
     }
 }
 
-fn needed(field: FieldPath<'_>, value: &Value, errors: &mut Errors) {
-    if text(value).is_empty() {
-        errors.required(field, "");
+/// The name of a map whose keys all become variables. A dash at its end is passed over.
+fn whole(field: FieldPath<'_>, name: &Value, errors: &mut Errors) {
+    let text = text(name);
+    if text.is_empty() {
+        return errors.required(field, "");
+    }
+    names::check_subdomain(field, &text.strip_suffix('-').unwrap_or(text).into(), errors);
+}
+
+/// Complaints about a resource of a container that becomes a variable (`validateContainerResourceFieldSelector`), and
+/// about the unit in which it is told.
+fn resource_of_container(path: FieldPath<'_>, reference: &Value, errors: &mut Errors) {
+    let name = &reference["resource"];
+    let (what, resource) = text(name).split_once('.').unwrap_or_default();
+    let huge = matches!(what, "limits" | "requests") && resource.starts_with("hugepages-");
+    if text(name).is_empty() {
+        errors.required(format_args!("{path}.resource"), "");
+    } else if !huge && !RESOURCES.contains(&text(name)) {
+        errors.unsupported(format_args!("{path}.resource"), name, &RESOURCES);
+    }
+    let (divisor, of_cpu) = (text(&reference["divisor"]), resource == "cpu");
+    let told = match resource {
+        "cpu" | "memory" => resource,
+        "ephemeral-storage" => "local ephemeral storage",
+        _ if huge => "hugepages",
+        _ => return,
+    };
+    let known = if of_cpu { &CPU_UNITS[..] } else { &UNITS[..] };
+    if !matches!(divisor, "" | "0") && !known.contains(&divisor) {
+        let known = if of_cpu { "1m and 1".to_owned() } else { UNITS.join(", ") };
+        let why = format!("only divisor's values {known} are supported with the {told} resource");
+        errors.invalid(format_args!("{path}.divisor"), name, &why);
     }
 }
 
@@ -186,5 +235,44 @@ mod tests {
         );
         assert_eq!(told[2], "c.envFrom[1].secretRef.name: Required value");
         assert_eq!(told.len(), 3);
+    }
+
+    #[test]
+    fn they_come_from_what_there_can_be() {
+        let field = "c.env[0].valueFrom";
+        let known = "\"limits.cpu\", \"limits.ephemeral-storage\", \"limits.memory\", \"requests.cpu\", \
+                     \"requests.ephemeral-storage\", \"requests.memory\"";
+        for (from, words) in [
+            (json!({"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1m"}}), vec![]),
+            (json!({"resourceFieldRef": {"resource": "limits.hugepages-2Mi", "divisor": "0"}}), vec![]),
+            (
+                json!({"resourceFieldRef": {"resource": "limits.gpu"}}),
+                vec![format!(
+                    "{field}.resourceFieldRef.resource: Unsupported value: \"limits.gpu\": supported values: {known}"
+                )],
+            ),
+            (
+                json!({"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1k"}}),
+                vec![format!(
+                    "{field}.resourceFieldRef.divisor: Invalid value: \"limits.cpu\": only divisor's values 1m and 1 are supported with \
+                 the cpu resource"
+                )],
+            ),
+            (
+                json!({"configMapKeyRef": {"name": "a", "key": "..b"}}),
+                vec![format!(
+                    "{field}.configMapKeyRef.key: Invalid value: \"..b\": must not start with '..'"
+                )],
+            ),
+            (
+                json!({"secretKeyRef": {"name": "a"}}),
+                vec![format!("{field}.secretKeyRef.key: Required value")],
+            ),
+        ] {
+            assert_eq!(told(&json!({"env": [{"name": "A", "valueFrom": from}]})), words, "{from}");
+        }
+        let told = told(&json!({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"key": "k"}}}]}));
+        let start = format!("{field}.secretKeyRef.name: Invalid value: \"\": a lowercase RFC 1123 subdomain");
+        assert!(told.len() == 1 && told[0].starts_with(&start), "{told:?}");
     }
 }

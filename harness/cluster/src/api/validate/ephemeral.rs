@@ -6,11 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::pod;
+use super::{container, pod};
 use crate::api::{
-    invalid::Errors,
+    invalid::{Errors, FieldPath},
     json::{items, text},
-    names,
 };
 
 /// What containers that are only for a look can't have.
@@ -34,26 +33,24 @@ pub(super) fn none_yet(pod: &Value, errors: &mut Errors) {
     }
 }
 
-/// Complaints about a change of a pod's ephemeral containers.
-pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
-    let spec = &new["spec"];
+/// Complaints about such containers of a pod's spec (`validateEphemeralContainers`).
+pub(super) fn check(path: FieldPath<'_>, spec: &Value, volumes: &BTreeSet<&str>, errors: &mut Errors) {
     let names_in =
         |list: &str| -> BTreeSet<&str> { items(&spec[list]).iter().map(|c| text(&c["name"])).collect() };
+    let containers = items(&spec["ephemeralContainers"]);
+    if containers.is_empty() {
+        return;
+    }
     let targets = names_in("containers");
     let mut taken: BTreeSet<&str> = targets.union(&names_in("initContainers")).copied().collect();
-    let volumes = names_in("volumes");
-    for (index, container) in items(&spec["ephemeralContainers"]).iter().enumerate() {
-        let path = format_args!("{PATH}[{index}]");
+    for (index, container) in containers.iter().enumerate() {
+        let path = format_args!("{path}.ephemeralContainers[{index}]");
+        container::common(&path, container, volumes, errors);
+        container::image_only_for_pods(&format_args!("{path}.image"), &container["image"], errors);
         let name = &container["name"];
-        if text(name).is_empty() {
-            errors.required(format_args!("{path}.name"), "");
-        } else {
-            names::check_label(&format_args!("{path}.name"), name, errors);
-            if !taken.insert(text(name)) {
-                errors.duplicate(format_args!("{path}.name"), name);
-            }
+        if !taken.insert(text(name)) {
+            errors.duplicate(format_args!("{path}.name"), name);
         }
-        pod::container(&path, container, &volumes, errors);
         let target = &container["targetContainerName"];
         if !text(target).is_empty() && !targets.contains(text(target)) {
             errors.not_found(format_args!("{path}.targetContainerName"), target);
@@ -62,6 +59,13 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
             errors.forbidden(format_args!("{path}.{field}"), "cannot be set for an Ephemeral Container");
         }
     }
+}
+
+/// Complaints about a change of a pod's ephemeral containers.
+pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
+    let spec = &new["spec"];
+    let volumes = items(&spec["volumes"]).iter().map(|volume| text(&volume["name"])).collect();
+    check(&"spec", spec, &volumes, errors);
     let present = items(&spec["ephemeralContainers"]);
     for was in items(&old["spec"]["ephemeralContainers"]) {
         let name = text(&was["name"]);

@@ -9,15 +9,16 @@ use crate::api::{
     names,
 };
 
+/// Complains about a new pod that has its node already.
+pub(super) fn no_node_yet(spec: &Value, errors: &mut Errors) {
+    if !items(&spec["schedulingGates"]).is_empty() && !text(&spec["nodeName"]).is_empty() {
+        errors.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared");
+    }
+}
+
 /// Complains about the gates of a pod, or of a template for one.
 pub(super) fn check(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     let gates = items(&spec["schedulingGates"]);
-    if !gates.is_empty() && !text(&spec["nodeName"]).is_empty() {
-        errors.forbidden(
-            format_args!("{path}.nodeName"),
-            "cannot be set until all schedulingGates have been cleared",
-        );
-    }
     for (at, gate) in gates.iter().enumerate() {
         let field = format_args!("{path}.schedulingGates[{at}]");
         names::check_qualified(&field, &text(&gate["name"]).into(), errors);
@@ -79,7 +80,9 @@ mod tests {
     fn gates_have_names_and_no_node_behind_them() {
         let mut errors = Errors::default();
         let gates = json!([{"name": "a.b/c"}, {"name": "a.b/c"}, {"name": "-"}]);
-        check(&"spec", &json!({"nodeName": "n", "schedulingGates": gates}), &mut errors);
+        let spec = json!({"nodeName": "n", "schedulingGates": gates});
+        no_node_yet(&spec, &mut errors);
+        check(&"spec", &spec, &mut errors);
         let said = said(errors);
         assert_eq!(said.len(), 3, "{said:?}");
         assert_eq!(

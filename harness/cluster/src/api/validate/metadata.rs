@@ -2,10 +2,12 @@
 //!
 //! The rules are those of `ValidateObjectMeta` in Kubernetes' API machinery and core validation.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde_json::{Value, json};
 
 use crate::api::{
-    invalid::{Errors, FieldPath},
+    invalid::{Errors, FieldPath, own_type},
     json::{items, text},
     names,
 };
@@ -16,12 +18,23 @@ const ANNOTATIONS: usize = 256 * 1024;
 /// Finalizers that need no domain.
 const STANDARD_FINALIZERS: [&str; 3] = ["foregroundDeletion", "kubernetes", "orphan"];
 
-/// Complaints about an object's labels, annotations and finalizers.
+/// What is said of an object that is being deleted.
+pub(in crate::api) const DELETION: [&str; 2] = ["deletionTimestamp", "deletionGracePeriodSeconds"];
+
+/// Complaints about an object's labels, annotations, owners and finalizers.
 pub(super) fn check(metadata: &Value, errors: &mut Errors) {
     names::check_labels(&"metadata.labels", &metadata["labels"], errors);
     annotations(&"metadata.annotations", &metadata["annotations"], errors);
-    for (index, finalizer) in items(&metadata["finalizers"]).iter().enumerate() {
+    owners(items(&metadata["ownerReferences"]), errors);
+    let finalizers = &metadata["finalizers"];
+    for finalizer in items(finalizers) {
         names::check_qualified(&"metadata.finalizers", finalizer, errors);
+    }
+    if ["orphan", "foregroundDeletion"].iter().all(|name| items(finalizers).iter().any(|f| f == name)) {
+        let why = "finalizer orphan and foregroundDeletion cannot be both set";
+        errors.invalid("metadata.finalizers", finalizers, why);
+    }
+    for (index, finalizer) in items(finalizers).iter().enumerate() {
         let name = text(finalizer);
         if !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
@@ -30,8 +43,56 @@ pub(super) fn check(metadata: &Value, errors: &mut Errors) {
     }
 }
 
-/// Complaints about a change: what is being deleted gets no more finalizers.
+/// Complaints about those that an object belongs to (`ValidateOwnerReferences`). Which one is meant is not said.
+fn owners(references: &[Value], errors: &mut Errors) {
+    let field = "metadata.ownerReferences";
+    let mut controller: Option<String> = None;
+    for reference in references {
+        let version = match text(&reference["apiVersion"]).split('/').collect::<Vec<_>>().as_slice() {
+            [version] | [_, version] => *version,
+            _ => "",
+        };
+        if version.is_empty() {
+            let value = text(&reference["apiVersion"]).into();
+            errors.invalid(format_args!("{field}.apiVersion"), &value, "version must not be empty");
+        }
+        for part in ["kind", "name", "uid"].into_iter().filter(|part| text(&reference[*part]).is_empty()) {
+            errors.invalid(format_args!("{field}.{part}"), &"".into(), "must not be empty");
+        }
+        if reference["apiVersion"] == "v1" && reference["kind"] == "Event" {
+            let why = "/v1, Kind=Event is disallowed from being an owner";
+            errors.invalid_shown(field, &reference_shown(reference), why);
+        }
+        if reference["controller"] == true {
+            let name = format!("{}/{}", text(&reference["kind"]), text(&reference["name"]));
+            match &controller {
+                Some(first) => {
+                    let all: Vec<String> = references.iter().map(reference_shown).collect();
+                    let why = format!(
+                        "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {name}"
+                    );
+                    errors.invalid_shown(field, &format!("[{}]", all.join(",")), &why);
+                }
+                None => controller = Some(name),
+            }
+        }
+    }
+}
+
+/// A reference with its fields in the order in which the API server writes them.
+fn reference_shown(reference: &Value) -> String {
+    let always = ["apiVersion", "kind", "name", "uid"].map(|field| (field, json!(text(&reference[field]))));
+    let perhaps = ["controller", "blockOwnerDeletion"].map(|field| (field, reference[field].clone()));
+    let fields = always.iter().chain(perhaps.iter().filter(|(_, value)| !value.is_null()));
+    own_type(fields.map(|(name, value)| (*name, value as &dyn fmt::Display)))
+}
+
+/// Complaints about a change: that something is being deleted is not for a change to say, and what is being deleted gets
+/// no more finalizers.
 pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
+    for field in DELETION.into_iter().filter(|field| old[*field] != new[*field]) {
+        errors.invalid(format_args!("metadata.{field}"), &new[field], "field is immutable");
+    }
     if old["deletionTimestamp"].is_null() {
         return;
     }
@@ -67,8 +128,6 @@ fn annotations(field: FieldPath<'_>, annotations: &Value, errors: &mut Errors) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn told(metadata: &Value) -> Vec<String> {
@@ -98,8 +157,16 @@ mod tests {
         };
         let (old, new) = (json!({"finalizers": ["a/b"]}), json!({"finalizers": ["a/b", "x.y/z"]}));
         assert!(told(&old, &new).is_empty());
-        let going = json!({"finalizers": ["a/b"], "deletionTimestamp": "2026-01-01T00:00:00Z"});
-        assert!(told(&going, &json!({})).is_empty());
+        let deleted = |mut meta: Value| {
+            meta["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            meta
+        };
+        let (going, new) = (deleted(old.clone()), deleted(new));
+        assert!(told(&going, &deleted(json!({}))).is_empty());
+        assert_eq!(
+            told(&old, &going),
+            ["metadata.deletionTimestamp: Invalid value: \"2026-01-01T00:00:00Z\": field is immutable"]
+        );
         assert_eq!(
             told(&going, &new),
             [
@@ -107,6 +174,41 @@ mod tests {
                  finalizers []string{\"x.y/z\"}"
             ]
         );
+    }
+
+    #[test]
+    fn owners_are_named_and_one_of_them_controls() {
+        let owner = |kind: &str, controls: bool| json!({"apiVersion": "v1", "kind": kind, "name": "n", "uid": "u", "controller": controls});
+        let field = "metadata.ownerReferences";
+        for (owners, words) in [
+            (json!([owner("Pod", true), owner("Node", false)]), vec![]),
+            (
+                json!([{}]),
+                vec![
+                    format!("{field}.apiVersion: Invalid value: \"\": version must not be empty"),
+                    format!("{field}.kind: Invalid value: \"\": must not be empty"),
+                    format!("{field}.name: Invalid value: \"\": must not be empty"),
+                    format!("{field}.uid: Invalid value: \"\": must not be empty"),
+                ],
+            ),
+            (
+                json!([owner("Event", false)]),
+                vec![format!(
+                    "{field}: Invalid value: {{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"n\",\"uid\":\"u\",\"controller\":false}}: \
+                 /v1, Kind=Event is disallowed from being an owner"
+                )],
+            ),
+            (
+                json!([owner("A", true), owner("B", true)]),
+                vec![format!(
+                    "{field}: Invalid value: [{{\"apiVersion\":\"v1\",\"kind\":\"A\",\"name\":\"n\",\"uid\":\"u\",\"controller\":true}},\
+                 {{\"apiVersion\":\"v1\",\"kind\":\"B\",\"name\":\"n\",\"uid\":\"u\",\"controller\":true}}]: Only one reference can \
+                 have Controller set to true. Found \"true\" in references for A/n and B/n"
+                )],
+            ),
+        ] {
+            assert_eq!(told(&json!({"ownerReferences": owners})), words);
+        }
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! What the API refuses to store, in its own words.
 
 pub(super) mod certificates;
+mod config_map;
+mod container;
 pub(super) mod cron_job;
 mod environment;
 mod ephemeral;
+mod failure_policy;
 mod gates;
+mod job;
 mod metadata;
 mod network;
 mod parts;
@@ -12,27 +16,34 @@ mod pod;
 mod policy;
 mod probes;
 mod rbac;
+mod resources;
+mod rollout;
 mod scheduling;
 mod secret;
 mod security;
+mod service;
 mod status;
 mod storage;
+mod volumes;
 mod webhooks;
 pub(super) mod wording;
 mod workload;
 
 use serde_json::Value;
 
+pub(super) use self::metadata::DELETION;
 use super::{invalid::Errors, json::text, names};
 use crate::resources::Resource;
 
 /// Complaints about an object that is to be created.
 pub(super) fn new_object(resource: &Resource, object: &Value, errors: &mut Errors) {
+    names::check_generated(resource, &object["metadata"]["generateName"], errors);
     names::check_name(resource, &object["metadata"]["name"], errors);
+    content(resource, object, None, errors);
     if resource.store == "pods" {
         ephemeral::none_yet(object, errors);
+        gates::no_node_yet(&object["spec"], errors);
     }
-    content(resource, object, None, errors);
 }
 
 /// Complaints about a new status.
@@ -45,44 +56,50 @@ pub(super) fn changed_ephemeral(old: &Value, new: &Value, errors: &mut Errors) {
     ephemeral::change(old, new, errors);
 }
 
-/// Complaints about a change.
+/// Complaints about a change: of most kinds the new object is looked at first, then what is new in it.
 pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, errors: &mut Errors) {
     metadata::change(&old["metadata"], &new["metadata"], errors);
     match resource.store.as_str() {
-        "pods" => pod::change(old, new, errors),
         "secrets" => secret::change(old, new, errors),
         "configmaps" => immutable_data(old, new, errors),
-        "persistentvolumeclaims" => storage::claim_change(old, new, errors),
-        "persistentvolumes" => storage::volume_change(old, new, errors),
-        "services" => network::service_change(&old["spec"], &new["spec"], errors),
-        "runtimeclasses.node.k8s.io" if old["handler"] != new["handler"] => {
-            errors.invalid("handler", &new["handler"], "field is immutable");
-        }
-        "deployments.apps" | "replicasets.apps" | "daemonsets.apps" => {
-            workload::selector_stays(old, new, errors);
-        }
-        "statefulsets.apps" => workload::stateful_set_change(old, new, errors),
-        "jobs.batch" => workload::job_change(old, new, errors),
-        "rolebindings.rbac.authorization.k8s.io" | "clusterrolebindings.rbac.authorization.k8s.io"
-            if old["roleRef"] != new["roleRef"] =>
-        {
-            errors.invalid("roleRef", &new["roleRef"], "cannot change roleRef");
-        }
+        "services" => service::change(&old["spec"], &new["spec"], errors),
         other => policy::change(other, old, new, errors),
     }
     content(resource, new, Some(old), errors);
+    match resource.store.as_str() {
+        "pods" => pod::change(old, new, errors),
+        "persistentvolumeclaims" => storage::claim_change(old, new, errors),
+        "persistentvolumes" => storage::volume_change(old, new, errors),
+        "statefulsets.apps" => workload::stateful_set_change(old, new, errors),
+        "jobs.batch" => job::change(old, new, errors),
+        other => {
+            for (_, field, why) in STAYING.iter().filter(|(store, ..)| *store == other) {
+                let (was, is) = (old.pointer(field), new.pointer(field));
+                if was != is {
+                    let path = field.trim_start_matches('/').replace('/', ".");
+                    errors.invalid(path, is.unwrap_or(&Value::Null), why);
+                }
+            }
+        }
+    }
 }
+
+/// Fields (JSON pointers) that stay what they are, by the resource's name in the store, and what is said when they don't.
+const STAYING: [(&str, &str, &str); 6] = [
+    ("daemonsets.apps", "/spec/selector", "field is immutable"),
+    ("deployments.apps", "/spec/selector", "field is immutable"),
+    ("replicasets.apps", "/spec/selector", "field is immutable"),
+    ("runtimeclasses.node.k8s.io", "/handler", "field is immutable"),
+    ("rolebindings.rbac.authorization.k8s.io", "/roleRef", "cannot change roleRef"),
+    ("clusterrolebindings.rbac.authorization.k8s.io", "/roleRef", "cannot change roleRef"),
+];
 
 fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mut Errors) {
     metadata::check(&object["metadata"], errors);
     match resource.store.as_str() {
-        "pods" => pod::spec(&"spec", &object["spec"], errors),
+        "pods" => pod::check(object, errors),
         "secrets" => secret::content(object, errors),
-        "configmaps" => {
-            for field in ["data", "binaryData"] {
-                secret::keys(&field, &object[field], errors);
-            }
-        }
+        "configmaps" => config_map::content(object, errors),
         "deployments.apps" => workload::deployment(object, errors),
         "replicasets.apps" => workload::replica_set(object, errors),
         "replicationcontrollers" => workload::replication_controller(&object["spec"], errors),
@@ -93,13 +110,14 @@ fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mu
         "persistentvolumes" => storage::volume(&object["spec"], errors),
         "statefulsets.apps" => workload::stateful_set(object, errors),
         "daemonsets.apps" => workload::daemon_set(object, errors),
-        "jobs.batch" => workload::job(&"spec", &object["spec"], errors),
+        "jobs.batch" => job::job(object, old.is_none(), errors),
         "cronjobs.batch" => cron_job::cron_job(object, old, errors),
         "events" => event(object, errors),
         "roles.rbac.authorization.k8s.io" => rbac::role(object, errors),
         "clusterroles.rbac.authorization.k8s.io" => rbac::cluster_role(object, errors),
         "rolebindings.rbac.authorization.k8s.io" => rbac::binding(object, true, errors),
         "clusterrolebindings.rbac.authorization.k8s.io" => rbac::binding(object, false, errors),
+        "services" => service::content(&object["spec"], errors),
         other => {
             network::content(other, object, errors);
             policy::content(other, object, errors);

@@ -1,9 +1,9 @@
-//! Services, endpoints, ingresses and network policies: ports, addresses, and what a kind of each needs.
+//! Endpoints, ingresses and network policies: ports, addresses, and what a kind of each needs.
 //!
-//! The rules are those of `ValidateService` and `ValidateEndpoints` in Kubernetes' core validation, and of its
+//! The rules are those of `ValidateEndpoints` in Kubernetes' core validation, and of its
 //! networking validation.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::net::IpAddr;
 
 use serde_json::Value;
 
@@ -14,12 +14,12 @@ use crate::api::{
     names,
 };
 
-const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
+pub(super) const NETWORK: &str = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+pub(super) const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 
 /// Complaints about an object of a resource, if it is one of these.
 pub(super) fn content(resource: &str, object: &Value, errors: &mut Errors) {
     match resource {
-        "services" => service(&object["spec"], errors),
         "endpoints" => endpoints(object, errors),
         "ingresses.networking.k8s.io" => ingress(&object["spec"], errors),
         "networkpolicies.networking.k8s.io" => policy(&object["spec"], errors),
@@ -27,114 +27,11 @@ pub(super) fn content(resource: &str, object: &Value, errors: &mut Errors) {
     }
 }
 
-fn service(spec: &Value, errors: &mut Errors) {
-    let (kind, address) = (text(&spec["type"]), &spec["clusterIP"]);
-    let headless = address == "None";
-    let ports = items(&spec["ports"]);
-    if ports.is_empty() && !headless && kind != "ExternalName" {
-        errors.required("spec.ports", "");
-    }
-    match kind {
-        "NodePort" | "LoadBalancer" if headless => {
-            let why = format!("may not be set to 'None' for {kind} services");
-            errors.invalid("spec.clusterIPs[0]", address, &why);
-        }
-        "ExternalName" => external_name(&spec["externalName"], errors),
-        _ => {}
-    }
-    service_ports(ports, errors);
-    names::check_labels(&"spec.selector", &spec["selector"], errors);
-    let affinities = ["ClientIP", "None"];
-    if !affinities.contains(&text(&spec["sessionAffinity"])) {
-        errors.unsupported("spec.sessionAffinity", &spec["sessionAffinity"], &affinities);
-    }
-    if !matches!(text(address), "" | "None") && text(address).parse::<IpAddr>().is_err() {
-        names::check_address(&"spec.clusterIPs[0]", address, errors);
-    }
-    for (index, address) in items(&spec["externalIPs"]).iter().enumerate() {
-        names::check_address(&format_args!("spec.externalIPs[{index}]"), address, errors);
-    }
-    let types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-    if !types.contains(&kind) {
-        errors.unsupported("spec.type", &spec["type"], &types);
-    }
-    external_traffic(kind, &spec["externalTrafficPolicy"], items(&spec["externalIPs"]).is_empty(), errors);
-}
-
-/// Complaints about a change of a Service's spec: its address stays as long as it has one.
-pub(super) fn service_change(old: &Value, new: &Value, errors: &mut Errors) {
-    let headless = |spec: &Value| spec["clusterIP"] == "None";
-    let named = |spec: &Value| spec["type"] == "ExternalName";
-    if named(old) || named(new) || headless(old) && headless(new) {
-        return;
-    }
-    let (was, is) = (items(&old["clusterIPs"]), items(&new["clusterIPs"]));
-    if is.is_empty() && !was.is_empty() {
-        errors.invalid("spec.clusterIPs[0]", &new["clusterIPs"], "primary clusterIP can not be unset");
-    }
-    for (index, _) in was.iter().zip(is).enumerate().filter(|(_, (was, is))| was != is) {
-        errors.invalid(
-            format_args!("spec.clusterIPs[{index}]"),
-            &new["clusterIPs"],
-            "may not change once set",
-        );
-    }
-}
-
-fn external_name(name: &Value, errors: &mut Errors) {
-    // A dot at the end makes it no other name.
-    let bare = text(name).strip_suffix('.').unwrap_or(text(name));
-    if bare.is_empty() {
-        errors.required("spec.externalName", "");
-    } else {
-        names::check_subdomain(&"spec.externalName", &bare.into(), errors);
-    }
-}
-
-fn service_ports(ports: &[Value], errors: &mut Errors) {
-    let (mut taken, mut numbers) = (BTreeSet::new(), BTreeSet::new());
-    for (index, port) in ports.iter().enumerate() {
-        let path = format_args!("spec.ports[{index}]");
-        let name = &port["name"];
-        if text(name).is_empty() {
-            if ports.len() > 1 {
-                errors.required(format_args!("{path}.name"), "");
-            }
-        } else {
-            names::check_label(&format_args!("{path}.name"), name, errors);
-            if !taken.insert(text(name)) {
-                errors.duplicate(format_args!("{path}.name"), name);
-            }
-        }
-        port_number(&format_args!("{path}.port"), &port["port"], errors);
-        if !PROTOCOLS.contains(&text(&port["protocol"])) {
-            errors.unsupported(format_args!("{path}.protocol"), &port["protocol"], &PROTOCOLS);
-        }
-        named_port(&format_args!("{path}.targetPort"), &port["targetPort"], errors);
-        if !numbers.insert((text(&port["protocol"]), port["port"].as_i64())) {
-            errors.duplicate(path, &serde_json::json!({"port": port["port"], "protocol": port["protocol"]}));
-        }
-    }
-}
-
 /// A port by its number or its name.
-fn named_port(field: FieldPath<'_>, port: &Value, errors: &mut Errors) {
+pub(super) fn named_port(field: FieldPath<'_>, port: &Value, errors: &mut Errors) {
     match port {
         Value::String(_) => names::check_port(field, port, errors),
         _ => port_number(field, port, errors),
-    }
-}
-
-fn external_traffic(kind: &str, policy: &Value, inside_only: bool, errors: &mut Errors) {
-    let field = "spec.externalTrafficPolicy";
-    let policies = ["Cluster", "Local"];
-    if text(policy).is_empty() {
-        return;
-    }
-    if !matches!(kind, "NodePort" | "LoadBalancer") && inside_only {
-        errors.invalid(field, policy, "may only be set for externally-accessible services");
-    } else if !policies.contains(&text(policy)) {
-        errors.unsupported(field, policy, &policies);
     }
 }
 
@@ -277,16 +174,12 @@ fn peer(path: FieldPath<'_>, peer: &Value, errors: &mut Errors) {
         let field = format_args!("{path}.ipBlock.cidr");
         match text(&block["cidr"]) {
             "" => errors.required(field, ""),
-            _ => errors.invalid(
-                field,
-                &block["cidr"],
-                "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",
-            ),
+            _ => errors.invalid(field, &block["cidr"], NETWORK),
         }
     }
 }
 
-fn is_network(text: &str) -> bool {
+pub(super) fn is_network(text: &str) -> bool {
     let Some((address, length)) = text.split_once('/') else { return false };
     let most = match address.parse() {
         Ok(IpAddr::V4(_)) => 32,
@@ -306,63 +199,6 @@ mod tests {
         let mut errors = Errors::default();
         content(resource, object, &mut errors);
         errors.into_vec().iter().map(ToString::to_string).collect()
-    }
-
-    fn of_service(more: &Value) -> Vec<String> {
-        let port = json!({"port": 80, "protocol": "TCP", "targetPort": 80});
-        let mut spec = json!({"type": "ClusterIP", "sessionAffinity": "None", "ports": [port]});
-        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        told("services", &json!({"spec": spec}))
-    }
-
-    #[test]
-    fn ports_of_services() {
-        let port = |name: &str, number: u32| json!({"name": name, "port": number, "protocol": "TCP", "targetPort": 80});
-        assert_eq!(of_service(&json!({"ports": [port("", 80)]})), [""; 0]);
-        assert_eq!(
-            of_service(&json!({"ports": [port("", 80), port("", 81)]})),
-            ["spec.ports[0].name: Required value", "spec.ports[1].name: Required value"]
-        );
-        assert_eq!(
-            of_service(&json!({"ports": [port("a", 80), port("a", 81)]})),
-            ["spec.ports[1].name: Duplicate value: \"a\""]
-        );
-        assert!(
-            of_service(&json!({"ports": [port("a", 80), port("b", 80)]}))[0]
-                .starts_with("spec.ports[1]: Duplicate value: ")
-        );
-        let mut named = port("", 80);
-        named["targetPort"] = json!("a_b");
-        assert!(
-            of_service(&json!({"ports": [named]}))[0]
-                .starts_with("spec.ports[0].targetPort: Invalid value: \"a_b\": must")
-        );
-    }
-
-    #[test]
-    fn kinds_of_services() {
-        assert_eq!(
-            of_service(&json!({"type": "NodePort", "clusterIP": "None"})),
-            ["spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for NodePort services"]
-        );
-        assert_eq!(
-            of_service(&json!({"type": "ExternalName", "ports": []})),
-            ["spec.externalName: Required value"]
-        );
-        assert_eq!(
-            of_service(&json!({"type": "ExternalName", "externalName": "a.b.", "ports": []})),
-            [""; 0]
-        );
-        assert!(
-            of_service(&json!({"clusterIP": "x"}))[0]
-                .starts_with("spec.clusterIPs[0]: Invalid value: \"x\": must be a valid IP address")
-        );
-        assert_eq!(
-            of_service(&json!({"externalTrafficPolicy": "Local"})),
-            [
-                "spec.externalTrafficPolicy: Invalid value: \"Local\": may only be set for externally-accessible services"
-            ]
-        );
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What can be wrong with the parts of a pod that have rules of their own: ports, tolerations, DNS, aliases of hosts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pod::port_number;
 use crate::api::{
-    invalid::{Errors, FieldPath},
+    invalid::{Errors, FieldPath, own_type},
     json::{items, text},
     names,
 };
@@ -37,43 +37,63 @@ pub(super) fn ports(path: FieldPath<'_>, container: &Value, errors: &mut Errors)
     }
 }
 
-/// Complaints about the ports of containers that have the network of their host: they are the host's.
+/// Since this minor version the port of the host is the one that is wrong when the two differ, and the value of a toleration
+/// is shown, not all of it.
+const OTHER_PORT: u32 = 28;
+const VALUE_SHOWN: u32 = 32;
+
+/// Complaints about the ports of containers that have the network of their host: they are the host's
+/// (`validatePodHostNetworkDeps`).
 pub(super) fn host_network(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     if spec["hostNetwork"] != true {
         return;
     }
+    let (wrong, right) = if errors.release().since(OTHER_PORT) {
+        ("hostPort", "containerPort")
+    } else {
+        ("containerPort", "hostPort")
+    };
     for (at, container) in items(&spec["containers"]).iter().enumerate() {
         for (index, port) in items(&container["ports"]).iter().enumerate() {
             if port["hostPort"].as_i64().is_some_and(|host| host != 0 && port["containerPort"] != host) {
-                let field = format_args!("{path}.containers[{at}].ports[{index}].containerPort");
-                let why = "must match `hostPort` when `hostNetwork` is true";
-                errors.invalid(field, &port["containerPort"], why);
+                let field = format_args!("{path}.containers[{at}].ports[{index}].{wrong}");
+                let why = format!("must match `{right}` when `hostNetwork` is true");
+                errors.invalid(field, &port[wrong], &why);
             }
         }
     }
 }
 
-/// Complaints about what a pod puts up with.
+/// Complaints about what a pod puts up with (`ValidateTolerations`).
 pub(super) fn tolerations(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     for (index, toleration) in items(&spec["tolerations"]).iter().enumerate() {
         let path = format_args!("{path}.tolerations[{index}]");
-        let (operator, effect) = (&toleration["operator"], &toleration["effect"]);
-        if text(&toleration["key"]).is_empty() && operator != "Exists" {
+        let (key, operator) = (&toleration["key"], &toleration["operator"]);
+        let (value, effect) = (&toleration["value"], &toleration["effect"]);
+        if !text(key).is_empty() {
+            names::check_qualified(&format_args!("{path}.key"), key, errors);
+        } else if operator != "Exists" {
             let why =
                 "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
             errors.invalid(format_args!("{path}.operator"), &text(operator).into(), why);
-        }
-        if operator == "Exists" && !text(&toleration["value"]).is_empty() {
-            let why = "value must be empty when `operator` is 'Exists'";
-            errors.invalid(format_args!("{path}.operator"), &as_its_type(toleration), why);
         }
         if !toleration["tolerationSeconds"].is_null() && effect != "NoExecute" {
             let why = "effect must be 'NoExecute' when `tolerationSeconds` is set";
             errors.invalid(format_args!("{path}.effect"), &text(effect).into(), why);
         }
-        let operators = ["Equal", "Exists"];
-        if !matches!(text(operator), "" | "Equal" | "Exists" | "Gt" | "Lt") {
-            errors.unsupported(format_args!("{path}.operator"), operator, &operators);
+        let field = format_args!("{path}.operator");
+        match text(operator) {
+            "Exists" if !text(value).is_empty() => {
+                let why = "value must be empty when `operator` is 'Exists'";
+                if errors.release().since(VALUE_SHOWN) {
+                    errors.invalid(field, value, why);
+                } else {
+                    errors.invalid_shown(field, &as_its_type(toleration), why);
+                }
+            }
+            "" | "Equal" => names::check_label_value(&field, value, errors),
+            "Exists" | "Gt" | "Lt" => {}
+            _ => errors.unsupported(field, operator, &["Equal", "Exists"]),
         }
         let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
         if !text(effect).is_empty() && !effects.contains(&text(effect)) {
@@ -82,31 +102,73 @@ pub(super) fn tolerations(path: FieldPath<'_>, spec: &Value, errors: &mut Errors
     }
 }
 
-/// The toleration as the API server's own type is written, but for the order of its fields.
-fn as_its_type(toleration: &Value) -> Value {
-    json!({
-        "Key": text(&toleration["key"]),
-        "Operator": text(&toleration["operator"]),
-        "Value": text(&toleration["value"]),
-        "Effect": text(&toleration["effect"]),
-        "TolerationSeconds": toleration["tolerationSeconds"],
-    })
+/// The toleration as the API server's own type is written.
+fn as_its_type(toleration: &Value) -> String {
+    let [key, operator, value, effect] =
+        ["key", "operator", "value", "effect"].map(|field| Value::from(text(&toleration[field])));
+    own_type([
+        ("Key", &key as &dyn fmt::Display),
+        ("Operator", &operator),
+        ("Value", &value),
+        ("Effect", &effect),
+        ("TolerationSeconds", &toleration["tolerationSeconds"]),
+    ])
 }
 
-/// Complaints about a pod's own name servers.
+/// How many name servers and search paths a pod may have, and how long these may be together: what the C library reads.
+const MOST_SERVERS: usize = 3;
+const MOST_SEARCHES: usize = 32;
+const LONGEST_SEARCHES: usize = 2048;
+
+/// Complaints about a pod's own name servers (`validatePodDNSConfig`).
 pub(super) fn dns(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
-    let config = &spec["dnsConfig"];
+    let (config, path) = (&spec["dnsConfig"], format_args!("{path}.dnsConfig"));
+    let servers = items(&config["nameservers"]);
     if spec["dnsPolicy"] == "None" {
-        let need = "must provide `dnsConfig` when `dnsPolicy` is None";
-        let servers = "must provide at least one DNS nameserver when `dnsPolicy` is None";
         if !config.is_object() {
-            errors.required(format_args!("{path}.dnsConfig"), need);
-        } else if items(&config["nameservers"]).is_empty() {
-            errors.required(format_args!("{path}.dnsConfig.nameservers"), servers);
+            return errors.required(path, "must provide `dnsConfig` when `dnsPolicy` is None");
+        }
+        if servers.is_empty() {
+            let need = "must provide at least one DNS nameserver when `dnsPolicy` is None";
+            return errors.required(format_args!("{path}.nameservers"), need);
         }
     }
-    for (index, server) in items(&config["nameservers"]).iter().enumerate() {
-        names::check_address(&format_args!("{path}.dnsConfig.nameservers[{index}]"), server, errors);
+    if servers.len() > MOST_SERVERS {
+        let why = format!("must not have more than {MOST_SERVERS} nameservers");
+        errors.invalid(format_args!("{path}.nameservers"), &config["nameservers"], &why);
+    }
+    for (index, server) in servers.iter().enumerate() {
+        names::check_address(&format_args!("{path}.nameservers[{index}]"), server, errors);
+    }
+    let (field, searches) = (format_args!("{path}.searches"), items(&config["searches"]));
+    if searches.len() > MOST_SEARCHES {
+        let why = format!("must not have more than {MOST_SEARCHES} search paths");
+        errors.invalid(field, &config["searches"], &why);
+    }
+    let length = searches.iter().map(|search| text(search).len() + 1).sum::<usize>();
+    if length > LONGEST_SEARCHES + 1 {
+        let why = format!(
+            "must not have more than {LONGEST_SEARCHES} characters (including spaces) in the search list"
+        );
+        errors.invalid(field, &config["searches"], &why);
+    }
+    for (index, option) in items(&config["options"]).iter().enumerate() {
+        if text(&option["name"]).is_empty() {
+            errors.required(format_args!("{path}.options[{index}]"), "must not be empty");
+        }
+    }
+}
+
+/// Complaints about the system that a pod says it is for (`validateOS`).
+pub(super) fn operating_system(path: FieldPath<'_>, os: &Value, errors: &mut Errors) {
+    let (name, known) = (&os["name"], ["linux", "windows"]);
+    if !os.is_object() {
+        return;
+    }
+    match text(name) {
+        "" => errors.required(format_args!("{path}.name"), "cannot be empty"),
+        other if !known.contains(&other) => errors.unsupported(path, name, &known),
+        _ => {}
     }
 }
 
@@ -146,9 +208,15 @@ mod tests {
             ]
         );
         let spec = json!({"hostNetwork": true, "containers": [container]});
+        let of = |minor: u32| {
+            let mut errors = Errors::of(crate::release::Release::minor(minor));
+            host_network(&"c", &spec, &mut errors);
+            errors.into_vec().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
         let why = "must match `hostPort` when `hostNetwork` is true";
-        let told = complaints(host_network, &spec);
-        assert_eq!(told, [format!("c.containers[0].ports[2].containerPort: Invalid value: 81: {why}")]);
+        assert_eq!(of(20), [format!("c.containers[0].ports[2].containerPort: Invalid value: 81: {why}")]);
+        let why = "must match `containerPort` when `hostNetwork` is true";
+        assert_eq!(of(36), [format!("c.containers[0].ports[2].hostPort: Invalid value: 70000: {why}")]);
         assert_eq!(complaints(host_network, &json!({"containers": [container]})), Vec::<String>::new());
     }
 
@@ -163,6 +231,20 @@ mod tests {
             told[0]
                 .starts_with("c.dnsConfig.nameservers[1]: Invalid value: \"x\": must be a valid IP address")
         );
+        let limits = json!({"dnsConfig": {"nameservers": ["::1", "::2", "::3", "::4"], "searches": vec!["a".repeat(70); 33],
+            "options": [{"value": "x"}]}});
+        let told = complaints(dns, &limits);
+        assert!(told[0].ends_with("\"::4\"]: must not have more than 3 nameservers"), "{told:?}");
+        assert!(told[1].ends_with("must not have more than 32 search paths"), "{told:?}");
+        assert!(
+            told[2]
+                .ends_with("must not have more than 2048 characters (including spaces) in the search list")
+        );
+        assert_eq!(told[3..], ["c.dnsConfig.options[0]: Required value: must not be empty"]);
+        assert_eq!(complaints(operating_system, &json!({"name": "linux"})), [""; 0]);
+        let word = "c: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\"";
+        assert_eq!(complaints(operating_system, &json!({"name": "plan9"})), [word]);
+        assert_eq!(complaints(operating_system, &json!({})), ["c.name: Required value: cannot be empty"]);
         let spec = json!({"hostAliases": [{"ip": "::1", "hostnames": ["a.b"]}, {"ip": "1.2.3", "hostnames": ["A_"]}]});
         let told = complaints(host_aliases, &spec);
         assert!(told[0].starts_with("c.hostAliases[1].ip: Invalid value: \"1.2.3\": must be a valid IP"));
@@ -183,8 +265,7 @@ mod tests {
         assert_eq!(told.len(), 5, "{told:?}");
         assert_eq!(
             told[4],
-            "c.tolerations[5].operator: Invalid value: {\"Effect\":\"\",\"Key\":\"k\",\"Operator\":\"Exists\",\
-             \"TolerationSeconds\":null,\"Value\":\"x\"}: value must be empty when `operator` is 'Exists'"
+            "c.tolerations[5].operator: Invalid value: \"x\": value must be empty when `operator` is 'Exists'"
         );
         assert_eq!(
             told[0],

@@ -1,14 +1,14 @@
-//! Pods and the specs of pods: required fields, references inside the spec, and what may change later.
+//! Pods, and the specs of pods in the order in which the API server looks at them, and what may change later.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{environment, gates, parts, probes, scheduling, security};
+use super::{container, ephemeral, gates, metadata, parts, scheduling, security, volumes};
 use crate::api::{
     invalid::{Errors, FieldPath},
     json::{items, text},
-    names, quantity,
+    names,
 };
 
 /// What may change in the spec of a pod.
@@ -16,64 +16,71 @@ const MUTABLE: &str = "pod updates may not change fields other than `spec.contai
     `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing \
     tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
-/// Complaints about the spec of a pod or template.
-pub(super) fn spec(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
-    let volumes: BTreeSet<&str> = items(&spec["volumes"]).iter().map(|v| text(&v["name"])).collect();
-    volumes_are_sound(path, spec, errors);
-    let containers = items(&spec["containers"]);
-    if containers.is_empty() {
-        errors.required(format_args!("{path}.containers"), "");
+/// Complaints about the spec of a pod.
+pub(super) fn check(object: &Value, errors: &mut Errors) {
+    spec(&"spec", &object["spec"], &Value::Null, errors);
+    container::only_for_pods(&object["spec"], errors);
+}
+
+/// Complaints about a template for pods (`ValidatePodTemplateSpec`). Of its pods each gets its own volumes from the
+/// `claims` of a StatefulSet; they can be mounted under the names of these.
+pub(super) fn template(path: FieldPath<'_>, template: &Value, claims: &Value, errors: &mut Errors) {
+    metadata::of_template(path, &template["metadata"], errors);
+    spec(&format_args!("{path}.spec"), &template["spec"], claims, errors);
+    if !items(&template["spec"]["ephemeralContainers"]).is_empty() {
+        let why = "ephemeral containers not allowed in pod template";
+        errors.forbidden(format_args!("{path}.spec.ephemeralContainers"), why);
     }
-    let mut seen = BTreeSet::new();
-    for list in ["containers", "initContainers"] {
-        for (index, container) in items(&spec[list]).iter().enumerate() {
-            let path = format_args!("{path}.{list}[{index}]");
-            let name = &container["name"];
-            if text(name).is_empty() {
-                errors.required(format_args!("{path}.name"), "");
-            } else {
-                names::check_label(&format_args!("{path}.name"), name, errors);
-                if !seen.insert(text(name)) {
-                    errors.duplicate(format_args!("{path}.name"), name);
-                }
-            }
-            self::container(&path, container, &volumes, errors);
-            if list == "containers" || container["restartPolicy"] == "Always" {
-                probes::check(&path, container, errors);
-            } else {
-                probes::none_before(&path, container, errors);
-            }
+}
+
+/// `ValidatePodSpec` of Kubernetes' core validation.
+fn spec(path: FieldPath<'_>, spec: &Value, claims: &Value, errors: &mut Errors) {
+    let mut volumes = volumes::check(path, spec, errors);
+    volumes.extend(items(claims).iter().map(|claim| text(&claim["metadata"]["name"])));
+    container::all(path, spec, &volumes, errors);
+    ephemeral::check(path, spec, &volumes, errors);
+    parts::host_network(path, spec, errors);
+    for (field, policies) in POLICIES {
+        if !policies.contains(&text(&spec[field])) {
+            errors.unsupported(format_args!("{path}.{field}"), &text(&spec[field]).into(), policies);
         }
     }
-    let policies = ["Always", "OnFailure", "Never"];
-    if !policies.contains(&text(&spec["restartPolicy"])) {
-        errors.unsupported(format_args!("{path}.restartPolicy"), &spec["restartPolicy"], &policies);
-    }
-    let policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
-    if !policies.contains(&text(&spec["dnsPolicy"])) {
-        errors.unsupported(format_args!("{path}.dnsPolicy"), &spec["dnsPolicy"], &policies);
-    }
-    parts::host_network(path, spec, errors);
+    scheduling::node_selector(path, spec, errors);
     security::of_pod(path, spec, errors);
-    scheduling::check(path, spec, errors);
+    scheduling::affinity(path, spec, errors);
     parts::dns(path, spec, errors);
     for (index, gate) in items(&spec["readinessGates"]).iter().enumerate() {
         let field = format_args!("{path}.readinessGates[{index}].conditionType");
         names::check_qualified(&field, &text(&gate["conditionType"]).into(), errors);
     }
+    gates::check(path, spec, errors);
+    scheduling::spreads(path, spec, errors);
     for (field, check) in NAMES {
         if !text(&spec[field]).is_empty() {
             check(&format_args!("{path}.{field}"), &spec[field], errors);
         }
+        if field == "nodeName" {
+            deadline(&format_args!("{path}.activeDeadlineSeconds"), &spec["activeDeadlineSeconds"], errors);
+        }
+        if field == "subdomain" {
+            parts::tolerations(path, spec, errors);
+            parts::host_aliases(path, spec, errors);
+        }
     }
-    gates::check(path, spec, errors);
-    parts::tolerations(path, spec, errors);
-    parts::host_aliases(path, spec, errors);
-    if let Some(seconds) = spec["activeDeadlineSeconds"].as_i64().filter(|s| *s < 1) {
-        let detail = "must be between 1 and 2147483647, inclusive";
-        errors.invalid(format_args!("{path}.activeDeadlineSeconds"), &json!(seconds), detail);
+    parts::operating_system(&format_args!("{path}.os"), &spec["os"], errors);
+}
+
+fn deadline(field: FieldPath<'_>, seconds: &Value, errors: &mut Errors) {
+    if seconds.as_i64().is_some_and(|seconds| !(1..=i64::from(i32::MAX)).contains(&seconds)) {
+        errors.invalid(field, seconds, "must be between 1 and 2147483647, inclusive");
     }
 }
+
+/// Fields of a pod's spec with one of a few values.
+const POLICIES: [(&str, &[&str]); 2] = [
+    ("restartPolicy", &["Always", "OnFailure", "Never"]),
+    ("dnsPolicy", &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]),
+];
 
 /// Complains about a field with a value that won't do.
 type Check = fn(FieldPath<'_>, &Value, &mut Errors);
@@ -88,96 +95,6 @@ const NAMES: [(&str, Check); 6] = [
     ("runtimeClassName", names::check_subdomain),
 ];
 
-/// What volumes of a kind have to say.
-const NEEDED: [(&str, &str); 5] = [
-    ("configMap", "name"),
-    ("hostPath", "path"),
-    ("nfs", "server"),
-    ("persistentVolumeClaim", "claimName"),
-    ("secret", "secretName"),
-];
-
-fn volumes_are_sound(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
-    let mut seen = BTreeSet::new();
-    for (index, volume) in items(&spec["volumes"]).iter().enumerate() {
-        let path = format_args!("{path}.volumes[{index}]");
-        if text(&volume["name"]).is_empty() {
-            errors.required(format_args!("{path}.name"), "");
-        } else {
-            names::check_label(&format_args!("{path}.name"), &volume["name"], errors);
-        }
-        if !seen.insert(text(&volume["name"])) {
-            errors.duplicate(format_args!("{path}.name"), &volume["name"]);
-        }
-        let sources: Vec<&String> =
-            volume.as_object().into_iter().flat_map(|v| v.keys()).filter(|k| *k != "name").collect();
-        for source in sources.iter().skip(1) {
-            errors.forbidden(format_args!("{path}.{source}"), "may not specify more than 1 volume type");
-        }
-        for source in ["configMap", "secret"] {
-            for (index, item) in items(&volume[source]["items"]).iter().enumerate() {
-                for field in ["key", "path"].into_iter().filter(|field| text(&item[*field]).is_empty()) {
-                    errors.required(format_args!("{path}.{source}.items[{index}].{field}"), "");
-                }
-            }
-        }
-        for (source, field) in NEEDED {
-            if volume[source].is_object() && text(&volume[source][field]).is_empty() {
-                errors.required(format_args!("{path}.{source}.{field}"), "");
-            }
-        }
-    }
-}
-
-/// Complaints about one container.
-pub(super) fn container(
-    path: FieldPath<'_>,
-    container: &Value,
-    volumes: &BTreeSet<&str>,
-    errors: &mut Errors,
-) {
-    let image = &container["image"];
-    if text(image).is_empty() {
-        errors.required(format_args!("{path}.image"), "");
-    } else if text(image).trim() != text(image) {
-        errors.invalid(format_args!("{path}.image"), image, "must not have leading or trailing whitespace");
-    }
-    let policies = ["Always", "IfNotPresent", "Never"];
-    if !policies.contains(&text(&container["imagePullPolicy"])) {
-        errors.unsupported(format_args!("{path}.imagePullPolicy"), &container["imagePullPolicy"], &policies);
-    }
-    parts::ports(path, container, errors);
-    let mut places = BTreeSet::new();
-    for (index, mount) in items(&container["volumeMounts"]).iter().enumerate() {
-        let all = format_args!("{path}.volumeMounts");
-        let path = format_args!("{all}[{index}]");
-        if !volumes.contains(text(&mount["name"])) {
-            errors.not_found(format_args!("{path}.name"), &mount["name"]);
-        }
-        if text(&mount["mountPath"]).is_empty() {
-            errors.required(format_args!("{path}.mountPath"), "");
-        }
-        if !places.insert(text(&mount["mountPath"])) {
-            errors.invalid(format_args!("{path}.mountPath"), &mount["mountPath"], "must be unique");
-        }
-        let part = &mount["subPath"];
-        if text(part).starts_with('/') {
-            errors.invalid(format_args!("{all}.subPath"), part, "must be a relative path");
-        }
-        if text(part).split('/').any(|step| step == "..") {
-            errors.invalid(format_args!("{all}.subPath"), part, "must not contain '..'");
-        }
-    }
-    environment::check(path, container, errors);
-    let policy = &container["terminationMessagePolicy"];
-    if !matches!(text(policy), "" | "File" | "FallbackToLogsOnError") {
-        let why = "must be 'File' or 'FallbackToLogsOnError'";
-        errors.invalid(format_args!("{path}.terminationMessagePolicy"), policy, why);
-    }
-    resources(path, &container["resources"], errors);
-    security::of_container(path, container, errors);
-}
-
 /// Complaints about a port number.
 pub(super) fn port_number(field: FieldPath<'_>, port: &Value, errors: &mut Errors) {
     match port.as_i64() {
@@ -185,58 +102,6 @@ pub(super) fn port_number(field: FieldPath<'_>, port: &Value, errors: &mut Error
         Some(1..=65535) => {}
         Some(_) => errors.invalid(field, port, "must be between 1 and 65535, inclusive"),
     }
-}
-
-fn resources(path: FieldPath<'_>, resources: &Value, errors: &mut Errors) {
-    for what in ["limits", "requests"] {
-        for (name, value) in resources[what].as_object().into_iter().flatten() {
-            resource_name(&format_args!("{path}.resources.{what}[{name}]"), name, errors);
-            if quantity::value(value).is_some_and(|v| v < 0.0) {
-                let field = format_args!("{path}.resources.{what}[{name}]");
-                errors.invalid(field, value, "must be greater than or equal to 0");
-            }
-        }
-    }
-    for (name, request) in resources["requests"].as_object().into_iter().flatten() {
-        let Some(limit) = resources["limits"].get(name) else { continue };
-        if quantity::value(request) > quantity::value(limit) {
-            let field = format_args!("{path}.resources.requests");
-            let shown = limit.as_str().map_or_else(|| limit.to_string(), str::to_owned);
-            errors.invalid(field, request, &format!("must be less than or equal to {name} limit of {shown}"));
-        }
-    }
-}
-
-/// What a container can ask for, besides huge pages and what has a domain.
-const OF_CONTAINERS: [&str; 3] = ["cpu", "ephemeral-storage", "memory"];
-
-/// What else is counted somewhere under a name without a domain.
-const OF_QUOTAS: [&str; 13] = [
-    "configmaps",
-    "limits.cpu",
-    "limits.ephemeral-storage",
-    "limits.memory",
-    "persistentvolumeclaims",
-    "pods",
-    "replicationcontrollers",
-    "requests.cpu",
-    "requests.memory",
-    "requests.storage",
-    "resourcequotas",
-    "secrets",
-    "services",
-];
-
-fn resource_name(field: FieldPath<'_>, name: &str, errors: &mut Errors) {
-    let value = Value::from(name);
-    names::check_qualified(field, &value, errors);
-    if name.contains('/') || name.starts_with("hugepages-") || OF_CONTAINERS.contains(&name) {
-        return;
-    }
-    if !OF_QUOTAS.contains(&name) {
-        errors.invalid(field, &value, "must be a standard resource type or fully qualified");
-    }
-    errors.invalid(field, &value, "must be a standard resource for containers");
 }
 
 /// Complaints about a change of a pod.
@@ -253,17 +118,15 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
             allowed[list][index]["image"] = was["image"].clone();
         }
     }
-    if let Some(why) = deadline_change(&old["spec"], &new["spec"]) {
-        errors.invalid("spec.activeDeadlineSeconds", &new["spec"]["activeDeadlineSeconds"], why);
+    if !deadline_change(&old["spec"], &new["spec"], errors) {
         return;
     }
+    tolerations_change(items(&old["spec"]["tolerations"]), items(&new["spec"]["tolerations"]), errors);
     gates::change(&old["spec"], &new["spec"], &mut allowed, errors);
-    let only_added =
-        items(&old["spec"]["tolerations"]).iter().all(|t| items(&new["spec"]["tolerations"]).contains(t));
     let grace = |pod: &Value| pod["spec"]["terminationGracePeriodSeconds"].as_i64();
     let may_change = [
         ("activeDeadlineSeconds", true),
-        ("tolerations", only_added),
+        ("tolerations", true),
         ("terminationGracePeriodSeconds", grace(old).is_some_and(|was| was < 0) && grace(new) == Some(1)),
     ];
     for (field, _) in may_change.into_iter().filter(|(_, may)| *may) {
@@ -277,15 +140,32 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
     }
 }
 
-/// Why the time that a pod may be active can't be changed so: it can only get shorter.
-fn deadline_change(old: &Value, new: &Value) -> Option<&'static str> {
-    match (old["activeDeadlineSeconds"].as_i64(), new["activeDeadlineSeconds"].as_i64()) {
-        (Some(before), Some(now)) if now > before => Some("must be less than or equal to previous value"),
+/// The time that a pod may be active can only get shorter. After a number that can't be nothing more is looked at.
+fn deadline_change(old: &Value, new: &Value, errors: &mut Errors) -> bool {
+    let (field, value) = ("spec.activeDeadlineSeconds", &new["activeDeadlineSeconds"]);
+    let why = match (old["activeDeadlineSeconds"].as_i64(), value.as_i64()) {
         (_, Some(now)) if !(0..=i64::from(i32::MAX)).contains(&now) => {
-            Some("must be between 0 and 2147483647, inclusive")
+            "must be between 0 and 2147483647, inclusive"
         }
-        (Some(_), None) => Some("must not update from a positive integer to nil value"),
-        _ => None,
+        (Some(before), Some(now)) if now > before => "must be less than or equal to previous value",
+        (Some(_), None) => {
+            errors.invalid(field, value, "must not update from a positive integer to nil value");
+            return true;
+        }
+        _ => return true,
+    };
+    errors.invalid(field, value, why);
+    false
+}
+
+/// What a pod puts up with stays, but for how long; more can be added (`validateOnlyAddedTolerations`).
+fn tolerations_change(old: &[Value], new: &[Value], errors: &mut Errors) {
+    let same = |was: &Value, is: &Value| {
+        ["key", "operator", "value", "effect"].iter().all(|field| was[*field] == is[*field])
+    };
+    if !old.iter().all(|was| new.iter().any(|is| same(was, is))) {
+        let why = "existing toleration can not be modified except its tolerationSeconds";
+        errors.forbidden("spec.tolerations", why);
     }
 }
 
@@ -302,4 +182,52 @@ pub(super) fn difference(old: &Value, new: &Value) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn little_of_a_pod_can_change() {
+        let toleration = |key: &str, seconds: i64| json!({"key": key, "effect": "NoExecute", "tolerationSeconds": seconds});
+        let stays = "existing toleration can not be modified except its tolerationSeconds";
+        let of = |field: &str, value: Value| json!({"spec": {"containers": [], (field): value}});
+        let deadline = "spec.activeDeadlineSeconds: Invalid value";
+        for (old, new, words) in [
+            (
+                of("tolerations", json!([toleration("a", 1)])),
+                of("tolerations", json!([toleration("b", 1), toleration("a", 2)])),
+                vec![],
+            ),
+            (
+                of("tolerations", json!([toleration("a", 1)])),
+                of("tolerations", json!([toleration("b", 1)])),
+                vec![format!("spec.tolerations: Forbidden: {stays}")],
+            ),
+            (of("activeDeadlineSeconds", json!(5)), of("activeDeadlineSeconds", json!(4)), vec![]),
+            (
+                of("activeDeadlineSeconds", json!(5)),
+                of("activeDeadlineSeconds", json!(6)),
+                vec![format!("{deadline}: 6: must be less than or equal to previous value")],
+            ),
+            (
+                of("activeDeadlineSeconds", json!(5)),
+                of("activeDeadlineSeconds", json!(-1)),
+                vec![format!("{deadline}: -1: must be between 0 and 2147483647, inclusive")],
+            ),
+            (
+                of("activeDeadlineSeconds", json!(5)),
+                of("activeDeadlineSeconds", json!(null)),
+                vec![format!("{deadline}: null: must not update from a positive integer to nil value")],
+            ),
+        ] {
+            let mut errors = Errors::default();
+            change(&old, &new, &mut errors);
+            let told: Vec<String> = errors.into_vec().iter().map(ToString::to_string).collect();
+            assert_eq!(told, words, "{new}");
+        }
+    }
 }

@@ -70,7 +70,7 @@ fn budget(spec: &Value, errors: &mut Errors) {
             match percent.strip_suffix('%').map(str::parse::<u32>) {
                 Some(Ok(0..=100)) => {}
                 Some(Ok(_)) => errors.invalid(path, value, "must not be greater than 100%"),
-                _ => errors.invalid(path, value, super::workload::PERCENT),
+                _ => errors.invalid(path, value, super::rollout::PERCENT),
             }
         }
     }

@@ -14,14 +14,22 @@ use crate::api::{
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 
-/// Complaints about everything in a pod's spec that says where it may run.
-pub(super) fn check(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
+/// Complaints about the labels that a node must have.
+pub(super) fn node_selector(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     names::check_labels(&format_args!("{path}.nodeSelector"), &spec["nodeSelector"], errors);
+}
+
+/// Complaints about what draws a pod to nodes and other pods, or keeps it from them.
+pub(super) fn affinity(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     let affinity = &spec["affinity"];
     node_affinity(&format_args!("{path}.affinity.nodeAffinity"), &affinity["nodeAffinity"], errors);
     for kind in ["podAffinity", "podAntiAffinity"] {
         pod_affinity(&format_args!("{path}.affinity.{kind}"), &affinity[kind], errors);
     }
+}
+
+/// Complaints about how pods are to be spread.
+pub(super) fn spreads(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     for (index, constraint) in items(&spec["topologySpreadConstraints"]).iter().enumerate() {
         spread(&format_args!("{path}.topologySpreadConstraints[{index}]"), constraint, errors);
     }
@@ -142,7 +150,9 @@ mod tests {
 
     fn told(spec: &Value) -> Vec<String> {
         let mut errors = Errors::default();
-        check(&"spec", spec, &mut errors);
+        node_selector(&"spec", spec, &mut errors);
+        affinity(&"spec", spec, &mut errors);
+        spreads(&"spec", spec, &mut errors);
         errors.into_vec().iter().map(ToString::to_string).collect()
     }
 

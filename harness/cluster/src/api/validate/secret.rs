@@ -3,40 +3,23 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::immutable_data;
+use super::{
+    config_map::{LIMIT, keys, size},
+    immutable_data,
+};
 use crate::{
-    api::{
-        invalid::{Errors, FieldPath},
-        json::text,
-    },
+    api::{invalid::Errors, json::text},
     go, go_json,
 };
 
-/// How many bytes a Secret may hold.
-const LIMIT: usize = 1_048_576;
-
 /// What stands for the value of a Secret in an error.
 const REDACTED: &str = "<secret contents redacted>";
-
-const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
-    'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
-
-/// Complaints about the keys of a Secret or ConfigMap.
-pub(super) fn keys(field: FieldPath<'_>, data: &Value, errors: &mut Errors) {
-    for key in data.as_object().into_iter().flat_map(|d| d.keys()) {
-        let known = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-        if key.is_empty() || !key.chars().all(known) {
-            errors.invalid(format_args!("{field}[{key}]"), &key.as_str().into(), KEY);
-        }
-    }
-}
 
 /// Complaints about the content of a Secret.
 pub(super) fn content(object: &Value, errors: &mut Errors) {
     let data = &object["data"];
     keys(&"data", data, errors);
-    let size: usize = data.as_object().into_iter().flatten().map(|(_, v)| text(v).len() / 4 * 3).sum();
-    if size > LIMIT {
+    if size(data) > LIMIT {
         errors.too_long("data", &format!("may not be more than {LIMIT} bytes"));
     }
     let mut required = |key: &str| {

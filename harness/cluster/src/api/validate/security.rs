@@ -2,15 +2,21 @@
 //!
 //! The rules are those of `ValidateSecurityContext` and `ValidatePodSecurityContext` in Kubernetes' core validation.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
+use super::volumes::descending;
 use crate::api::{
-    invalid::{Errors, FieldPath},
+    invalid::{Errors, FieldPath, own_type},
     json::{items, text},
 };
 
 const SYSCTL: &str = "must have at most 253 characters and match regex \
     ([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+
+/// What may be asked of the kernel.
+const SECCOMP: [&str; 3] = ["Localhost", "RuntimeDefault", "Unconfined"];
 
 /// The fields of a container's security context.
 const FIELDS: [&str; 12] = [
@@ -31,7 +37,7 @@ const FIELDS: [&str; 12] = [
 /// Complaints about the security context of a pod.
 pub(super) fn of_pod(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
     let (path, context) = (format_args!("{path}.securityContext"), &spec["securityContext"]);
-    ids(&path, context, &["runAsUser", "runAsGroup", "fsGroup"], errors);
+    ids(&path, context, &["fsGroup", "runAsUser", "runAsGroup"], errors);
     for (index, group) in items(&context["supplementalGroups"]).iter().enumerate() {
         id(&format_args!("{path}.supplementalGroups[{index}]"), group, errors);
     }
@@ -41,7 +47,40 @@ pub(super) fn of_pod(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
             errors.required(field, "");
         } else if !is_sysctl(text(name)) {
             errors.invalid(field, name, SYSCTL);
+        } else if items(&context["sysctls"])[..index].iter().any(|other| other["name"] == *name) {
+            errors.duplicate(field, name);
         }
+    }
+    let (policy, policies) = (&context["fsGroupChangePolicy"], ["Always", "OnRootMismatch"]);
+    if !policy.is_null() && !policies.contains(&text(policy)) {
+        errors.unsupported(format_args!("{path}.fsGroupChangePolicy"), policy, &policies);
+    }
+    seccomp(&format_args!("{path}.seccompProfile"), &context["seccompProfile"], errors);
+}
+
+/// Complaints about what a pod or container may ask of the kernel (`validateSeccompProfileField`).
+fn seccomp(path: FieldPath<'_>, profile: &Value, errors: &mut Errors) {
+    if !profile.is_object() {
+        return;
+    }
+    let (kind, place, field) =
+        (&profile["type"], &profile["localhostProfile"], format_args!("{path}.localhostProfile"));
+    match text(kind) {
+        "" => errors.required(format_args!("{path}.type"), "type is required when seccompProfile is set"),
+        other if !SECCOMP.contains(&other) => {
+            errors.unsupported(format_args!("{path}.type"), kind, &SECCOMP);
+        }
+        _ => {}
+    }
+    if kind != "Localhost" {
+        if !place.is_null() {
+            let shown = own_type([("Type", kind as &dyn fmt::Display), ("LocalhostProfile", place)]);
+            errors.invalid_shown(field, &shown, "can only be set when seccomp type is Localhost");
+        }
+    } else if place.is_null() {
+        errors.required(field, "must be set when seccomp type is Localhost");
+    } else {
+        descending(&field, place, errors);
     }
 }
 
@@ -49,6 +88,7 @@ pub(super) fn of_pod(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
 pub(super) fn of_container(path: FieldPath<'_>, container: &Value, errors: &mut Errors) {
     let (path, context) = (format_args!("{path}.securityContext"), &container["securityContext"]);
     ids(&path, context, &["runAsUser", "runAsGroup"], errors);
+    seccomp(&format_args!("{path}.seccompProfile"), &context["seccompProfile"], errors);
     if context["privileged"] == true && context["allowPrivilegeEscalation"] == false {
         let why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true";
         errors.invalid(path, &as_its_type(context), why);
@@ -124,5 +164,49 @@ mod tests {
             told[3]
         );
         assert_eq!(told.len(), 4);
+    }
+
+    #[test]
+    fn policies_and_profiles() {
+        let field = "spec.securityContext";
+        for (context, words) in [
+            (
+                json!({"fsGroupChangePolicy": "Never"}),
+                vec![format!(
+                    "{field}.fsGroupChangePolicy: Unsupported value: \"Never\": supported values: \"Always\", \"OnRootMismatch\""
+                )],
+            ),
+            (
+                json!({"seccompProfile": {"type": "Localhost"}}),
+                vec![format!(
+                    "{field}.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost"
+                )],
+            ),
+            (json!({"seccompProfile": {"type": "Localhost", "localhostProfile": "a/b.json"}}), vec![]),
+            (
+                json!({"seccompProfile": {"type": "Localhost", "localhostProfile": "/a"}}),
+                vec![format!(
+                    "{field}.seccompProfile.localhostProfile: Invalid value: \"/a\": must be a relative path"
+                )],
+            ),
+            (
+                json!({"seccompProfile": {"type": "Unconfined", "localhostProfile": "a"}}),
+                vec![format!(
+                    "{field}.seccompProfile.localhostProfile: Invalid value: {{\"Type\":\"Unconfined\",\"LocalhostProfile\":\"a\"}}: \
+                 can only be set when seccomp type is Localhost"
+                )],
+            ),
+            (
+                json!({"seccompProfile": {"type": "Odd"}}),
+                vec![format!(
+                    "{field}.seccompProfile.type: Unsupported value: \"Odd\": supported values: \"Localhost\", \"RuntimeDefault\", \"Unconfined\""
+                )],
+            ),
+        ] {
+            let mut errors = Errors::default();
+            of_pod(&"spec", &json!({"securityContext": context}), &mut errors);
+            let told: Vec<_> = errors.into_vec().iter().map(ToString::to_string).collect();
+            assert_eq!(told, words, "{context}");
+        }
     }
 }

@@ -50,6 +50,97 @@ fn pods() {
 }
 
 #[test]
+fn what_is_wrong_with_a_pod_is_told_in_the_order_of_the_server() {
+    let container = json!({"name": "B_", "image": " i", "terminationMessagePolicy": "Odd", "ports": [{"containerPort": 0}],
+        "env": [{"name": ""}], "envFrom": [{}], "volumeMounts": [{"name": "v", "mountPath": ""}], "imagePullPolicy": "Odd",
+        "resources": {"limits": {"cpu": "-1"}}, "securityContext": {"runAsUser": -1}});
+    let first = json!({"name": "a", "image": "i", "restartPolicy": "Odd"});
+    let pod = json!({"spec": {"nodeName": "n", "schedulingGates": [{"name": "g"}], "os": {"name": "odd"}, "dnsPolicy": "Odd",
+        "ephemeralContainers": [{"name": "e", "image": "i"}], "containers": [container, container],
+        "initContainers": [first], "volumes": [{"name": "w", "configMap": {"name": "m"}, "emptyDir": {}}]}});
+    let resource = Resources::default().stored("pods").unwrap();
+    let mut errors = Errors::default();
+    let mut object = pod;
+    object["metadata"]["name"] = "x".into();
+    crate::api::defaults::apply(&resource, &mut object);
+    new_object(&resource, &object, &mut errors);
+    let fields: Vec<String> = errors.into_vec().into_iter().map(|error| error.field).collect();
+    let of = |index: usize| {
+        [
+            "name",
+            "terminationMessagePolicy",
+            "ports[0].containerPort",
+            "env[0].name",
+            "envFrom",
+            "volumeMounts[0].name",
+            "volumeMounts[0].mountPath",
+            "imagePullPolicy",
+            "resources.limits[cpu]",
+            "resources.requests[cpu]",
+            "securityContext.runAsUser",
+        ]
+        .map(|field| format!("spec.containers[{index}].{field}"))
+    };
+    let rest = [
+        "spec.containers[1].name",
+        "spec.initContainers[0].restartPolicy",
+        "spec.dnsPolicy",
+        "spec.os",
+        "spec.containers[0].image",
+        "spec.containers[1].image",
+        "spec.ephemeralContainers",
+        "spec.nodeName",
+    ];
+    let expected: Vec<String> = ["spec.volumes[0].configMap".to_owned()]
+        .into_iter()
+        .chain(of(0))
+        .chain(of(1))
+        .chain(rest.map(str::to_owned))
+        .collect();
+    assert_eq!(fields, expected);
+}
+
+#[test]
+fn policies_had_other_words() {
+    let pod = json!({"metadata": {"name": "x"}, "spec": {"restartPolicy": "Always", "dnsPolicy": "Default", "containers": [
+        {"name": "c", "image": "i", "imagePullPolicy": "Always", "terminationMessagePolicy": "Odd"}],
+        "initContainers": [{"name": "d", "image": "i", "imagePullPolicy": "Always", "restartPolicy": "Never"}]}});
+    let resource = Resources::default().stored("pods").unwrap();
+    let field = "spec.containers[0].terminationMessagePolicy";
+    let init =
+        "spec.initContainers[0].restartPolicy: Unsupported value: \"Never\": supported values: \"Always\"";
+    for (minor, words) in [
+        (
+            20,
+            vec![
+                format!("{field}: Invalid value: \"Odd\": must be 'File' or 'FallbackToLogsOnError'"),
+                init.to_owned(),
+            ],
+        ),
+        (
+            36,
+            vec![format!(
+                "{field}: Unsupported value: \"Odd\": supported values: \"File\", \"FallbackToLogsOnError\""
+            )],
+        ),
+    ] {
+        let mut errors = Errors::of(crate::release::Release::minor(minor));
+        new_object(&resource, &pod, &mut errors);
+        assert_eq!(errors.into_vec().iter().map(ToString::to_string).collect::<Vec<_>>(), words, "{minor}");
+    }
+}
+
+#[test]
+fn names_are_generated_from_names() {
+    for (base, good) in [("web-", true), ("web", true), ("-", false), ("A-", false), ("a_b", false)] {
+        let told = complaints("configmaps", json!({"metadata": {"name": "x", "generateName": base}}));
+        assert_eq!(told.is_empty(), good, "{told:?}");
+        let start = format!("metadata.generateName: Invalid value: {base:?}: a lowercase RFC 1123 subdomain");
+        assert!(told.iter().all(|told| told.starts_with(&start)), "{told:?}");
+    }
+}
+
+#[test]
 fn docker_secrets() {
     let kind = "kubernetes.io/dockerconfigjson";
     let with = |value: &str| {

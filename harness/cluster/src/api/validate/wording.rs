@@ -4,7 +4,7 @@
 use crate::{api::invalid::FieldError, release::Release};
 
 /// The minor version of the first release that no longer says the older words, the newer ones, the older ones.
-const OLDER: [(u32, &str, &str); 12] = [
+const OLDER: [(u32, &str, &str); 11] = [
     (
         24,
         "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` \
@@ -27,7 +27,6 @@ const OLDER: [(u32, &str, &str); 12] = [
     ),
     (24, "(127.0.0.0/8, ::1/128)", "(127.0.0.0/8)"),
     (24, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)", "not a valid CIDR"),
-    (24, "cannot be 0 when `maxSurge` is 0", "cannot be 0"),
     (24, r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*", r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?\.)*"),
     (31, "resources.requests and volumeAttributesClassName for bound", "resources.requests for bound"),
     (32, "field can not be less than status.capacity", "field can not be less than previous value"),

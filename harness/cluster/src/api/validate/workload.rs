@@ -1,20 +1,25 @@
-//! Deployments, ReplicaSets, StatefulSets, DaemonSets and Jobs.
+//! Deployments, ReplicaSets, StatefulSets and DaemonSets: selectors and templates, and how they roll out.
+//!
+//! The rules are those of Kubernetes' apps validation.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{metadata, pod, scheduling};
+use super::{metadata, pod, rollout, scheduling};
 use crate::api::{
     invalid::{Errors, FieldPath},
-    json::{items, text},
-    selector,
+    json::text,
+    selector::Selector,
 };
-
-pub(super) const PERCENT: &str = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or \
-    '93%', regex used for validation is '[0-9]+%')";
 
 const STATEFUL_SET: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
     'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are \
     forbidden";
+
+/// Since this minor version the pods that a StatefulSet wants are looked at before they are made.
+const STATEFUL_PODS: u32 = 34;
+
+/// Since this minor version values that are no plain ones are shown as JSON; before, as Go prints them.
+const JSON_SHOWN: u32 = 24;
 
 pub(super) fn not_negative(field: FieldPath<'_>, value: &Value, errors: &mut Errors) {
     if value.as_i64().is_some_and(|n| n < 0) {
@@ -22,40 +27,68 @@ pub(super) fn not_negative(field: FieldPath<'_>, value: &Value, errors: &mut Err
     }
 }
 
-/// Complaints about the selector and the pod template of an owner (`deployment`) whose pods are restarted for ever; it
-/// is called `kind` in what is not for its pods.
-fn template((owner, kind): (&str, &str), spec: &Value, errors: &mut Errors) {
-    let selector = &spec["selector"];
-    let labels = &spec["template"]["metadata"]["labels"];
+/// Complaints about the selector of an `owner`, then its template: nothing of that is looked at under a selector that makes
+/// no sense, of which is said that it is `malformed`.
+fn selector_and_template(
+    spec: &Value,
+    (owner, malformed): (&str, &str),
+    template: impl FnOnce(&mut Errors),
+    errors: &mut Errors,
+) {
+    let (selector, field) = (&spec["selector"], "spec.selector");
+    let before = errors.len();
+    let mut bad = false;
     if selector.is_null() {
-        errors.required("spec.selector", "");
-    } else if selector.as_object().is_some_and(serde_json::Map::is_empty) {
-        errors.invalid("spec.selector", selector, &format!("empty selector is invalid for {owner}"));
+        errors.required(field, "");
+    } else {
+        scheduling::label_selector(&field, selector, errors);
+        bad = errors.len() > before;
+        if selector.as_object().is_some_and(serde_json::Map::is_empty) {
+            errors.invalid(field, selector, &format!("empty selector is invalid for {owner}"));
+        }
+    }
+    if bad {
+        return errors.invalid(field, selector, malformed);
     }
     // Without a selector nothing fits.
-    let fits = !selector.is_null() && selector::Selector::of_object(selector).matches(labels);
-    if !fits {
-        let labels = if labels.is_null() { json!({}) } else { labels.clone() };
-        errors.invalid(
-            "spec.template.metadata.labels",
-            &labels,
-            "`selector` does not match template `labels`",
-        );
+    let labels = &spec["template"]["metadata"]["labels"];
+    if selector.is_null() || !Selector::of_object(selector).matches(labels) {
+        labels_differ(labels, errors);
     }
-    scheduling::label_selector(&"spec.selector", selector, errors);
-    metadata::of_template(&"spec.template", &spec["template"]["metadata"], errors);
-    pod::spec(&"spec.template.spec", &spec["template"]["spec"], errors);
-    always_restarts(spec, errors);
-    if !spec["template"]["spec"]["activeDeadlineSeconds"].is_null() {
-        let why = format!("activeDeadlineSeconds in {kind} is not Supported");
-        errors.forbidden("spec.template.spec.activeDeadlineSeconds", &why);
-    }
+    template(errors);
 }
 
-fn always_restarts(spec: &Value, errors: &mut Errors) {
-    let policy = &spec["template"]["spec"]["restartPolicy"];
-    if matches!(text(policy), "OnFailure" | "Never") {
-        errors.unsupported("spec.template.spec.restartPolicy", policy, &["Always"]);
+/// The labels of a template are not those of its selector.
+pub(super) fn labels_differ(labels: &Value, errors: &mut Errors) {
+    let (field, why) = ("spec.template.metadata.labels", "`selector` does not match template `labels`");
+    if errors.release().since(JSON_SHOWN) {
+        return errors.invalid(field, labels, why);
+    }
+    let shown = match labels.as_object() {
+        None => "map[string]string(nil)".to_owned(),
+        Some(labels) => {
+            let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key:?}:{value}")).collect();
+            format!("map[string]string{{{}}}", labels.join(", "))
+        }
+    };
+    errors.invalid_shown(field, &shown, why);
+}
+
+/// Complaints about a template whose pods are restarted for ever; its owner is called `kind`.
+fn lasting(kind: &str, spec: &Value, errors: &mut Errors) {
+    pod::template(&"spec.template", &spec["template"], &Value::Null, errors);
+    always_restarts(kind, spec, errors);
+}
+
+fn always_restarts(kind: &str, spec: &Value, errors: &mut Errors) {
+    let spec = &spec["template"]["spec"];
+    if spec["restartPolicy"] != "Always" {
+        let policy = text(&spec["restartPolicy"]).into();
+        errors.unsupported("spec.template.spec.restartPolicy", &policy, &["Always"]);
+    }
+    if !spec["activeDeadlineSeconds"].is_null() {
+        let why = format!("activeDeadlineSeconds in {kind} is not Supported");
+        errors.forbidden("spec.template.spec.activeDeadlineSeconds", &why);
     }
 }
 
@@ -63,19 +96,12 @@ fn always_restarts(spec: &Value, errors: &mut Errors) {
 pub(super) fn deployment(object: &Value, errors: &mut Errors) {
     let spec = &object["spec"];
     not_negative(&"spec.replicas", &spec["replicas"], errors);
-    template(("deployment", "ReplicaSet"), spec, errors);
-    let strategy = &spec["strategy"];
-    match text(&strategy["type"]) {
-        "Recreate" if !strategy["rollingUpdate"].is_null() => errors.forbidden(
-            "spec.strategy.rollingUpdate",
-            "may not be specified when strategy `type` is 'Recreate'",
-        ),
-        "RollingUpdate" => rolling(&"spec.strategy.rollingUpdate", &strategy["rollingUpdate"], errors),
-        "Recreate" => {}
-        _ => errors.unsupported("spec.strategy.type", &strategy["type"], &["Recreate", "RollingUpdate"]),
+    let named = ("deployment", "invalid label selector");
+    selector_and_template(spec, named, |errors| lasting("ReplicaSet", spec, errors), errors);
+    rollout::of_deployment(&spec["strategy"], errors);
+    for field in ["minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"] {
+        not_negative(&format_args!("spec.{field}"), &spec[field], errors);
     }
-    not_negative(&"spec.minReadySeconds", &spec["minReadySeconds"], errors);
-    not_negative(&"spec.revisionHistoryLimit", &spec["revisionHistoryLimit"], errors);
     let ready = spec["minReadySeconds"].as_i64().unwrap_or(0);
     if spec["progressDeadlineSeconds"].as_i64().is_some_and(|deadline| deadline <= ready) {
         let detail = "must be greater than minReadySeconds";
@@ -83,26 +109,13 @@ pub(super) fn deployment(object: &Value, errors: &mut Errors) {
     }
 }
 
-fn rolling(path: FieldPath<'_>, rolling: &Value, errors: &mut Errors) {
-    for field in ["maxUnavailable", "maxSurge"] {
-        let (value, field) = (&rolling[field], format!("{path}.{field}"));
-        not_negative(&field, value, errors);
-        let percent = |t: &str| t.strip_suffix('%').is_some_and(|n| n.parse::<u32>().is_ok());
-        if value.as_str().is_some_and(|t| !percent(t)) {
-            errors.invalid(field, value, PERCENT);
-        }
-    }
-    let zero = |value: &Value| *value == 0 || *value == "0%";
-    if zero(&rolling["maxUnavailable"]) && zero(&rolling["maxSurge"]) {
-        let detail = "may not be 0 when `maxSurge` is 0";
-        errors.invalid(format_args!("{path}.maxUnavailable"), &rolling["maxUnavailable"], detail);
-    }
-}
-
-/// Complaints about a ReplicaSet.
+/// Complaints about a ReplicaSet. What is said of its empty selector is what is said of a Deployment's.
 pub(super) fn replica_set(object: &Value, errors: &mut Errors) {
-    not_negative(&"spec.replicas", &object["spec"]["replicas"], errors);
-    template(("replicaset", "ReplicaSet"), &object["spec"], errors);
+    let spec = &object["spec"];
+    not_negative(&"spec.replicas", &spec["replicas"], errors);
+    not_negative(&"spec.minReadySeconds", &spec["minReadySeconds"], errors);
+    let named = ("deployment", "invalid label selector");
+    selector_and_template(spec, named, |errors| lasting("ReplicaSet", spec, errors), errors);
 }
 
 /// Complaints about the spec of a ReplicationController, whose selector is nothing but labels.
@@ -116,78 +129,59 @@ pub(super) fn replication_controller(spec: &Value, errors: &mut Errors) {
     not_negative(&"spec.replicas", &spec["replicas"], errors);
     let own = &template["metadata"]["labels"];
     if labels.is_some_and(|labels| labels.iter().any(|(key, value)| own.get(key) != Some(value))) {
-        let own = if own.is_null() { json!({}) } else { own.clone() };
-        errors.invalid("spec.template.metadata.labels", &own, "`selector` does not match template `labels`");
+        labels_differ(own, errors);
     }
-    metadata::of_template(&"spec.template", &template["metadata"], errors);
-    pod::spec(&"spec.template.spec", &template["spec"], errors);
-    always_restarts(spec, errors);
-    if !template["spec"]["activeDeadlineSeconds"].is_null() {
-        let why = "activeDeadlineSeconds in ReplicationController is not Supported";
-        errors.forbidden("spec.template.spec.activeDeadlineSeconds", why);
-    }
+    lasting("ReplicationController", spec, errors);
 }
 
-/// Complaints about a StatefulSet.
+/// Complaints about a StatefulSet. Before its pods were looked at, only the metadata of its template was.
 pub(super) fn stateful_set(object: &Value, errors: &mut Errors) {
     let spec = &object["spec"];
     let policy = &spec["podManagementPolicy"];
     if !matches!(text(policy), "OrderedReady" | "Parallel") {
         errors.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'");
     }
-    let strategy = &spec["updateStrategy"];
-    match text(&strategy["type"]) {
-        "RollingUpdate" => {
-            let partition = &strategy["rollingUpdate"]["partition"];
-            not_negative(&"spec.updateStrategy.rollingUpdate.partition", partition, errors);
+    rollout::of_stateful_set(&spec["updateStrategy"], errors);
+    let retention = &spec["persistentVolumeClaimRetentionPolicy"];
+    for field in ["whenDeleted", "whenScaled"].into_iter().filter(|_| retention.is_object()) {
+        let policies = ["Retain", "Delete"];
+        if !policies.contains(&text(&retention[field])) {
+            let path = format_args!("spec.persistentVolumeClaimRetentionPolicy.{field}");
+            errors.unsupported(path, &text(&retention[field]).into(), &policies);
         }
-        "OnDelete" => {}
-        _ => errors.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'"),
     }
-    not_negative(&"spec.replicas", &spec["replicas"], errors);
-    template(("statefulset", "StatefulSet"), spec, errors);
+    for field in ["/replicas", "/minReadySeconds", "/ordinals/start"] {
+        let value = spec.pointer(field).unwrap_or(&Value::Null);
+        not_negative(&format_args!("spec{}", field.replace('/', ".")), value, errors);
+    }
+    let template = |errors: &mut Errors| {
+        if errors.release().since(STATEFUL_PODS) {
+            pod::template(&"spec.template", &spec["template"], &spec["volumeClaimTemplates"], errors);
+        } else {
+            metadata::of_template(&"spec.template", &spec["template"]["metadata"], errors);
+        }
+    };
+    selector_and_template(spec, ("statefulset", ""), template, errors);
+    always_restarts("StatefulSet", spec, errors);
 }
 
-/// Complaints about a DaemonSet.
+/// Complaints about a DaemonSet. A selector that is not there or makes no sense is no reason not to look at the template.
 pub(super) fn daemon_set(object: &Value, errors: &mut Errors) {
-    template(("daemonset", "DaemonSet"), &object["spec"], errors);
-    let strategy = &object["spec"]["updateStrategy"];
-    match text(&strategy["type"]) {
-        "RollingUpdate" => rolling_daemons(&strategy["rollingUpdate"], errors),
-        "OnDelete" => {}
-        _ => errors.unsupported("spec.updateStrategy", strategy, &["RollingUpdate", "OnDelete"]),
+    let (spec, selector) = (&object["spec"], &object["spec"]["selector"]);
+    let labels = &spec["template"]["metadata"]["labels"];
+    let before = errors.len();
+    scheduling::label_selector(&"spec.selector", selector, errors);
+    let sound = errors.len() == before;
+    if sound && (selector.is_null() || !Selector::of_object(selector).matches(labels)) {
+        labels_differ(labels, errors);
     }
-    not_negative(&"spec.minReadySeconds", &object["spec"]["minReadySeconds"], errors);
-    not_negative(&"spec.revisionHistoryLimit", &object["spec"]["revisionHistoryLimit"], errors);
-}
-
-fn rolling_daemons(rolling: &Value, errors: &mut Errors) {
-    let zero = |value: &Value| *value == 0 || *value == "0%";
-    let path = "spec.updateStrategy.rollingUpdate.maxUnavailable";
-    if zero(&rolling["maxUnavailable"]) && (rolling["maxSurge"].is_null() || zero(&rolling["maxSurge"])) {
-        errors.invalid(path, &rolling["maxUnavailable"], "cannot be 0 when `maxSurge` is 0");
+    if selector.as_object().is_some_and(serde_json::Map::is_empty) {
+        errors.invalid("spec.selector", selector, "empty selector is invalid for daemonset");
     }
-}
-
-/// Complaints about the spec of a Job.
-pub(super) fn job(path: FieldPath<'_>, spec: &Value, errors: &mut Errors) {
-    for field in ["parallelism", "completions", "backoffLimit", "activeDeadlineSeconds"] {
-        not_negative(&format_args!("{path}.{field}"), &spec[field], errors);
-    }
-    metadata::of_template(&format_args!("{path}.template"), &spec["template"]["metadata"], errors);
-    let template = &spec["template"]["spec"];
-    pod::spec(&format_args!("{path}.template.spec"), template, errors);
-    if text(&template["restartPolicy"]) == "Always" {
-        let field = format_args!("{path}.template.spec.restartPolicy");
-        errors.required(field, "valid values: \"OnFailure\", \"Never\"");
-    }
-}
-
-/// The selector of a workload can't change.
-pub(super) fn selector_stays(old: &Value, new: &Value, errors: &mut Errors) {
-    if old["spec"]["selector"] != new["spec"]["selector"] {
-        errors.invalid("spec.selector", &new["spec"]["selector"], "field is immutable");
-    }
+    lasting("DaemonSet", spec, errors);
+    not_negative(&"spec.minReadySeconds", &spec["minReadySeconds"], errors);
+    rollout::of_daemon_set(&spec["updateStrategy"], errors);
+    not_negative(&"spec.revisionHistoryLimit", &spec["revisionHistoryLimit"], errors);
 }
 
 /// Most of a StatefulSet can't change.
@@ -212,12 +206,5 @@ pub(super) fn stateful_set_change(old: &Value, new: &Value, errors: &mut Errors)
     }
 }
 
-/// The template of a Job can't change (unless it is suspended and has never started).
-pub(super) fn job_change(old: &Value, new: &Value, errors: &mut Errors) {
-    let held = old["spec"]["suspend"] == true && items(&old["status"]["conditions"]).is_empty();
-    for field in ["template", "selector", "completions"] {
-        if old["spec"][field] != new["spec"][field] && !(held && field == "template") {
-            errors.invalid(format_args!("spec.{field}"), &new["spec"][field], "field is immutable");
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,7 @@ pub(super) fn mutate(api: &Api, call: &Call<'_>, object: &mut Value) -> Result<b
         let Some(answer) = ask(api, call, object, &webhook)? else { continue };
         if let (Some(changes), false) = (answer, object.is_null()) {
             apply(object, &changes)?;
+            api.schema().canonicalize(&call.resource.stored_in, &call.resource.kind, object);
             api.default_fields(call.resource, object);
             changed = true;
         }
