@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pulldrill_clock::Timestamp;
+use serde_json::Value;
 
 use super::{
     Done, Kubelet, What,
@@ -15,7 +16,7 @@ use crate::{
     engine::{Context, Outcome},
     puller::{Image, words},
     runtime::{
-        container::{KILLED, Spec},
+        container::{Spec, TERMINATED},
         images::{self, HTTP},
     },
     store::Key,
@@ -49,7 +50,7 @@ impl Kubelet {
             ready_at: now + pulldrill_clock::SignedDuration::from_secs(todo.ready_after),
             exits_at,
             code: None,
-            killed: 0,
+            term: Some(0),
             ended: None,
         };
         if !container.runs() {
@@ -57,7 +58,8 @@ impl Kubelet {
             return made;
         }
         self.logs.begin(&worker.uid, &todo.name, now, Vec::new());
-        (made.exits_at, made.killed) = (None, KILLED);
+        (made.exits_at, made.term) =
+            (None, (!is_first_process(worker.pod.value(), todo)).then_some(TERMINATED));
         if let Some(why) = container.start_error() {
             made.ended = Some(Ended { code: 128, at: now, failure: Some(why) });
             return made;
@@ -105,17 +107,18 @@ impl Kubelet {
         }
     }
 
-    /// Takes in that a main process has ended.
-    pub(super) fn exited(&self, worker: &mut Worker, name: &str, id: &str, code: i32) {
+    /// Takes in that a main process has ended. True when that is news.
+    pub(super) fn exited(&self, worker: &mut Worker, name: &str, id: &str, code: i32) -> bool {
         let now = self.clock.now();
         let slot = worker.slot(name);
         let Some(container) = slot.current.as_mut().filter(|c| c.id == id && c.ended.is_none()) else {
-            return;
+            return false;
         };
         container.exits_at = Some(now);
         container.code = Some(code);
         self.runtime.remove(&worker.uid, name);
         self.look_again(worker, now);
+        true
     }
 
     /// Has the pod looked at again when the node next looks at its containers, if one has ended unseen.
@@ -126,4 +129,12 @@ impl Kubelet {
             worker.due = Some(worker.due.map_or(at, |due| due.min(at)));
         }
     }
+}
+
+/// Whether a container's main process is the first one of its namespace: then the kernel keeps signals from it that it
+/// has no handler for (`pid_namespaces(7)`), and a shell or `sleep` goes on until it is killed.
+fn is_first_process(pod: &Value, todo: &Todo) -> bool {
+    let spec = &pod["spec"];
+    let joins = todo.container["targetContainerName"].as_str().is_some_and(|target| !target.is_empty());
+    spec["shareProcessNamespace"] != true && spec["hostPID"] != true && !joins
 }

@@ -12,6 +12,7 @@ mod backoff;
 mod conditions;
 mod container;
 mod deadline;
+mod end;
 mod environment;
 mod fleet;
 mod image_gc;
@@ -64,6 +65,7 @@ use providers::Providers;
 pub use providers::{Ask, CacheKey, PluginError, Provided, Provider, plugins};
 pub use rate::PullRate;
 use rate::Rate;
+use stop::Cause;
 use worker::{Stage, Todo, Worker};
 
 /// What the kubelets of one cluster need.
@@ -143,8 +145,10 @@ enum What {
     Started(Box<Todo>, Arc<Image>),
     /// A container's main process has ended by itself.
     Exited { container: String, id: String, code: i32 },
-    /// The containers have stopped.
-    Stopped,
+    /// The time is over that containers had to stop, in this wait.
+    Stopped(u64),
+    /// So is that of a container which is to be replaced.
+    Replaced(Box<Todo>),
     /// What was left of the pod has been cleared away.
     Removed,
 }
@@ -246,19 +250,26 @@ impl Kubelet {
             return;
         };
         let now = self.clock.now();
-        let mut worker = match self.pods.remove(key).filter(|w| w.uid == pod.meta("uid")) {
-            Some(worker) => worker,
-            None => self.new_worker(&pod),
+        let mut worker = match self.pods.remove(key) {
+            Some(worker) if worker.uid == pod.meta("uid") => worker,
+            before => {
+                before.iter().for_each(|worker| self.lost(worker));
+                self.new_worker(&pod)
+            }
         };
         if !pod.value()["metadata"]["deletionTimestamp"].is_null() {
-            if matches!(worker.stage, Stage::Idle | Stage::Syncing(_)) {
-                self.stop(&mut worker, key, pod.value(), context);
+            match worker.stage {
+                Stage::Idle | Stage::Syncing(_) => {
+                    self.stop(&mut worker, key, pod.value(), Cause::Deleted, context);
+                }
+                Stage::Stopping(_) => self.hurry(&mut worker, key, pod.value(), context),
+                Stage::Clearing | Stage::Gone => {}
             }
         } else if matches!(worker.stage, Stage::Idle)
             && self.deadline(&worker, pod.value()).is_some_and(|end| end <= now)
         {
             self.say_overdue(pod.value());
-            self.stop(&mut worker, key, pod.value(), context);
+            self.stop(&mut worker, key, pod.value(), Cause::Overdue, context);
         } else if matches!(worker.stage, Stage::Idle) && !worker.overdue {
             let wanted = if worker.dirty {
                 Some(worker.synced.map_or(now, |ended| sync::tick(ended, self.relist)))
@@ -379,10 +390,13 @@ impl Controller for Kubelet {
             if worker.uid == uid {
                 match (&worker.stage, what) {
                     (_, What::Exited { container, id, code }) => {
-                        self.exited(&mut worker, &container, &id, code);
+                        let news = self.exited(&mut worker, &container, &id, code);
+                        if news && matches!(worker.stage, Stage::Stopping(_)) {
+                            self.go_on_stopping(&mut worker, key, context);
+                        }
                     }
-                    (Stage::Stopping, What::Stopped) => self.stopped(&mut worker, key, context),
-                    (Stage::Stopping, What::Removed) => self.removed(&mut worker, key),
+                    (_, What::Stopped(wait)) => self.waited(&mut worker, key, wait, context),
+                    (Stage::Clearing, What::Removed) => self.removed(&mut worker, key),
                     (Stage::Syncing(_), what) => self.resume(&mut worker, key, what, context),
                     _ => {}
                 }

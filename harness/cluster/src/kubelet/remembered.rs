@@ -49,7 +49,7 @@ impl Kubelet {
                 ready_at: now,
                 exits_at: None,
                 code: None,
-                killed: 0,
+                term: None,
                 ended: Some(ended),
             })
         };

@@ -35,14 +35,19 @@ pub(super) fn policy_of(spec: &Value) -> &str {
     spec["restartPolicy"].as_str().unwrap_or("Always")
 }
 
+/// Whether a container of such a list of a pod is started again after it has ended so.
+pub(super) fn is_restarted(container: &Value, list: &str, policy: &str, ended: &Ended) -> bool {
+    match list {
+        "ephemeralContainers" => false,
+        "initContainers" => is_sidecar(container) || ended.code != 0 && policy != "Never",
+        _ => restarts(policy, ended),
+    }
+}
+
 impl Todo {
     /// Whether it is started again after it has ended so.
     pub(super) fn restarts(&self, policy: &str, ended: &Ended) -> bool {
-        match self.list {
-            "ephemeralContainers" => false,
-            "initContainers" => is_sidecar(&self.container) || ended.code != 0 && policy != "Never",
-            _ => restarts(policy, ended),
-        }
+        is_restarted(&self.container, self.list, policy, ended)
     }
 }
 

@@ -103,7 +103,7 @@ impl View<'_> {
             "name": name,
             "state": state,
             "lastState": last_state.unwrap_or_else(|| json!({})),
-            "ready": list != "ephemeralContainers" && self.is_ready(spec, list == "initContainers" && !restart::is_sidecar(spec)),
+            "ready": list != "ephemeralContainers" && self.is_ready(spec, list == "initContainers"),
             "restartCount": slot.map_or(0, |s| s.restarts),
             "image": current.map_or_else(|| spec["image"].as_str().unwrap_or_default(), |c| &c.image.reference),
             "imageID": current.map_or("", |c| &c.image.repo_digest),
@@ -166,9 +166,7 @@ impl View<'_> {
     /// and has had its time to get ready.
     pub(super) fn is_ready(&self, container: &Value, init: bool) -> bool {
         let Some(slot) = self.slot(container) else { return false };
-        if init && restart::is_sidecar(container) {
-            slot.started() > 0
-        } else if init {
+        if init && !restart::is_sidecar(container) {
             slot.ended().is_some_and(|(_, ended)| ended.code == 0)
         } else {
             slot.running().is_some_and(|c| c.ready_at <= self.clock.now())
@@ -176,7 +174,7 @@ impl View<'_> {
     }
 }
 
-pub(super) fn has_any(spec: &Value, list: &str) -> bool {
+fn has_any(spec: &Value, list: &str) -> bool {
     spec[list].as_array().is_some_and(|all| !all.is_empty())
 }
 

@@ -11,10 +11,12 @@ use serde_json::Value;
 use super::{
     Done, Kubelet, What,
     container::Container,
+    end::is_over,
     environment,
     images::Decision,
     restart, secrets,
     status::View,
+    stop::{self, Cause},
     worker::{Sandbox, Stage, Sync, Todo, Waiting, Worker},
 };
 use crate::{
@@ -42,6 +44,11 @@ impl Kubelet {
         worker.due = None;
         worker.reap(now);
         self.write_status(worker, key, worker.sandbox.is_some());
+        if is_over(worker, &pod.value()["spec"]) && worker.slots.values().any(|slot| slot.running().is_some())
+        {
+            self.stop(worker, key, pod.value(), Cause::Finished, context);
+            return;
+        }
         if worker.sandbox.is_none() && !self.mount(worker, pod.value()) {
             return;
         }
@@ -84,7 +91,15 @@ impl Kubelet {
                 self.started(worker, key, &mut sync, &todo, image, context);
                 sync.change(self.clock.now());
             }
-            What::Exited { .. } | What::Stopped | What::Removed => {}
+            What::Replaced(todo) => {
+                self.replaced(worker, &mut sync, &todo);
+                let decision = self.ensure(worker, key, &sync, &todo);
+                if self.decided(worker, key, &mut sync, *todo, decision, context) {
+                    worker.stage = Stage::Syncing(Box::new(sync));
+                    return;
+                }
+            }
+            What::Exited { .. } | What::Stopped(_) | What::Removed => {}
         }
         self.go_on(worker, key, sync, context);
     }
@@ -97,7 +112,10 @@ impl Kubelet {
                 sync.failed = true;
                 continue;
             }
-            self.replace(worker, &mut sync, &todo);
+            if self.replace(worker, key, &mut sync, &todo, context) {
+                worker.stage = Stage::Syncing(Box::new(sync));
+                return;
+            }
             let decision = self.ensure(worker, key, &sync, &todo);
             if self.decided(worker, key, &mut sync, todo, decision, context) {
                 worker.stage = Stage::Syncing(Box::new(sync));
@@ -154,16 +172,37 @@ impl Kubelet {
         sync.failed = true;
     }
 
-    /// Stops a running container whose image is no longer what the pod says.
-    fn replace(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo) {
-        if worker.slot(&todo.name).running().is_some() {
-            let message = self.dialect.text(Text::KillingChanged, &[("container", &todo.name)]);
-            let path = todo.field_path();
-            self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Killing", &message);
-            worker.slot(&todo.name).retire(self.clock.now());
-            self.runtime.remove(&worker.uid, &todo.name);
-            sync.change(self.clock.now());
+    /// Stops a running container whose image is no longer what the pod says. True when the sync has to wait for that.
+    fn replace(
+        &self,
+        worker: &mut Worker,
+        key: &Key,
+        sync: &mut Sync,
+        todo: &Todo,
+        context: &Context,
+    ) -> bool {
+        let Some(term) = worker.slot(&todo.name).running().map(|container| container.term) else {
+            return false;
+        };
+        let message = self.dialect.text(Text::KillingChanged, &[("container", &todo.name)]);
+        let path = todo.field_path();
+        self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Killing", &message);
+        if term.is_some() {
+            self.replaced(worker, sync, todo);
+            return false;
         }
+        self.runtime.terminate(&worker.uid, &todo.name);
+        let grace = stop::grace(sync.pod.value());
+        let until = self.clock.now().checked_add(grace).unwrap_or(Timestamp::MAX);
+        self.wait_until(worker, key, until, What::Replaced(Box::new(todo.clone())), context);
+        true
+    }
+
+    /// It has stopped.
+    fn replaced(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo) {
+        worker.slot(&todo.name).retire(self.clock.now());
+        self.runtime.remove(&worker.uid, &todo.name);
+        sync.change(self.clock.now());
     }
 
     fn started(
@@ -252,6 +291,18 @@ impl Kubelet {
     ) {
         let nanos = worker.rng.random_range(milliseconds.start * 1_000_000..milliseconds.end * 1_000_000);
         let until = self.clock.now() + SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or_default());
+        self.wait_until(worker, key, until, what, context);
+    }
+
+    /// Waits until then, and goes on with `what`.
+    pub(super) fn wait_until(
+        &self,
+        worker: &Worker,
+        key: &Key,
+        until: Timestamp,
+        what: What,
+        context: &Context,
+    ) {
         let (clock, uid) = (self.clock.clone(), worker.uid.clone());
         context.start(key.clone(), move |busy| async move {
             let busy = clock.sleep_until(busy, until).await;
@@ -274,6 +325,9 @@ fn seconds(seconds: f64) -> SignedDuration {
 
 /// The containers to be started now, the next one last.
 fn to_start(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
+    if is_over(worker, &pod["spec"]) {
+        return Vec::new();
+    }
     let mut all = in_order(worker, pod);
     // Those that were added for a look go first, whatever the others are doing, and only once.
     let added = pod["spec"]["ephemeralContainers"].as_array().into_iter().flatten().rev();

@@ -5,7 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use pulldrill_clock::{SignedDuration, Timestamp, seed};
 use serde_json::Value;
 
-use super::{backoff::Backoff, container::Slot, deadline, restart, secrets::PullSecrets};
+use super::{
+    backoff::Backoff,
+    container::Slot,
+    deadline, restart,
+    secrets::PullSecrets,
+    stop::{self, Stopping},
+};
 use crate::store::{Change, Event, Stored};
 
 /// A pod's sandbox.
@@ -24,7 +30,9 @@ pub(super) enum Stage {
     /// It syncs, and waits for something.
     Syncing(Box<Sync>),
     /// It stops the containers.
-    Stopping,
+    Stopping(Box<Stopping>),
+    /// They have stopped, and what is left of the pod is cleared away.
+    Clearing,
     /// The pod is over and done with.
     Gone,
 }
@@ -92,6 +100,8 @@ pub(super) struct Worker {
     pub(super) uid: String,
     pub(super) rng: seed::Rng,
     pub(super) stage: Stage,
+    /// How often it has been waited for containers to stop.
+    pub(super) stops: u64,
     /// When to sync next.
     pub(super) due: Option<Timestamp>,
     /// When it will be looked at at the latest.
@@ -132,6 +142,7 @@ impl Worker {
             pod: pod.clone(),
             rng,
             stage: Stage::Idle,
+            stops: 0,
             due: None,
             dirty: true,
             twice: false,
@@ -160,7 +171,9 @@ impl Worker {
         let gone = event.change == Change::Deleted || event.object.meta("uid") != self.uid;
         let deleting = |pod: &Value| !pod["metadata"]["deletionTimestamp"].is_null();
         let same_meta = ["labels", "annotations"].iter().all(|f| before["metadata"][f] == now["metadata"][f]);
-        let changed = before["spec"] != now["spec"] || !same_meta || deleting(before) != deleting(now);
+        let hurried = deleting(now) && stop::grace(before) != stop::grace(now);
+        let changed =
+            before["spec"] != now["spec"] || !same_meta || deleting(before) != deleting(now) || hurried;
         self.pod = event.object.clone();
         self.dirty |= changed;
         changed || gone

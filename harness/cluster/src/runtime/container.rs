@@ -1,6 +1,13 @@
 //! One running container: its main process, those that clients start beside it, and who is attached.
 
-use std::{collections::BTreeMap, io::Write as _, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -24,6 +31,9 @@ use crate::{
 
 /// The exit code of what was killed: 128 + SIGKILL.
 pub(crate) const KILLED: i32 = 137;
+
+/// The exit code of what ended when it was asked to: 128 + SIGTERM.
+pub(crate) const TERMINATED: i32 = 143;
 
 /// Where programs are looked for.
 const SEARCHED: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -60,6 +70,8 @@ pub(crate) struct Container {
     tty: Option<watch::Sender<Size>>,
     stdin_once: bool,
     interrupt: Arc<Notify>,
+    /// Whether the main process has been asked to end.
+    terminate: Arc<AtomicBool>,
     feeder: Mutex<Option<Feeder>>,
     attached: Mutex<Attached>,
     /// Everything in it ends.
@@ -114,6 +126,7 @@ impl Container {
             tty: spec.tty.then(|| watch::channel(Size::default()).0),
             stdin_once: spec.stdin_once,
             interrupt: Arc::default(),
+            terminate: Arc::default(),
             feeder: Mutex::new(spec.stdin.then_some(feeder)),
             attached: Mutex::default(),
             stop: CancellationToken::new(),
@@ -163,7 +176,7 @@ impl Container {
                 }
                 None => Sink::new(Box::new(stderr)),
             };
-            let process = self.process(
+            let mut process = self.process(
                 self.main.clone().unwrap_or_default(),
                 start.stdin,
                 stdout,
@@ -171,6 +184,7 @@ impl Container {
                 self.tty.as_ref().map(watch::Sender::subscribe),
                 self.interrupt.clone(),
             );
+            process.terminate = self.terminate.clone();
             let program = async {
                 let code = tokio::select! {
                     code = launch(process) => code,
@@ -213,6 +227,7 @@ impl Container {
             stderr,
             terminal,
             interrupt,
+            terminate: Arc::default(),
             world: self.world.clone(),
         }
     }
@@ -234,6 +249,11 @@ impl Container {
                 }
             }
         }
+    }
+
+    /// Asks its main process to end (SIGTERM); what has no handler for that does not notice.
+    pub(crate) fn terminate(&self) {
+        self.terminate.store(true, Ordering::Release);
     }
 
     /// Ends everything in it.

@@ -64,6 +64,13 @@ impl Runtime {
         (container, start)
     }
 
+    /// Asks the main process of a container to end (SIGTERM).
+    pub(crate) fn terminate(&self, pod_uid: &str, name: &str) {
+        if let Some(container) = self.find(pod_uid, name) {
+            container.terminate();
+        }
+    }
+
     /// Ends a container and what runs in it.
     pub(crate) fn remove(&self, pod_uid: &str, name: &str) {
         let gone = self.containers.lock().remove(&(pod_uid.to_owned(), name.to_owned()));

@@ -1,6 +1,10 @@
 //! What a program in a container gets: its words, its variables, its streams, and the container around it.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use futures::future::BoxFuture;
 use pulldrill_clock::{Busy, Clock, SignedDuration, Timestamp};
@@ -107,6 +111,8 @@ pub(crate) struct Process {
     pub(crate) terminal: Option<watch::Receiver<Size>>,
     /// Somebody pressed ^C.
     pub(crate) interrupt: Arc<Notify>,
+    /// Somebody asked it to end.
+    pub(crate) terminate: Arc<AtomicBool>,
     pub(crate) world: Arc<World>,
 }
 

@@ -1,5 +1,6 @@
 //! Pods on a node with a registry beside it: what events and statuses come of it, and when.
 
+mod conditions;
 mod deadline;
 mod failing;
 mod nodes;
@@ -7,4 +8,6 @@ mod references;
 mod restarts;
 mod running;
 mod secrets;
+mod sidecars;
+mod stopping;
 mod world;

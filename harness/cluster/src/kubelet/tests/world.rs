@@ -200,6 +200,19 @@ pub(super) fn key(name: &str) -> Key {
     Key::new("shop", name)
 }
 
+/// What a condition says: its status, reason and message.
+pub(super) fn condition(status: &Value, kind: &str) -> (String, String, String) {
+    let all = status["conditions"].as_array().unwrap();
+    let one = all.iter().find(|c| c["type"] == kind).unwrap();
+    let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
+    (text("status"), text("reason"), text("message"))
+}
+
+/// A condition that says so.
+pub(super) fn is(status: &str, reason: &str, message: &str) -> (String, String, String) {
+    (status.to_owned(), reason.to_owned(), message.to_owned())
+}
+
 fn merge(into: &mut Value, more: Value) {
     match (into, more) {
         (Value::Object(into), Value::Object(more)) => {

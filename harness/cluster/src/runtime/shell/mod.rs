@@ -13,6 +13,7 @@ mod parse;
 mod run;
 #[cfg(test)]
 mod tests;
+mod trap;
 mod words;
 
 use parse::parse;
@@ -33,6 +34,8 @@ struct Shell {
     positional: Vec<String>,
     last: i32,
     exit_on_error: bool,
+    /// What is run when the shell is asked to end.
+    on_term: Option<String>,
     depth: usize,
 }
 
@@ -73,6 +76,7 @@ pub(crate) async fn main(process: Process) -> i32 {
         process,
         last: 0,
         exit_on_error,
+        on_term: None,
         depth: 0,
     };
     if let Some(script) = script {
