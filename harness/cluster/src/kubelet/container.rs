@@ -41,6 +41,9 @@ impl Container {
     }
 }
 
+/// The reason of a container that could not even start.
+pub(super) const START_ERROR: &str = "StartError";
+
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
@@ -53,7 +56,7 @@ pub(super) struct Ended {
 impl Ended {
     pub(super) fn reason(&self) -> &'static str {
         if self.failure.is_some() {
-            return "StartError";
+            return START_ERROR;
         }
         if self.code == 0 { "Completed" } else { "Error" }
     }

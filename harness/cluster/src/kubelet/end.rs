@@ -70,7 +70,7 @@ impl Kubelet {
 
     /// Nothing is left: the object can go.
     pub(super) fn removed(&self, worker: &mut Worker, key: &Key) {
-        if self.dialect.pods.terminal_status {
+        if self.dialect.pods.terminal_status && !worker.finished {
             self.write_unknown(worker, key);
         }
         worker.stage = Stage::Gone;

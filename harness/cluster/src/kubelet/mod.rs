@@ -179,9 +179,8 @@ struct Kubelet {
     /// How many sandboxes the machine and workers this kubelet have had.
     addresses: Arc<AtomicU32>,
     workers: u64,
-    /// Whether its machine is on, and how often that had been switched on before.
+    /// Whether its machine is on.
     power: Power,
-    boots: u32,
     /// At which part of a second the node looks at its containers, and at its timers.
     relist: i64,
     ticker: i64,
@@ -233,7 +232,6 @@ impl Kubelet {
             waiting_jobs: Vec::new(),
             addresses,
             power,
-            boots,
             workers: 0,
             relist: rng.random_range(0..1_000_000_000),
             ticker: rng.random_range(0..1_000_000_000),
@@ -270,7 +268,7 @@ impl Kubelet {
         {
             self.say_overdue(pod.value());
             self.stop(&mut worker, key, pod.value(), Cause::Overdue, context);
-        } else if matches!(worker.stage, Stage::Idle) && !worker.overdue {
+        } else if matches!(worker.stage, Stage::Idle) && !worker.is_left_alone() {
             let wanted = if worker.dirty {
                 Some(worker.synced.map_or(now, |ended| sync::tick(ended, self.relist)))
             } else {
@@ -288,7 +286,7 @@ impl Kubelet {
 
     /// Has the pod looked at again when it is due.
     fn set_alarm(&self, worker: &mut Worker, key: &Key, context: &Context) {
-        if !matches!(worker.stage, Stage::Idle) || worker.overdue {
+        if !matches!(worker.stage, Stage::Idle) || worker.is_left_alone() {
             return;
         }
         let deadline = self.deadline(worker, worker.pod.value());
@@ -305,9 +303,7 @@ impl Kubelet {
         self.workers += 1;
         let name = format!("kubelet/{}/{}/{}", self.node.name, pod.key(), self.workers);
         let mut worker = Worker::new(pod, seed::rng(self.seed, &name), self.clock.now());
-        if self.boots > 0 {
-            self.remember(&mut worker, pod.value());
-        }
+        self.remember(&mut worker, pod.value());
         worker
     }
 

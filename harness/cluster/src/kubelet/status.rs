@@ -42,7 +42,9 @@ impl View<'_> {
         }
         status["conditions"] = self.conditions(pod);
         status["hostIP"] = json!(self.host);
-        status["startTime"] = json!(self.time(self.worker.since));
+        if status["startTime"].is_null() {
+            status["startTime"] = json!(self.time(self.worker.since));
+        }
         let address = self.worker.sandbox.as_ref().filter(|_| self.address).map(|s| s.address.as_str());
         if let Some(address) = address {
             status["podIP"] = json!(address);

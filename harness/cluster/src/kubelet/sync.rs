@@ -268,6 +268,9 @@ impl Kubelet {
 
     /// Writes what is known now, if that differs from what is stored.
     pub(super) fn write_status(&self, worker: &Worker, key: &Key, address: bool) {
+        if worker.finished {
+            return;
+        }
         let host = self.node.address.to_string();
         let view = View { worker, clock: &self.clock, dialect: &self.dialect, host: &host, address };
         let written = self.api.modify(&self.node.user, "pods", key, Some("status"), |pod| {

@@ -116,9 +116,11 @@ pub(super) struct Worker {
     pub(super) synced: Option<Timestamp>,
     /// Whether the pod is over for good.
     pub(super) terminal: bool,
+    /// Whether it had ended when the kubelet first saw it: its status is no longer touched.
+    pub(super) finished: bool,
     /// Whether its time is over, and its containers have been stopped for that.
     pub(super) overdue: bool,
-    /// When the kubelet first saw the pod.
+    /// When a kubelet first saw the pod.
     pub(super) since: Timestamp,
     pub(super) sandbox: Option<Sandbox>,
     /// How long it was waited last for volumes that can't be mounted.
@@ -148,6 +150,7 @@ impl Worker {
             twice: false,
             synced: None,
             terminal: false,
+            finished: deadline::has_ended(pod.value()),
             overdue: deadline::is_overdue(pod.value()),
             since: now,
             sandbox: None,
@@ -158,6 +161,11 @@ impl Worker {
             restarts: HashMap::new(),
             last_errors: HashMap::new(),
         }
+    }
+
+    /// Whether nothing is done for the pod any more until it is deleted.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.overdue || self.finished
     }
 
     pub(super) fn is_syncing(&self) -> bool {

@@ -5,6 +5,7 @@ mod deadline;
 mod failing;
 mod nodes;
 mod references;
+mod remembered;
 mod restarts;
 mod running;
 mod secrets;

@@ -37,6 +37,7 @@ pub(super) struct World {
     /// The store's, before anything happened.
     revision: u64,
     tape: Arc<Mutex<Vec<Seen>>>,
+    options: KubeletOptions,
     stop: CancellationToken,
 }
 
@@ -82,11 +83,23 @@ impl World {
             runtime: Arc::new(crate::runtime::Runtime::new(clock.clone())),
             pullers: pullers.clone(),
         };
-        let controllers = vec![Fleet::new(options).unwrap().add("node-1", false).unwrap()];
-        tokio::spawn(Engine::new(store.clone(), &clock, controllers, stop.clone()).run());
+        run(&options, &stop);
         let tape = Arc::new(Mutex::new(Vec::new()));
         record(&clock, &store, began, tape.clone());
-        Self { clock, api, fake, logs, pullers, began, revision, tape, stop }
+        Self { clock, api, fake, logs, pullers, began, revision, tape, options, stop }
+    }
+
+    /// Ends the process that the node is simulated in.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Ends it if need be, and starts another one with the same store.
+    pub(super) fn restart(&mut self) {
+        self.stop();
+        self.stop = CancellationToken::new();
+        self.options.runtime = Arc::new(crate::runtime::Runtime::new(self.clock.clone()));
+        run(&self.options, &self.stop);
     }
 
     pub(super) fn create(&self, resource: &str, object: Value) {
@@ -189,6 +202,13 @@ impl World {
     pub(super) fn began(&self) -> Timestamp {
         self.began
     }
+}
+
+/// Runs the node.
+fn run(options: &KubeletOptions, stop: &CancellationToken) {
+    let controllers = vec![Fleet::new(options.clone()).unwrap().add("node-1", false).unwrap()];
+    let store = options.api.store().clone();
+    tokio::spawn(Engine::new(store, &options.clock, controllers, stop.clone()).run());
 }
 
 /// A clock that is stepped.
