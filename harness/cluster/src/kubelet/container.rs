@@ -31,6 +31,8 @@ pub(super) struct Container {
     /// With which code it ends when it is asked to; without one it does not listen, and is killed in the end.
     pub(super) term: Option<i32>,
     pub(super) ended: Option<Ended>,
+    /// What it left behind to be told when it has ended.
+    pub(super) message: String,
 }
 
 impl Container {

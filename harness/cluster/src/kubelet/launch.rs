@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     Done, Kubelet, What,
     container::{BEHAVIOUR, Container, Ended, exit_time},
-    environment,
+    environment, last_words,
     logs::first_words,
     worker::{Todo, Worker},
 };
@@ -52,6 +52,7 @@ impl Kubelet {
             code: None,
             term: Some(0),
             ended: None,
+            message: String::new(),
         };
         if !container.runs() {
             self.logs.begin(&worker.uid, &todo.name, now, words);
@@ -101,6 +102,7 @@ impl Kubelet {
             stdin: flag("stdin"),
             stdin_once: flag("stdinOnce"),
             tty: flag("tty"),
+            termination_log: last_words::path(container).to_owned(),
             log: Arc::new(move |bytes| logs.append(&uid, &name, clock.now(), bytes)),
             http: port.or(serves.then_some(PORT)),
             image: image.clone(),
@@ -110,12 +112,14 @@ impl Kubelet {
     /// Takes in that a main process has ended. True when that is news.
     pub(super) fn exited(&self, worker: &mut Worker, name: &str, id: &str, code: i32) -> bool {
         let now = self.clock.now();
+        let message = self.last_words(worker, name, code);
         let slot = worker.slot(name);
         let Some(container) = slot.current.as_mut().filter(|c| c.id == id && c.ended.is_none()) else {
             return false;
         };
         container.exits_at = Some(now);
         container.code = Some(code);
+        container.message = message;
         self.runtime.remove(&worker.uid, name);
         self.look_again(worker, now);
         true

@@ -61,6 +61,7 @@ impl Kubelet {
         };
         let reference = Reference::parse(status["image"].as_str()?).ok()?;
         let unknown = || Image { reference: reference.to_string(), ..Image::default() };
+        let message = if ended.failure.is_some() { String::new() } else { text(&state["message"]) };
         let id = state["containerID"].as_str().or(status["containerID"].as_str());
         let current = Container {
             id: id.unwrap_or_default().to_owned(),
@@ -72,6 +73,7 @@ impl Kubelet {
             code: None,
             term: None,
             ended: Some(ended),
+            message,
         };
         Some(Slot { current: Some(current), last: None, restarts })
     }

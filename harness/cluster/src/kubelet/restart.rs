@@ -9,7 +9,7 @@ use super::{
     Kubelet,
     backoff::Backoff,
     container::Ended,
-    worker::{Sync, Todo, Waiting, Worker},
+    worker::{Sync, Todo, Waiting, Worker, full_name},
 };
 use crate::{dialect::Text, puller::words, recorder::Kind};
 
@@ -63,9 +63,7 @@ impl Kubelet {
             worker.restarts.insert(key, Backoff::restarted(before, ended, now));
             return None;
         };
-        let meta = &sync.pod.value()["metadata"];
-        let text = |field: &str| meta[field].as_str().unwrap_or_default();
-        let pod = format!("{}_{}({})", text("name"), text("namespace"), text("uid"));
+        let pod = full_name(sync.pod.value());
         let wait = words::duration(SignedDuration::from_secs(holding.wait.as_secs()));
         let values = [("container", todo.name.as_str()), ("pod", pod.as_str()), ("wait", wait.as_str())];
         let path = todo.field_path();

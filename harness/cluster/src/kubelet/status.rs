@@ -158,6 +158,9 @@ impl View<'_> {
             state["message"] = json!(failure);
         }
         if let Some(container) = container {
+            if ended.failure.is_none() && !container.message.is_empty() {
+                state["message"] = json!(container.message);
+            }
             state["startedAt"] = json!(self.time(container.started));
             state["containerID"] = json!(container.id);
         }

@@ -143,7 +143,9 @@ impl Kubelet {
         if asked.ends > now {
             return true;
         }
-        if let Some(container) = &mut slot.current {
+        let message = self.last_words(worker, &asked.name, asked.code);
+        if let Some(container) = &mut worker.slot(&asked.name).current {
+            container.message = message;
             container.code = Some(asked.code);
             container.kill(now);
         }

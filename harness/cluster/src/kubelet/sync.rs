@@ -14,7 +14,7 @@ use super::{
     end::is_over,
     environment,
     images::Decision,
-    restart, secrets,
+    non_root, restart, secrets,
     status::View,
     stop::{self, Cause},
     worker::{Sandbox, Stage, Sync, Todo, Waiting, Worker},
@@ -24,6 +24,7 @@ use crate::{
     engine::Context,
     puller::Image,
     recorder::Kind,
+    runtime::container::KILLED,
     store::{Key, Stored},
 };
 
@@ -145,7 +146,9 @@ impl Kubelet {
                 false
             }
             Decision::Present(image) => {
-                if let Some(why) = environment::missing(self.api.store(), sync.pod.value(), &todo.container) {
+                let pod = sync.pod.value();
+                let missing = environment::missing(self.api.store(), pod, &todo.container);
+                if let Some(why) = missing.or_else(|| non_root::refusal(pod, &todo.container, &image)) {
                     let waiting = Waiting { reason: "CreateContainerConfigError".to_owned(), message: why };
                     self.fail(worker, sync, &todo, &waiting.message.clone(), waiting);
                     return false;
@@ -200,6 +203,10 @@ impl Kubelet {
 
     /// It has stopped.
     fn replaced(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo) {
+        let message = self.last_words(worker, &todo.name, KILLED);
+        if let Some(container) = &mut worker.slot(&todo.name).current {
+            container.message = message;
+        }
         worker.slot(&todo.name).retire(self.clock.now());
         self.runtime.remove(&worker.uid, &todo.name);
         sync.change(self.clock.now());

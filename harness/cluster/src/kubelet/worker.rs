@@ -14,6 +14,12 @@ use super::{
 };
 use crate::store::{Change, Event, Stored};
 
+/// A pod as kubelets name it in messages: `NAME_NAMESPACE(UID)`.
+pub(super) fn full_name(pod: &Value) -> String {
+    let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
+    format!("{}_{}({})", text("name"), text("namespace"), text("uid"))
+}
+
 /// A pod's sandbox.
 #[derive(Clone, Debug)]
 pub(super) struct Sandbox {

@@ -55,6 +55,8 @@ pub(crate) struct Spec {
     pub(crate) stdin_once: bool,
     pub(crate) tty: bool,
     pub(crate) log: Log,
+    /// The file that it may leave its last words in.
+    pub(crate) termination_log: String,
     /// Where it answers HTTP, if its program does.
     pub(crate) http: Option<u16>,
 }
@@ -118,6 +120,10 @@ impl Container {
         let greeting = version.map_or_else(|| format!("{name}\n"), |version| format!("{name} {version}\n"));
         let directory = if spec.directory.is_empty() { "/".to_owned() } else { spec.directory };
         let _there = world.files.make_directories(&directory, world.now());
+        let log = super::files::resolve("/", &spec.termination_log);
+        let (above, _) = log.rsplit_once('/').unwrap_or_default();
+        let _there = world.files.make_directories(above, world.now());
+        let _new = world.files.write(&log, b"", false, world.now());
         let container = Arc::new(Self {
             id: spec.id,
             variables,
@@ -143,7 +149,6 @@ impl Container {
         self.main.is_some()
     }
 
-    #[cfg(test)]
     pub(crate) fn files(&self) -> &super::Files {
         &self.world.files
     }
@@ -198,6 +203,8 @@ impl Container {
                 self.pump(from_stderr, |attached| &mut attached.stderr),
             );
             let (code, _) = futures::future::join(program, pumps).await;
+            // The last line needs no end of its own.
+            (self.log)(b"");
             *self.attached.lock() = Attached::default();
             self.stop.cancel();
             code

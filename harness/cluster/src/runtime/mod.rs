@@ -64,6 +64,11 @@ impl Runtime {
         (container, start)
     }
 
+    /// What is in a file of a container.
+    pub(crate) fn file(&self, pod_uid: &str, name: &str, path: &str) -> Option<Arc<Vec<u8>>> {
+        self.find(pod_uid, name)?.files().read(&files::resolve("/", path)).ok()
+    }
+
     /// Asks the main process of a container to end (SIGTERM).
     pub(crate) fn terminate(&self, pod_uid: &str, name: &str) {
         if let Some(container) = self.find(pod_uid, name) {

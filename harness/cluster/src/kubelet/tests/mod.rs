@@ -3,7 +3,9 @@
 mod conditions;
 mod deadline;
 mod failing;
+mod last_words;
 mod nodes;
+mod non_root;
 mod references;
 mod remembered;
 mod restarts;

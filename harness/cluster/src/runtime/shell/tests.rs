@@ -28,6 +28,7 @@ fn container(clock: &Clock) -> Arc<Container> {
             stdin_once: false,
             tty: false,
             log: Arc::new(|_| ()),
+            termination_log: "/dev/termination-log".to_owned(),
             http: None,
         },
     );
