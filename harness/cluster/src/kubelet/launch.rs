@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pulldrill_clock::Timestamp;
+use pulldrill_clock::{Busy, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -56,6 +56,9 @@ impl Kubelet {
         };
         if !container.runs() {
             self.logs.begin(&worker.uid, &todo.name, now, words);
+            if container.can_be_killed() && exits_at.is_none() {
+                self.await_exit(key, worker, todo, &made, context, container.serve());
+            }
             return made;
         }
         self.logs.begin(&worker.uid, &todo.name, now, Vec::new());
@@ -65,15 +68,27 @@ impl Kubelet {
             made.ended = Some(Ended { code: 128, at: now, failure: Some(why) });
             return made;
         }
-        let (uid, name, id) = (worker.uid.clone(), todo.name.clone(), made.id.clone());
+        self.await_exit(key, worker, todo, &made, context, container.run(start));
+        made
+    }
+
+    /// Brings the end of a main process.
+    fn await_exit(
+        &self,
+        key: &Key,
+        worker: &Worker,
+        todo: &Todo,
+        made: &Container,
+        context: &Context,
+        running: impl Future<Output = (i32, Busy)> + Send + 'static,
+    ) {
+        let (uid, container, id) = (worker.uid.clone(), todo.name.clone(), made.id.clone());
         context.start(key.clone(), move |busy| async move {
-            let running = container.run(start);
             drop(busy);
             let (code, busy) = running.await;
-            let what = What::Exited { container: name, id, code };
+            let what = What::Exited { container, id, code };
             (Box::new(Done { uid, what }) as Outcome, busy)
         });
-        made
     }
 
     fn spec(&self, worker: &Worker, todo: &Todo, id: &str, image: &Arc<Image>, exits: bool) -> Spec {
@@ -87,7 +102,7 @@ impl Kubelet {
         let hostname = pod["spec"]["hostname"].as_str().or(pod["metadata"]["name"].as_str());
         let address = worker.sandbox.as_ref().map_or("", |sandbox| sandbox.address.as_str());
         let serves = !exits
-            && images::programs(image).is_none()
+            && images::main(image, &list("command"), &list("args")).is_none()
             && image.labels.get(BEHAVIOUR).is_none_or(|b| b != "exit");
         let port = image.labels.get(HTTP).and_then(|port| port.parse().ok());
         let (logs, clock) = (self.logs.clone(), self.clock.clone());

@@ -160,7 +160,9 @@ impl Kubelet {
         let least = now + SignedDuration::from_secs(LEAST_GRACE);
         for name in names {
             let Some(term) = worker.slot(&name).running().map(|container| container.term) else { continue };
-            self.runtime.terminate(&worker.uid, &name);
+            if term.is_none() {
+                self.runtime.terminate(&worker.uid, &name);
+            }
             let (ends, code) = match term {
                 Some(code) => (soon, code),
                 None => (stopping.until.max(least), KILLED),

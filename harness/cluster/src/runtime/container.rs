@@ -72,8 +72,6 @@ pub(crate) struct Container {
     tty: Option<watch::Sender<Size>>,
     stdin_once: bool,
     interrupt: Arc<Notify>,
-    /// Whether the main process has been asked to end.
-    terminate: Arc<AtomicBool>,
     feeder: Mutex<Option<Feeder>>,
     attached: Mutex<Attached>,
     /// Everything in it ends.
@@ -93,13 +91,16 @@ struct Attached {
 impl Container {
     /// Makes a container; its main process does not run yet.
     pub(crate) fn new(clock: &Clock, spec: Spec) -> (Arc<Self>, Start) {
-        let known = images::programs(&spec.image);
-        let (programs, command) = known.unzip();
+        let main = images::main(&spec.image, &spec.command, &spec.arguments);
+        let programs = images::programs(&spec.image).map(|(programs, _)| programs);
         let world = Arc::new(World {
             files: super::Files::new(clock.shown_now()),
             hostname: spec.hostname,
             clock: clock.clone(),
             programs: programs.unwrap_or_default(),
+            servers: images::servers(&spec.image),
+            terminate: AtomicBool::default(),
+            asked: Notify::default(),
         });
         furnish(&world);
         let mut variables = BTreeMap::from([
@@ -108,11 +109,6 @@ impl Container {
             ("HOSTNAME".to_owned(), world.hostname.clone()),
         ]);
         variables.extend(spec.variables);
-        let main = command.map(|own| match (spec.command.is_empty(), spec.arguments.is_empty()) {
-            (false, _) => [spec.command, spec.arguments].concat(),
-            (true, false) => [spec.image.entrypoint.clone(), spec.arguments].concat(),
-            (true, true) => own,
-        });
         let (feeder, input) = feed();
         let stdin = if spec.stdin { Source::new(Box::new(input)) } else { Source::nothing() };
         let name = images::short_name(&spec.image.reference);
@@ -132,7 +128,6 @@ impl Container {
             tty: spec.tty.then(|| watch::channel(Size::default()).0),
             stdin_once: spec.stdin_once,
             interrupt: Arc::default(),
-            terminate: Arc::default(),
             feeder: Mutex::new(spec.stdin.then_some(feeder)),
             attached: Mutex::default(),
             stop: CancellationToken::new(),
@@ -189,7 +184,7 @@ impl Container {
                 self.tty.as_ref().map(watch::Sender::subscribe),
                 self.interrupt.clone(),
             );
-            process.terminate = self.terminate.clone();
+            process.first = true;
             let program = async {
                 let code = tokio::select! {
                     code = launch(process) => code,
@@ -234,7 +229,7 @@ impl Container {
             stderr,
             terminal,
             interrupt,
-            terminate: Arc::default(),
+            first: false,
             world: self.world.clone(),
         }
     }
@@ -260,7 +255,25 @@ impl Container {
 
     /// Asks its main process to end (SIGTERM); what has no handler for that does not notice.
     pub(crate) fn terminate(&self) {
-        self.terminate.store(true, Ordering::Release);
+        self.world.terminate.store(true, Ordering::Release);
+        self.world.asked.notify_one();
+    }
+
+    /// Whether somebody inside can end a main process that is none of ours.
+    pub(crate) fn can_be_killed(&self) -> bool {
+        self.world.program("kill").is_some()
+    }
+
+    /// Waits until a server that is its main process has been killed.
+    pub(crate) async fn serve(self: Arc<Self>) -> (i32, Busy) {
+        let clock = self.world.clock.clone();
+        let job = async move {
+            tokio::select! {
+                () = self.world.asked.notified() => 0,
+                () = self.stop.cancelled() => KILLED,
+            }
+        };
+        Work::new(&clock, job).await
     }
 
     /// Ends everything in it.

@@ -1,9 +1,13 @@
 //! Containers that are asked to go: those that do, and those that have to be killed.
 
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use super::world::{NEW, OLD, World, key};
-use crate::api::{DeleteOptions, User};
+use crate::{
+    api::{DeleteOptions, User},
+    streams::{Containers, Ended, Wanted, session},
+};
 
 const TOOL: &str = "registry.lab.test/team/tool:1.0";
 
@@ -100,4 +104,39 @@ async fn a_changed_image_waits_for_what_runs() {
     assert_eq!((&container()["restartCount"], &container()["ready"]), (&json!(1), &json!(true)));
     assert_eq!(container()["lastState"]["terminated"]["exitCode"], 137);
     assert_eq!(container()["image"], "registry.lab.test/team/tool:2.0");
+}
+
+#[tokio::test]
+async fn a_server_has_a_shell_beside_it_which_can_end_it() {
+    let world = world(NEW).await;
+    world.fake.image("team/nginx", "1.0", &json!({}));
+    world.pod("web", "registry.lab.test/team/nginx:1.0", json!({}));
+    world.pod("own", "registry.lab.test/team/nginx:1.0", shell("nginx -g 'daemon off;'"));
+    world.run(10).await;
+    let uid = world.get("web").unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
+    let run = async |script: &str| {
+        let (near, far) = session(Wanted { stdin: false, stdout: true, stderr: false, tty: false });
+        let words = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let running = world.runtime().exec(&uid, "app", words, near).unwrap();
+        let (mut out, mut stdout) = (String::new(), far.stdout.unwrap());
+        let (ended, read) = tokio::join!(running, stdout.read_to_string(&mut out));
+        read.unwrap();
+        (ended, out)
+    };
+    assert_eq!(
+        run("echo hi; kill -9 1; kill -0 1; kill 7 2>/dev/null || echo none").await,
+        (Ended::Exit(0), "hi\nnone\n".to_owned())
+    );
+    world.run(5).await;
+    let container = |name: &str| world.get(name).unwrap()["status"]["containerStatuses"][0].clone();
+    assert_eq!(container("web")["restartCount"], 0);
+    run("kill 1").await;
+    world.run(5).await;
+    let web = container("web");
+    assert_eq!((&web["restartCount"], &web["ready"]), (&json!(1), &json!(true)), "{web}");
+    assert_eq!(web["lastState"]["terminated"]["exitCode"], 0);
+    assert_eq!((&container("own")["restartCount"], &container("own")["ready"]), (&json!(0), &json!(true)));
+    world.delete("web");
+    world.run(4).await;
+    assert!(world.get("web").is_none());
 }

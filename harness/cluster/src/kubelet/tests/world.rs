@@ -102,6 +102,10 @@ impl World {
         run(&self.options, &self.stop);
     }
 
+    pub(super) fn runtime(&self) -> &crate::runtime::Runtime {
+        &self.options.runtime
+    }
+
     pub(super) fn create(&self, resource: &str, object: Value) {
         let options = WriteOptions::default();
         self.api.create(&User::controller("test"), resource, "shop", object, &options).unwrap();

@@ -1,12 +1,13 @@
 //! A small POSIX shell: enough for the lines that people type and write into manifests.
 //!
-//! Lists, pipelines, redirections, variables, command substitution, `if`, `while`, `for`. No functions, no
-//! jobs, no arithmetic, no patterns. Embeddable shell crates run real processes on real files; this one must
+//! Lists, pipelines, redirections, variables, command substitution, arithmetic, `if`, `while`, `for`. No functions, no
+//! jobs, no patterns. Embeddable shell crates run real processes on real files; this one must
 //! never reach the machine it runs on, so it only knows the programs and files of its container.
 //!
-//! - `words` and `parse` read scripts; `expand` turns words into arguments; `run` runs them; `builtins` are the
+//! - `words` and `parse` read scripts; `expand` turns words into arguments (`arithmetic` is a part of that); `run` runs them; `builtins` are the
 //!   commands that change the shell itself.
 
+mod arithmetic;
 mod builtins;
 mod expand;
 mod parse;

@@ -20,11 +20,11 @@ impl Shell {
     /// Between two commands: does what is to be done, if the shell has been asked to end meanwhile.
     pub(super) async fn trapped(&mut self) -> Result<(), Flow> {
         let Some(action) = self.on_term.as_ref() else { return Ok(()) };
-        if !self.process.terminate.load(Ordering::Acquire) {
+        let asked = &self.process.world.terminate;
+        if !self.process.first || !asked.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
         let list = parse(action).unwrap_or_default();
-        self.process.terminate.store(false, Ordering::Release);
         let before = self.last;
         self.list(&list).await?;
         self.last = before;
