@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{container::Slot, restart, status::View};
+use super::{
+    container::{Ended, Slot},
+    restart,
+    status::View,
+};
 
 /// What a condition says, besides when it came to say so.
 struct Verdict {
@@ -32,40 +36,36 @@ impl View<'_> {
         if self.worker.overdue {
             return "Failed";
         }
-        let restarts = restart::policy_of(spec);
-        let init = || spec["initContainers"].as_array().into_iter().flatten();
-        let failed = |slot: &Slot| slot.ended().is_some_and(|(_, ended)| ended.code != 0);
-        if restarts == "Never"
-            && init().filter(|c| !restart::is_sidecar(c)).filter_map(|c| self.slot(c)).any(failed)
-        {
+        let policy = restart::policy_of(spec);
+        let list = |list: &str| spec[list].as_array().map(Vec::as_slice).unwrap_or_default();
+        let init = list("initContainers");
+        let failed = |container: &Value| {
+            let ended = self.slot(container).and_then(Slot::ended).map(|(_, ended)| ended);
+            let ended = ended.filter(|ended| ended.code != 0);
+            ended.is_some_and(|ended| !restart::is_restarted(container, "initContainers", policy, ended))
+        };
+        if init.iter().any(failed) {
             return "Failed";
         }
         if !self.incomplete(spec).is_empty() {
             return "Pending";
         }
         let mut counts = Counts::default();
-        for container in spec["containers"].as_array().into_iter().flatten() {
-            counts.add(self.slot(container));
+        for container in list("containers") {
+            let again = |ended: &Ended| restart::is_restarted(container, "containers", policy, ended);
+            counts.add(self.slot(container), again);
         }
         // Those that stay beside the others keep the pod running, but how they ended does not matter.
-        for container in init().filter(|c| restart::is_sidecar(c)) {
+        for container in init.iter().filter(|c| restart::is_sidecar(c)) {
             counts.running += u32::from(self.slot(container).and_then(Slot::running).is_some());
         }
         match counts {
             Counts { waiting: 1.., .. } => "Pending",
             Counts { running: 1.., .. } => "Running",
             Counts { stopped: 0, .. } => "Pending",
-            Counts { failed, .. } if self.worker.terminal => {
-                if failed == 0 {
-                    "Succeeded"
-                } else {
-                    "Failed"
-                }
-            }
-            _ if restarts == "Always" => "Running",
+            Counts { again: 1.., .. } if !self.worker.terminal => "Running",
             Counts { failed: 0, .. } => "Succeeded",
-            _ if restarts == "Never" => "Failed",
-            _ => "Running",
+            _ => "Failed",
         }
     }
 
@@ -156,17 +156,20 @@ struct Counts {
     running: u32,
     stopped: u32,
     failed: u32,
+    /// How many of those that have stopped are to be started again.
+    again: u32,
 }
 
 impl Counts {
-    fn add(&mut self, slot: Option<&Slot>) {
-        let ended = slot.and_then(Slot::ended).map(|(_, ended)| ended.code);
-        let before = slot.and_then(|s| s.last.as_ref()).and_then(|c| c.ended.as_ref()).map(|e| e.code);
+    fn add(&mut self, slot: Option<&Slot>, again: impl Fn(&Ended) -> bool) {
+        let ended = slot.and_then(Slot::ended).map(|(_, ended)| ended);
+        let before = slot.and_then(|s| s.last.as_ref()).and_then(|c| c.ended.as_ref());
         match (slot.and_then(Slot::running), ended.or(before)) {
             (Some(_), _) => self.running += 1,
-            (None, Some(code)) => {
+            (None, Some(ended)) => {
                 self.stopped += 1;
-                self.failed += u32::from(code != 0);
+                self.failed += u32::from(ended.code != 0);
+                self.again += u32::from(again(ended));
             }
             (None, None) => self.waiting += 1,
         }

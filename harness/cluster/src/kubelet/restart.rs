@@ -21,12 +21,32 @@ pub(super) fn is_sidecar(container: &Value) -> bool {
     container["restartPolicy"] == "Always"
 }
 
-/// Whether a pod with this restart policy starts a container again that has ended so.
-fn restarts(policy: &str, ended: &Ended) -> bool {
-    match policy {
+/// Whether a container that has ended so is started again: one of its own rules says so, or its own restart policy, or
+/// else the one of its pod (`ContainerShouldRestart` of Kubernetes).
+fn restarts(container: &Value, policy: &str, ended: &Ended) -> bool {
+    let own = container["restartPolicy"].as_str();
+    let mut rules = container["restartPolicyRules"].as_array().into_iter().flatten();
+    if own.is_some()
+        && rules.find(|rule| matches(rule, ended)).is_some_and(|rule| rule["action"] == "Restart")
+    {
+        return true;
+    }
+    match own.unwrap_or(policy) {
         "Never" => false,
         "OnFailure" => ended.code != 0,
         _ => true,
+    }
+}
+
+/// Whether a restart rule is about such an end.
+fn matches(rule: &Value, ended: &Ended) -> bool {
+    let codes = &rule["exitCodes"];
+    let mut values = codes["values"].as_array().into_iter().flatten();
+    let named = values.any(|code| code.as_i64() == Some(i64::from(ended.code)));
+    match codes["operator"].as_str() {
+        Some("In") => named,
+        Some("NotIn") => !named,
+        _ => false,
     }
 }
 
@@ -39,8 +59,8 @@ pub(super) fn policy_of(spec: &Value) -> &str {
 pub(super) fn is_restarted(container: &Value, list: &str, policy: &str, ended: &Ended) -> bool {
     match list {
         "ephemeralContainers" => false,
-        "initContainers" => is_sidecar(container) || ended.code != 0 && policy != "Never",
-        _ => restarts(policy, ended),
+        "initContainers" => is_sidecar(container) || ended.code != 0 && restarts(container, policy, ended),
+        _ => restarts(container, policy, ended),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    furnish::furnish,
     images, listener,
     process::{INTERRUPTED, Process, Sink, Source, World},
     terminal::{Feeder, Newlines, cooked, feed, raw},
@@ -102,7 +102,6 @@ impl Container {
             terminate: AtomicBool::default(),
             asked: Notify::default(),
         });
-        furnish(&world);
         let mut variables = BTreeMap::from([
             ("PATH".to_owned(), SEARCHED.to_owned()),
             ("HOME".to_owned(), "/root".to_owned()),
@@ -115,11 +114,7 @@ impl Container {
         let version = spec.image.labels.get("org.opencontainers.image.version");
         let greeting = version.map_or_else(|| format!("{name}\n"), |version| format!("{name} {version}\n"));
         let directory = if spec.directory.is_empty() { "/".to_owned() } else { spec.directory };
-        let _there = world.files.make_directories(&directory, world.now());
-        let log = super::files::resolve("/", &spec.termination_log);
-        let (above, _) = log.rsplit_once('/').unwrap_or_default();
-        let _there = world.files.make_directories(above, world.now());
-        let _new = world.files.write(&log, b"", false, world.now());
+        furnish(&world, &directory, &spec.termination_log);
         let container = Arc::new(Self {
             id: spec.id,
             variables,
@@ -426,21 +421,4 @@ fn not_found(name: &str) -> String {
     } else {
         format!("exec: {name:?}: executable file not found in $PATH: unknown")
     }
-}
-
-/// What every container has.
-fn furnish(world: &World) {
-    let (files, now) = (&world.files, world.now());
-    for directory in ["/bin", "/dev", "/etc", "/home", "/proc", "/root", "/tmp", "/usr/bin", "/var/log"] {
-        let _new = files.make_directories(directory, now);
-    }
-    for program in &world.programs {
-        let path = format!("/bin/{program}");
-        let _new = files.write(&path, b"", false, now);
-        files.set(&path, Some(0o755), None);
-    }
-    let mut hosts = Vec::new();
-    let _infallible = writeln!(hosts, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback");
-    let _new = files.write("/etc/hosts", &hosts, false, now);
-    let _new = files.write("/etc/hostname", format!("{}\n", world.hostname).as_bytes(), false, now);
 }

@@ -14,6 +14,7 @@
 mod commands;
 pub(crate) mod container;
 mod files;
+mod furnish;
 pub(crate) mod images;
 mod listener;
 mod process;
