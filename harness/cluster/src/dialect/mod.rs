@@ -123,6 +123,8 @@ pub struct PodDialect {
     pub init_started: bool,
     /// Whether a pod that is deleted gets a last status, in which it is over.
     pub terminal_status: bool,
+    /// Whether the containers of a pod that has failed are not ready for that reason (`PodFailed`).
+    pub failed_reason: bool,
 }
 
 /// How the kubelet pulls.

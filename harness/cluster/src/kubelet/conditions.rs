@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    container::Slot,
+    container::{Ended, Slot},
     restart,
-    status::{View, has_any},
+    status::View,
 };
 
 /// What a condition says, besides when it came to say so.
@@ -19,6 +19,15 @@ impl Verdict {
     fn plain(holds: bool) -> Self {
         Self { holds, reason: None, message: None }
     }
+
+    /// Holds when nobody is left who is not as all should be.
+    fn all(reason: &'static str, what: &str, left: &[&str]) -> Self {
+        if left.is_empty() {
+            return Self::plain(true);
+        }
+        let message = format!("containers with {what} status: [{}]", left.join(" "));
+        Self { holds: false, reason: Some(reason), message: Some(message) }
+    }
 }
 
 impl View<'_> {
@@ -27,36 +36,36 @@ impl View<'_> {
         if self.worker.overdue {
             return "Failed";
         }
-        let restarts = restart::policy_of(spec);
-        let init = spec["initContainers"].as_array().into_iter().flatten();
-        let failed = |slot: &Slot| slot.ended().is_some_and(|(_, ended)| ended.code != 0);
-        if restarts == "Never"
-            && init.filter(|c| !restart::is_sidecar(c)).filter_map(|c| self.slot(c)).any(failed)
-        {
+        let policy = restart::policy_of(spec);
+        let list = |list: &str| spec[list].as_array().map(Vec::as_slice).unwrap_or_default();
+        let init = list("initContainers");
+        let failed = |container: &Value| {
+            let ended = self.slot(container).and_then(Slot::ended).map(|(_, ended)| ended);
+            let ended = ended.filter(|ended| ended.code != 0);
+            ended.is_some_and(|ended| !restart::is_restarted(container, "initContainers", policy, ended))
+        };
+        if init.iter().any(failed) {
             return "Failed";
         }
-        if !self.unready(spec, "initContainers").is_empty() {
+        if !self.incomplete(spec).is_empty() {
             return "Pending";
         }
         let mut counts = Counts::default();
-        for container in spec["containers"].as_array().into_iter().flatten() {
-            counts.add(self.slot(container));
+        for container in list("containers") {
+            let again = |ended: &Ended| restart::is_restarted(container, "containers", policy, ended);
+            counts.add(self.slot(container), again);
+        }
+        // Those that stay beside the others keep the pod running, but how they ended does not matter.
+        for container in init.iter().filter(|c| restart::is_sidecar(c)) {
+            counts.running += u32::from(self.slot(container).and_then(Slot::running).is_some());
         }
         match counts {
             Counts { waiting: 1.., .. } => "Pending",
             Counts { running: 1.., .. } => "Running",
             Counts { stopped: 0, .. } => "Pending",
-            Counts { failed, .. } if self.worker.terminal => {
-                if failed == 0 {
-                    "Succeeded"
-                } else {
-                    "Failed"
-                }
-            }
-            _ if restarts == "Always" => "Running",
+            Counts { again: 1.., .. } if !self.worker.terminal => "Running",
             Counts { failed: 0, .. } => "Succeeded",
-            _ if restarts == "Never" => "Failed",
-            _ => "Running",
+            _ => "Failed",
         }
     }
 
@@ -94,43 +103,50 @@ impl View<'_> {
     }
 
     fn verdict(&self, spec: &Value, kind: &str) -> Verdict {
-        let over = matches!(self.phase(spec), "Succeeded" | "Failed");
+        let phase = self.phase(spec);
         match kind {
             "PodReadyToStartContainers" => {
+                let over = matches!(phase, "Succeeded" | "Failed");
                 Verdict::plain(self.worker.sandbox.as_ref().is_some_and(|s| s.ready) && !over)
             }
-            "Initialized" => {
-                let incomplete = self.unready(spec, "initContainers");
-                let reason = over.then_some("PodCompleted");
-                if incomplete.is_empty() || over {
-                    return Verdict { reason, ..Verdict::plain(true) };
-                }
-                let message = format!("containers with incomplete status: [{}]", incomplete.join(" "));
-                Verdict { holds: false, reason: Some("ContainersNotInitialized"), message: Some(message) }
+            "Initialized" if phase == "Succeeded" => {
+                Verdict { reason: Some("PodCompleted"), ..Verdict::plain(true) }
             }
-            "Ready" | "ContainersReady" => {
-                if over {
-                    return Verdict { reason: Some("PodCompleted"), ..Verdict::plain(false) };
+            "Initialized" => Verdict::all("ContainersNotInitialized", "incomplete", &self.incomplete(spec)),
+            "Ready" | "ContainersReady" => match phase {
+                "Succeeded" => Verdict { reason: Some("PodCompleted"), ..Verdict::plain(false) },
+                "Failed" if self.dialect.pods.failed_reason => {
+                    Verdict { reason: Some("PodFailed"), ..Verdict::plain(false) }
                 }
-                let unready = self.unready(spec, "containers");
-                if unready.is_empty() {
-                    return Verdict::plain(true);
-                }
-                let message = format!("containers with unready status: [{}]", unready.join(" "));
-                Verdict { holds: false, reason: Some("ContainersNotReady"), message: Some(message) }
-            }
+                _ => Verdict::all("ContainersNotReady", "unready", &self.unready(spec)),
+            },
             _ => Verdict::plain(true),
         }
     }
 
-    /// The names of a list's containers that are not as they should be.
-    fn unready<'v>(&self, spec: &'v Value, list: &str) -> Vec<&'v str> {
-        if !has_any(spec, list) {
+    /// The names of the init containers that the others still wait for: those that have not ended well, and those that
+    /// stay beside the others and do not run (`GeneratePodInitializedCondition` of the kubelet). Once one of the others
+    /// has started nobody waits any more.
+    fn incomplete<'v>(&self, spec: &'v Value) -> Vec<&'v str> {
+        let list = |list: &str| spec[list].as_array().map(Vec::as_slice).unwrap_or_default();
+        let started = |c: &Value| self.slot(c).is_some_and(|slot| slot.started() > 0);
+        if list("containers").iter().any(started) {
             return Vec::new();
         }
-        let init = list == "initContainers";
-        let all = spec[list].as_array().into_iter().flatten();
-        all.filter(|c| !self.is_ready(c, init)).filter_map(|c| c["name"].as_str()).collect()
+        let complete = |container: &Value| match self.slot(container) {
+            Some(slot) if restart::is_sidecar(container) => slot.running().is_some(),
+            _ => self.is_ready(container, true),
+        };
+        let init = spec["initContainers"].as_array().into_iter().flatten();
+        init.filter(|c| !complete(c)).filter_map(|c| c["name"].as_str()).collect()
+    }
+
+    /// The names of the containers that do not serve: first those that stay beside the others
+    /// (`GenerateContainersReadyCondition` of the kubelet).
+    fn unready<'v>(&self, spec: &'v Value) -> Vec<&'v str> {
+        let list = |list: &str| spec[list].as_array().into_iter().flatten();
+        let all = list("initContainers").filter(|c| restart::is_sidecar(c)).chain(list("containers"));
+        all.filter(|c| !self.is_ready(c, false)).filter_map(|c| c["name"].as_str()).collect()
     }
 }
 
@@ -140,17 +156,20 @@ struct Counts {
     running: u32,
     stopped: u32,
     failed: u32,
+    /// How many of those that have stopped are to be started again.
+    again: u32,
 }
 
 impl Counts {
-    fn add(&mut self, slot: Option<&Slot>) {
-        let ended = slot.and_then(Slot::ended).map(|(_, ended)| ended.code);
-        let before = slot.and_then(|s| s.last.as_ref()).and_then(|c| c.ended.as_ref()).map(|e| e.code);
+    fn add(&mut self, slot: Option<&Slot>, again: impl Fn(&Ended) -> bool) {
+        let ended = slot.and_then(Slot::ended).map(|(_, ended)| ended);
+        let before = slot.and_then(|s| s.last.as_ref()).and_then(|c| c.ended.as_ref());
         match (slot.and_then(Slot::running), ended.or(before)) {
             (Some(_), _) => self.running += 1,
-            (None, Some(code)) => {
+            (None, Some(ended)) => {
                 self.stopped += 1;
-                self.failed += u32::from(code != 0);
+                self.failed += u32::from(ended.code != 0);
+                self.again += u32::from(again(ended));
             }
             (None, None) => self.waiting += 1,
         }

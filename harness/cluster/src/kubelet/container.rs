@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pulldrill_clock::{SignedDuration, Timestamp};
 
-use crate::puller::Image;
+use crate::{puller::Image, runtime::container::KILLED};
 
 /// The label by which an image says how its containers behave.
 pub(super) const BEHAVIOUR: &str = "pulldrill.behaviour";
@@ -28,17 +28,23 @@ pub(super) struct Container {
     pub(super) exits_at: Option<Timestamp>,
     /// With which code it has, when it ran a program.
     pub(super) code: Option<i32>,
-    /// With which code it ends when it is stopped.
-    pub(super) killed: i32,
+    /// With which code it ends when it is asked to; without one it does not listen, and is killed in the end.
+    pub(super) term: Option<i32>,
     pub(super) ended: Option<Ended>,
+    /// What it left behind to be told when it has ended.
+    pub(super) message: String,
 }
 
 impl Container {
     /// It has been stopped, unless it had ended before.
     pub(super) fn kill(&mut self, now: Timestamp) {
-        self.ended.get_or_insert(Ended { code: self.killed, at: now, failure: None });
+        let code = self.code.or(self.term).unwrap_or(KILLED);
+        self.ended.get_or_insert(Ended { code, at: now, failure: None });
     }
 }
+
+/// The reason of a container that could not even start.
+pub(super) const START_ERROR: &str = "StartError";
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +58,7 @@ pub(super) struct Ended {
 impl Ended {
     pub(super) fn reason(&self) -> &'static str {
         if self.failure.is_some() {
-            return "StartError";
+            return START_ERROR;
         }
         if self.code == 0 { "Completed" } else { "Error" }
     }

@@ -17,15 +17,19 @@ impl Kubelet {
     /// When the node notices that a pod's time is over, if it has not ended before.
     pub(super) fn deadline(&self, worker: &Worker, pod: &Value) -> Option<Timestamp> {
         let seconds = pod["spec"]["activeDeadlineSeconds"].as_i64()?;
-        let ended = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
         let at = worker.since.checked_add(SignedDuration::from_secs(seconds)).ok()?;
-        (!ended).then(|| sync::tick(at, self.ticker))
+        (!has_ended(pod)).then(|| sync::tick(at, self.ticker))
     }
 
     /// Says that it is.
     pub(super) fn say_overdue(&self, pod: &Value) {
         self.recorder.event(pod, None, Kind::Normal, REASON, MESSAGE);
     }
+}
+
+/// Whether a pod is over, as its status tells.
+pub(super) fn has_ended(pod: &Value) -> bool {
+    matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
 }
 
 /// Whether a pod has come to such an end in a former life of its kubelet.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use pulldrill_clock::Timestamp;
+use pulldrill_clock::{Busy, Timestamp};
+use serde_json::Value;
 
 use super::{
     Done, Kubelet, What,
     container::{BEHAVIOUR, Container, Ended, exit_time},
-    environment,
+    environment, last_words,
     logs::first_words,
     worker::{Todo, Worker},
 };
@@ -15,7 +16,7 @@ use crate::{
     engine::{Context, Outcome},
     puller::{Image, words},
     runtime::{
-        container::{KILLED, Spec},
+        container::{Spec, TERMINATED},
         images::{self, HTTP},
     },
     store::Key,
@@ -49,28 +50,45 @@ impl Kubelet {
             ready_at: now + pulldrill_clock::SignedDuration::from_secs(todo.ready_after),
             exits_at,
             code: None,
-            killed: 0,
+            term: Some(0),
             ended: None,
+            message: String::new(),
         };
         if !container.runs() {
             self.logs.begin(&worker.uid, &todo.name, now, words);
+            if container.can_be_killed() && exits_at.is_none() {
+                self.await_exit(key, worker, todo, &made, context, container.serve());
+            }
             return made;
         }
         self.logs.begin(&worker.uid, &todo.name, now, Vec::new());
-        (made.exits_at, made.killed) = (None, KILLED);
+        (made.exits_at, made.term) =
+            (None, (!is_first_process(worker.pod.value(), todo)).then_some(TERMINATED));
         if let Some(why) = container.start_error() {
             made.ended = Some(Ended { code: 128, at: now, failure: Some(why) });
             return made;
         }
-        let (uid, name, id) = (worker.uid.clone(), todo.name.clone(), made.id.clone());
+        self.await_exit(key, worker, todo, &made, context, container.run(start));
+        made
+    }
+
+    /// Brings the end of a main process.
+    fn await_exit(
+        &self,
+        key: &Key,
+        worker: &Worker,
+        todo: &Todo,
+        made: &Container,
+        context: &Context,
+        running: impl Future<Output = (i32, Busy)> + Send + 'static,
+    ) {
+        let (uid, container, id) = (worker.uid.clone(), todo.name.clone(), made.id.clone());
         context.start(key.clone(), move |busy| async move {
-            let running = container.run(start);
             drop(busy);
             let (code, busy) = running.await;
-            let what = What::Exited { container: name, id, code };
+            let what = What::Exited { container, id, code };
             (Box::new(Done { uid, what }) as Outcome, busy)
         });
-        made
     }
 
     fn spec(&self, worker: &Worker, todo: &Todo, id: &str, image: &Arc<Image>, exits: bool) -> Spec {
@@ -84,7 +102,7 @@ impl Kubelet {
         let hostname = pod["spec"]["hostname"].as_str().or(pod["metadata"]["name"].as_str());
         let address = worker.sandbox.as_ref().map_or("", |sandbox| sandbox.address.as_str());
         let serves = !exits
-            && images::programs(image).is_none()
+            && images::main(image, &list("command"), &list("args")).is_none()
             && image.labels.get(BEHAVIOUR).is_none_or(|b| b != "exit");
         let port = image.labels.get(HTTP).and_then(|port| port.parse().ok());
         let (logs, clock) = (self.logs.clone(), self.clock.clone());
@@ -99,23 +117,27 @@ impl Kubelet {
             stdin: flag("stdin"),
             stdin_once: flag("stdinOnce"),
             tty: flag("tty"),
+            termination_log: last_words::path(container).to_owned(),
             log: Arc::new(move |bytes| logs.append(&uid, &name, clock.now(), bytes)),
             http: port.or(serves.then_some(PORT)),
             image: image.clone(),
         }
     }
 
-    /// Takes in that a main process has ended.
-    pub(super) fn exited(&self, worker: &mut Worker, name: &str, id: &str, code: i32) {
+    /// Takes in that a main process has ended. True when that is news.
+    pub(super) fn exited(&self, worker: &mut Worker, name: &str, id: &str, code: i32) -> bool {
         let now = self.clock.now();
+        let message = self.last_words(worker, name, code);
         let slot = worker.slot(name);
         let Some(container) = slot.current.as_mut().filter(|c| c.id == id && c.ended.is_none()) else {
-            return;
+            return false;
         };
         container.exits_at = Some(now);
         container.code = Some(code);
+        container.message = message;
         self.runtime.remove(&worker.uid, name);
         self.look_again(worker, now);
+        true
     }
 
     /// Has the pod looked at again when the node next looks at its containers, if one has ended unseen.
@@ -126,4 +148,12 @@ impl Kubelet {
             worker.due = Some(worker.due.map_or(at, |due| due.min(at)));
         }
     }
+}
+
+/// Whether a container's main process is the first one of its namespace: then the kernel keeps signals from it that it
+/// has no handler for (`pid_namespaces(7)`), and a shell or `sleep` goes on until it is killed.
+fn is_first_process(pod: &Value, todo: &Todo) -> bool {
+    let spec = &pod["spec"];
+    let joins = todo.container["targetContainerName"].as_str().is_some_and(|target| !target.is_empty());
+    spec["shareProcessNamespace"] != true && spec["hostPID"] != true && !joins
 }

@@ -12,14 +12,19 @@ mod backoff;
 mod conditions;
 mod container;
 mod deadline;
+mod end;
 mod environment;
 mod fleet;
 mod image_gc;
 mod images;
 mod keyring;
+mod last_words;
 mod launch;
 mod logs;
 mod node;
+mod non_root;
+mod options;
+mod order;
 mod providers;
 mod rate;
 mod remembered;
@@ -47,8 +52,7 @@ use crate::{
     api::Api,
     dialect::Dialect,
     engine::{Context, Controller, Outcome, Queue},
-    network::Network,
-    puller::{Image, Puller, Reference},
+    puller::{Image, Puller},
     recorder::Recorder,
     runtime::Runtime,
     store::{Event, Key, Stored},
@@ -60,71 +64,13 @@ use image_gc::ImageUse;
 use images::{Job, Pulled};
 pub use logs::{Line, Logs};
 use node::{HEARTBEAT, Node};
+pub use options::{KubeletOptions, NodeOptions, Pullers};
 use providers::Providers;
 pub use providers::{Ask, CacheKey, PluginError, Provided, Provider, plugins};
 pub use rate::PullRate;
 use rate::Rate;
+use stop::Cause;
 use worker::{Stage, Todo, Worker};
-
-/// What the kubelets of one cluster need.
-#[derive(Clone)]
-pub struct KubeletOptions {
-    /// Where pods are, and statuses go.
-    pub api: Arc<Api>,
-    /// The lab clock.
-    pub clock: Clock,
-    /// For everything that varies.
-    pub seed: u64,
-    /// How they speak.
-    pub dialect: Arc<Dialect>,
-    /// How they reach registries.
-    pub network: Network,
-    /// Whom they trust, PEM.
-    pub authorities: Vec<String>,
-    /// What nodes can do.
-    pub nodes: NodeOptions,
-    /// Where the containers' lines go.
-    pub logs: Arc<Logs>,
-    /// What runs in containers.
-    pub runtime: Arc<Runtime>,
-    /// Gets the nodes' pullers, for whoever manages what nodes have stored.
-    pub pullers: Pullers,
-}
-
-/// How many pulls a node makes at a time. A kubelet's default is one, but here what happens to one
-/// namespace must never change what another one sees.
-const PARALLEL_PULLS: usize = 16;
-
-/// What can be set about the nodes of a cluster.
-#[derive(Clone, Debug)]
-pub struct NodeOptions {
-    /// How many pulls a node makes at a time. With one they are made in the order in which they were asked for, as
-    /// kubelets do that have `serializeImagePulls`.
-    pub parallel_pulls: usize,
-    /// How many pulls a node begins in a while; those beyond fail. Without a number there is no limit.
-    pub pull_rate: Option<PullRate>,
-    /// How many bytes of images a node has room for; without a number it is never full.
-    pub image_disk: Option<u64>,
-    /// Who knows the credentials of registries on a node.
-    pub credential_providers: Vec<Provider>,
-    /// What every node has from the beginning, as if it had been loaded there: names, and OCI image configurations.
-    pub images: Vec<(Reference, Value)>,
-}
-
-impl Default for NodeOptions {
-    fn default() -> Self {
-        Self {
-            parallel_pulls: PARALLEL_PULLS,
-            pull_rate: None,
-            image_disk: None,
-            credential_providers: Vec::new(),
-            images: Vec::new(),
-        }
-    }
-}
-
-/// The pullers of all nodes; shared by all clones.
-pub type Pullers = Arc<parking_lot::Mutex<Vec<Arc<Puller>>>>;
 
 /// What a piece of work brings back.
 struct Done {
@@ -143,8 +89,10 @@ enum What {
     Started(Box<Todo>, Arc<Image>),
     /// A container's main process has ended by itself.
     Exited { container: String, id: String, code: i32 },
-    /// The containers have stopped.
-    Stopped,
+    /// The time is over that containers had to stop, in this wait.
+    Stopped(u64),
+    /// So is that of a container which is to be replaced.
+    Replaced(Box<Todo>),
     /// What was left of the pod has been cleared away.
     Removed,
 }
@@ -175,9 +123,8 @@ struct Kubelet {
     /// How many sandboxes the machine and workers this kubelet have had.
     addresses: Arc<AtomicU32>,
     workers: u64,
-    /// Whether its machine is on, and how often that had been switched on before.
+    /// Whether its machine is on.
     power: Power,
-    boots: u32,
     /// At which part of a second the node looks at its containers, and at its timers.
     relist: i64,
     ticker: i64,
@@ -229,7 +176,6 @@ impl Kubelet {
             waiting_jobs: Vec::new(),
             addresses,
             power,
-            boots,
             workers: 0,
             relist: rng.random_range(0..1_000_000_000),
             ticker: rng.random_range(0..1_000_000_000),
@@ -246,20 +192,27 @@ impl Kubelet {
             return;
         };
         let now = self.clock.now();
-        let mut worker = match self.pods.remove(key).filter(|w| w.uid == pod.meta("uid")) {
-            Some(worker) => worker,
-            None => self.new_worker(&pod),
+        let mut worker = match self.pods.remove(key) {
+            Some(worker) if worker.uid == pod.meta("uid") => worker,
+            before => {
+                before.iter().for_each(|worker| self.lost(worker));
+                self.new_worker(&pod)
+            }
         };
         if !pod.value()["metadata"]["deletionTimestamp"].is_null() {
-            if matches!(worker.stage, Stage::Idle | Stage::Syncing(_)) {
-                self.stop(&mut worker, key, pod.value(), context);
+            match worker.stage {
+                Stage::Idle | Stage::Syncing(_) => {
+                    self.stop(&mut worker, key, pod.value(), Cause::Deleted, context);
+                }
+                Stage::Stopping(_) => self.hurry(&mut worker, key, pod.value(), context),
+                Stage::Clearing | Stage::Gone => {}
             }
         } else if matches!(worker.stage, Stage::Idle)
             && self.deadline(&worker, pod.value()).is_some_and(|end| end <= now)
         {
             self.say_overdue(pod.value());
-            self.stop(&mut worker, key, pod.value(), context);
-        } else if matches!(worker.stage, Stage::Idle) && !worker.overdue {
+            self.stop(&mut worker, key, pod.value(), Cause::Overdue, context);
+        } else if matches!(worker.stage, Stage::Idle) && !worker.is_left_alone() {
             let wanted = if worker.dirty {
                 Some(worker.synced.map_or(now, |ended| sync::tick(ended, self.relist)))
             } else {
@@ -277,7 +230,7 @@ impl Kubelet {
 
     /// Has the pod looked at again when it is due.
     fn set_alarm(&self, worker: &mut Worker, key: &Key, context: &Context) {
-        if !matches!(worker.stage, Stage::Idle) || worker.overdue {
+        if !matches!(worker.stage, Stage::Idle) || worker.is_left_alone() {
             return;
         }
         let deadline = self.deadline(worker, worker.pod.value());
@@ -294,9 +247,7 @@ impl Kubelet {
         self.workers += 1;
         let name = format!("kubelet/{}/{}/{}", self.node.name, pod.key(), self.workers);
         let mut worker = Worker::new(pod, seed::rng(self.seed, &name), self.clock.now());
-        if self.boots > 0 {
-            self.remember(&mut worker, pod.value());
-        }
+        self.remember(&mut worker, pod.value());
         worker
     }
 
@@ -379,10 +330,13 @@ impl Controller for Kubelet {
             if worker.uid == uid {
                 match (&worker.stage, what) {
                     (_, What::Exited { container, id, code }) => {
-                        self.exited(&mut worker, &container, &id, code);
+                        let news = self.exited(&mut worker, &container, &id, code);
+                        if news && matches!(worker.stage, Stage::Stopping(_)) {
+                            self.go_on_stopping(&mut worker, key, context);
+                        }
                     }
-                    (Stage::Stopping, What::Stopped) => self.stopped(&mut worker, key, context),
-                    (Stage::Stopping, What::Removed) => self.removed(&mut worker, key),
+                    (_, What::Stopped(wait)) => self.waited(&mut worker, key, wait, context),
+                    (Stage::Clearing, What::Removed) => self.removed(&mut worker, key),
                     (Stage::Syncing(_), what) => self.resume(&mut worker, key, what, context),
                     _ => {}
                 }

@@ -17,6 +17,8 @@ use crate::{
 pub(super) const HEARTBEAT: SignedDuration = SignedDuration::from_mins(10);
 /// How many images a node tells of, the largest first.
 const MOST_IMAGES: usize = 50;
+/// How many names it tells of each (`MaxNamesPerImageInNodeStatus`).
+const MOST_NAMES: usize = 5;
 /// Where leases of nodes are.
 const LEASES: &str = "kube-node-lease";
 
@@ -210,13 +212,28 @@ impl Node {
     }
 }
 
-/// Images as a node tells of them.
+/// Images as a node tells of them: each once, with its digests first and then its tags (`makeImageList` of the kubelet).
 fn shown(images: &[Arc<Image>]) -> Value {
-    let mut images = images.to_vec();
-    images.sort_by_key(|image| std::cmp::Reverse(image.size));
-    let one =
-        |image: &Arc<Image>| json!({"names": [image.repo_digest, image.reference], "sizeBytes": image.size});
-    images.iter().take(MOST_IMAGES).map(one).collect()
+    let mut by_id: Vec<(&Image, Vec<&str>, Vec<&str>)> = Vec::new();
+    for image in images {
+        let known = by_id.iter().position(|(first, ..)| first.id == image.id).unwrap_or_else(|| {
+            by_id.push((image, Vec::new(), Vec::new()));
+            by_id.len() - 1
+        });
+        let Some((_, digests, tags)) = by_id.get_mut(known) else { continue };
+        for name in [&image.repo_digest, &image.reference] {
+            let names = if name.contains('@') { &mut *digests } else { &mut *tags };
+            if !name.is_empty() && !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    by_id.sort_by_key(|(image, ..)| std::cmp::Reverse(image.size));
+    let one = |(image, digests, tags): (&Image, Vec<&str>, Vec<&str>)| {
+        let names: Vec<&str> = digests.into_iter().chain(tags).take(MOST_NAMES).collect();
+        json!({"names": names, "sizeBytes": image.size})
+    };
+    by_id.into_iter().take(MOST_IMAGES).map(one).collect()
 }
 
 fn micros(clock: &Clock) -> String {
@@ -230,5 +247,31 @@ fn keep_transition_times(conditions: &mut Value, before: &Value) {
         {
             condition["lastTransitionTime"] = old["lastTransitionTime"].clone();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_told_once_with_all_its_names() {
+        let image = |id: &str, reference: &str, digest: &str, size| {
+            let [id, reference] = [id, reference].map(str::to_owned);
+            let repo_digest = format!("{}@sha256:{digest}", reference.split([':', '@']).next().unwrap());
+            Arc::new(Image { id, reference, repo_digest, size, ..Image::default() })
+        };
+        let images = [
+            image("1", "r/app:1.0", "a", 5),
+            image("2", "r/big:1", "b", 9),
+            image("1", "r/app:latest", "a", 5),
+            image("1", "r/copy@sha256:c", "c", 5),
+        ];
+        let app = json!(["r/app@sha256:a", "r/copy@sha256:c", "r/app:1.0", "r/app:latest"]);
+        let expected =
+            json!([{"names": ["r/big@sha256:b", "r/big:1"], "sizeBytes": 9}, {"names": app, "sizeBytes": 5}]);
+        assert_eq!(shown(&images), expected);
+        let many: Vec<Arc<Image>> = (0..9).map(|n| image("1", &format!("r/app:{n}"), "a", 5)).collect();
+        assert_eq!(shown(&many)[0]["names"].as_array().unwrap().len(), 5);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Kubelet,
-    container::{Container, Ended, Slot},
+    container::{Container, Ended, START_ERROR, Slot},
     worker::Worker,
 };
 use crate::puller::{Image, Reference};
@@ -16,52 +16,65 @@ use crate::puller::{Image, Reference};
 const UNSEEN: i32 = 255;
 
 impl Kubelet {
-    /// Fills in the containers that a pod had when the machine was switched off.
+    /// Fills in since when the pod is on the node, and the containers that it had when machine or kubelet ended.
     pub(super) fn remember(&self, worker: &mut Worker, pod: &Value) {
-        let now = self.clock.now();
-        for (list, statuses) in
-            [("containers", "containerStatuses"), ("initContainers", "initContainerStatuses")]
-        {
-            for status in pod["status"][statuses].as_array().into_iter().flatten() {
+        let status = &pod["status"];
+        if let Some(since) = self.lab_time(&status["startTime"]) {
+            worker.since = since;
+        }
+        for (list, statuses) in [
+            ("containers", "containerStatuses"),
+            ("initContainers", "initContainerStatuses"),
+            ("ephemeralContainers", "ephemeralContainerStatuses"),
+        ] {
+            for status in status[statuses].as_array().into_iter().flatten() {
                 let name = status["name"].as_str().unwrap_or_default();
                 let mut specs = pod["spec"][list].as_array().into_iter().flatten();
                 let Some(spec) = specs.find(|spec| spec["name"] == name) else { continue };
-                if let Some(slot) = self.slot_of(spec, status, now) {
+                if let Some(slot) = self.slot_of(spec, status) {
                     worker.slots.insert(name.to_owned(), slot);
                 }
             }
         }
     }
 
-    fn slot_of(&self, spec: &Value, status: &Value, now: Timestamp) -> Option<Slot> {
+    /// The lab time of a time that an object shows now.
+    fn lab_time(&self, shown: &Value) -> Option<Timestamp> {
+        let shown: Timestamp = shown.as_str()?.parse().ok()?;
+        self.clock.now().checked_sub(self.clock.shown_now().duration_since(shown)).ok()
+    }
+
+    fn slot_of(&self, spec: &Value, status: &Value) -> Option<Slot> {
+        let now = self.clock.now();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let restarts = u32::try_from(status["restartCount"].as_u64()?).ok()?;
-        let (running, ended) = (&status["state"]["running"], &status["state"]["terminated"]);
-        let container = |state: &Value, ended: Ended| {
-            let reference = Reference::parse(status["image"].as_str()?).ok()?;
-            let unknown = || Image { reference: reference.to_string(), ..Image::default() };
-            let image = self.puller.image(&reference).unwrap_or_else(|| Arc::new(unknown()));
-            Some(Container {
-                id: text(&status["containerID"]),
-                spec_image: text(&spec["image"]),
-                image,
-                started: state["startedAt"].as_str()?.parse().ok()?,
-                ready_at: now,
-                exits_at: None,
-                code: None,
-                killed: 0,
-                ended: Some(ended),
-            })
-        };
-        let current = if running.is_object() {
-            container(running, Ended { code: UNSEEN, at: now, failure: None })
-        } else if ended.is_object() {
-            let code = i32::try_from(ended["exitCode"].as_i64()?).ok()?;
-            let at = ended["finishedAt"].as_str().and_then(|at| at.parse().ok()).unwrap_or(now);
-            container(ended, Ended { code, at, failure: None })
+        let running = &status["state"]["running"];
+        // What waits to be started again tells of its last run as of the one before.
+        let ended = [&status["state"]["terminated"], &status["lastState"]["terminated"]];
+        let (state, ended) = if running.is_object() {
+            (running, Ended { code: UNSEEN, at: now, failure: None })
         } else {
-            None
+            let state = ended.into_iter().find(|state| state.is_object())?;
+            let code = i32::try_from(state["exitCode"].as_i64()?).ok()?;
+            let failure = (state["reason"] == START_ERROR).then(|| text(&state["message"]));
+            (state, Ended { code, at: self.lab_time(&state["finishedAt"]).unwrap_or(now), failure })
         };
-        current.is_some().then_some(Slot { current, last: None, restarts })
+        let reference = Reference::parse(status["image"].as_str()?).ok()?;
+        let unknown = || Image { reference: reference.to_string(), ..Image::default() };
+        let message = if ended.failure.is_some() { String::new() } else { text(&state["message"]) };
+        let id = state["containerID"].as_str().or(status["containerID"].as_str());
+        let current = Container {
+            id: id.unwrap_or_default().to_owned(),
+            spec_image: text(&spec["image"]),
+            image: self.puller.image(&reference).unwrap_or_else(|| Arc::new(unknown())),
+            started: self.lab_time(&state["startedAt"])?,
+            ready_at: now,
+            exits_at: None,
+            code: None,
+            term: None,
+            ended: Some(ended),
+            message,
+        };
+        Some(Slot { current: Some(current), last: None, restarts })
     }
 }

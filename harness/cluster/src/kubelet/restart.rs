@@ -9,7 +9,7 @@ use super::{
     Kubelet,
     backoff::Backoff,
     container::Ended,
-    worker::{Sync, Todo, Waiting, Worker},
+    worker::{Sync, Todo, Waiting, Worker, full_name},
 };
 use crate::{dialect::Text, puller::words, recorder::Kind};
 
@@ -21,12 +21,32 @@ pub(super) fn is_sidecar(container: &Value) -> bool {
     container["restartPolicy"] == "Always"
 }
 
-/// Whether a pod with this restart policy starts a container again that has ended so.
-fn restarts(policy: &str, ended: &Ended) -> bool {
-    match policy {
+/// Whether a container that has ended so is started again: one of its own rules says so, or its own restart policy, or
+/// else the one of its pod (`ContainerShouldRestart` of Kubernetes).
+fn restarts(container: &Value, policy: &str, ended: &Ended) -> bool {
+    let own = container["restartPolicy"].as_str();
+    let mut rules = container["restartPolicyRules"].as_array().into_iter().flatten();
+    if own.is_some()
+        && rules.find(|rule| matches(rule, ended)).is_some_and(|rule| rule["action"] == "Restart")
+    {
+        return true;
+    }
+    match own.unwrap_or(policy) {
         "Never" => false,
         "OnFailure" => ended.code != 0,
         _ => true,
+    }
+}
+
+/// Whether a restart rule is about such an end.
+fn matches(rule: &Value, ended: &Ended) -> bool {
+    let codes = &rule["exitCodes"];
+    let mut values = codes["values"].as_array().into_iter().flatten();
+    let named = values.any(|code| code.as_i64() == Some(i64::from(ended.code)));
+    match codes["operator"].as_str() {
+        Some("In") => named,
+        Some("NotIn") => !named,
+        _ => false,
     }
 }
 
@@ -35,14 +55,19 @@ pub(super) fn policy_of(spec: &Value) -> &str {
     spec["restartPolicy"].as_str().unwrap_or("Always")
 }
 
+/// Whether a container of such a list of a pod is started again after it has ended so.
+pub(super) fn is_restarted(container: &Value, list: &str, policy: &str, ended: &Ended) -> bool {
+    match list {
+        "ephemeralContainers" => false,
+        "initContainers" => is_sidecar(container) || ended.code != 0 && restarts(container, policy, ended),
+        _ => restarts(container, policy, ended),
+    }
+}
+
 impl Todo {
     /// Whether it is started again after it has ended so.
     pub(super) fn restarts(&self, policy: &str, ended: &Ended) -> bool {
-        match self.list {
-            "ephemeralContainers" => false,
-            "initContainers" => is_sidecar(&self.container) || ended.code != 0 && policy != "Never",
-            _ => restarts(policy, ended),
-        }
+        is_restarted(&self.container, self.list, policy, ended)
     }
 }
 
@@ -58,9 +83,7 @@ impl Kubelet {
             worker.restarts.insert(key, Backoff::restarted(before, ended, now));
             return None;
         };
-        let meta = &sync.pod.value()["metadata"];
-        let text = |field: &str| meta[field].as_str().unwrap_or_default();
-        let pod = format!("{}_{}({})", text("name"), text("namespace"), text("uid"));
+        let pod = full_name(sync.pod.value());
         let wait = words::duration(SignedDuration::from_secs(holding.wait.as_secs()));
         let values = [("container", todo.name.as_str()), ("pod", pod.as_str()), ("wait", wait.as_str())];
         let path = todo.field_path();

@@ -42,7 +42,9 @@ impl View<'_> {
         }
         status["conditions"] = self.conditions(pod);
         status["hostIP"] = json!(self.host);
-        status["startTime"] = json!(self.time(self.worker.since));
+        if status["startTime"].is_null() {
+            status["startTime"] = json!(self.time(self.worker.since));
+        }
         let address = self.worker.sandbox.as_ref().filter(|_| self.address).map(|s| s.address.as_str());
         if let Some(address) = address {
             status["podIP"] = json!(address);
@@ -103,7 +105,7 @@ impl View<'_> {
             "name": name,
             "state": state,
             "lastState": last_state.unwrap_or_else(|| json!({})),
-            "ready": list != "ephemeralContainers" && self.is_ready(spec, list == "initContainers" && !restart::is_sidecar(spec)),
+            "ready": list != "ephemeralContainers" && self.is_ready(spec, list == "initContainers"),
             "restartCount": slot.map_or(0, |s| s.restarts),
             "image": current.map_or_else(|| spec["image"].as_str().unwrap_or_default(), |c| &c.image.reference),
             "imageID": current.map_or("", |c| &c.image.repo_digest),
@@ -156,6 +158,9 @@ impl View<'_> {
             state["message"] = json!(failure);
         }
         if let Some(container) = container {
+            if ended.failure.is_none() && !container.message.is_empty() {
+                state["message"] = json!(container.message);
+            }
             state["startedAt"] = json!(self.time(container.started));
             state["containerID"] = json!(container.id);
         }
@@ -166,9 +171,7 @@ impl View<'_> {
     /// and has had its time to get ready.
     pub(super) fn is_ready(&self, container: &Value, init: bool) -> bool {
         let Some(slot) = self.slot(container) else { return false };
-        if init && restart::is_sidecar(container) {
-            slot.started() > 0
-        } else if init {
+        if init && !restart::is_sidecar(container) {
             slot.ended().is_some_and(|(_, ended)| ended.code == 0)
         } else {
             slot.running().is_some_and(|c| c.ready_at <= self.clock.now())
@@ -176,7 +179,7 @@ impl View<'_> {
     }
 }
 
-pub(super) fn has_any(spec: &Value, list: &str) -> bool {
+fn has_any(spec: &Value, list: &str) -> bool {
     spec[list].as_array().is_some_and(|all| !all.is_empty())
 }
 

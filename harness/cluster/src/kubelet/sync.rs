@@ -6,15 +6,17 @@ use std::sync::{Arc, atomic::Ordering};
 
 use pulldrill_clock::{SignedDuration, Timestamp};
 use rand::RngExt;
-use serde_json::Value;
 
 use super::{
     Done, Kubelet, What,
-    container::Container,
+    end::is_over,
     environment,
     images::Decision,
+    non_root,
+    order::to_start,
     restart, secrets,
     status::View,
+    stop::{self, Cause},
     worker::{Sandbox, Stage, Sync, Todo, Waiting, Worker},
 };
 use crate::{
@@ -22,6 +24,7 @@ use crate::{
     engine::Context,
     puller::Image,
     recorder::Kind,
+    runtime::container::KILLED,
     store::{Key, Stored},
 };
 
@@ -42,6 +45,11 @@ impl Kubelet {
         worker.due = None;
         worker.reap(now);
         self.write_status(worker, key, worker.sandbox.is_some());
+        if is_over(worker, &pod.value()["spec"]) && worker.slots.values().any(|slot| slot.running().is_some())
+        {
+            self.stop(worker, key, pod.value(), Cause::Finished, context);
+            return;
+        }
         if worker.sandbox.is_none() && !self.mount(worker, pod.value()) {
             return;
         }
@@ -84,7 +92,15 @@ impl Kubelet {
                 self.started(worker, key, &mut sync, &todo, image, context);
                 sync.change(self.clock.now());
             }
-            What::Exited { .. } | What::Stopped | What::Removed => {}
+            What::Replaced(todo) => {
+                self.replaced(worker, &mut sync, &todo);
+                let decision = self.ensure(worker, key, &sync, &todo);
+                if self.decided(worker, key, &mut sync, *todo, decision, context) {
+                    worker.stage = Stage::Syncing(Box::new(sync));
+                    return;
+                }
+            }
+            What::Exited { .. } | What::Stopped(_) | What::Removed => {}
         }
         self.go_on(worker, key, sync, context);
     }
@@ -97,7 +113,10 @@ impl Kubelet {
                 sync.failed = true;
                 continue;
             }
-            self.replace(worker, &mut sync, &todo);
+            if self.replace(worker, key, &mut sync, &todo, context) {
+                worker.stage = Stage::Syncing(Box::new(sync));
+                return;
+            }
             let decision = self.ensure(worker, key, &sync, &todo);
             if self.decided(worker, key, &mut sync, todo, decision, context) {
                 worker.stage = Stage::Syncing(Box::new(sync));
@@ -127,7 +146,9 @@ impl Kubelet {
                 false
             }
             Decision::Present(image) => {
-                if let Some(why) = environment::missing(self.api.store(), sync.pod.value(), &todo.container) {
+                let pod = sync.pod.value();
+                let missing = environment::missing(self.api.store(), pod, &todo.container);
+                if let Some(why) = missing.or_else(|| non_root::refusal(pod, &todo.container, &image)) {
                     let waiting = Waiting { reason: "CreateContainerConfigError".to_owned(), message: why };
                     self.fail(worker, sync, &todo, &waiting.message.clone(), waiting);
                     return false;
@@ -154,16 +175,41 @@ impl Kubelet {
         sync.failed = true;
     }
 
-    /// Stops a running container whose image is no longer what the pod says.
-    fn replace(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo) {
-        if worker.slot(&todo.name).running().is_some() {
-            let message = self.dialect.text(Text::KillingChanged, &[("container", &todo.name)]);
-            let path = todo.field_path();
-            self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Killing", &message);
-            worker.slot(&todo.name).retire(self.clock.now());
-            self.runtime.remove(&worker.uid, &todo.name);
-            sync.change(self.clock.now());
+    /// Stops a running container whose image is no longer what the pod says. True when the sync has to wait for that.
+    fn replace(
+        &self,
+        worker: &mut Worker,
+        key: &Key,
+        sync: &mut Sync,
+        todo: &Todo,
+        context: &Context,
+    ) -> bool {
+        let Some(term) = worker.slot(&todo.name).running().map(|container| container.term) else {
+            return false;
+        };
+        let message = self.dialect.text(Text::KillingChanged, &[("container", &todo.name)]);
+        let path = todo.field_path();
+        self.recorder.event(sync.pod.value(), Some(&path), Kind::Normal, "Killing", &message);
+        if term.is_some() {
+            self.replaced(worker, sync, todo);
+            return false;
         }
+        self.runtime.terminate(&worker.uid, &todo.name);
+        let grace = stop::grace(sync.pod.value());
+        let until = self.clock.now().checked_add(grace).unwrap_or(Timestamp::MAX);
+        self.wait_until(worker, key, until, What::Replaced(Box::new(todo.clone())), context);
+        true
+    }
+
+    /// It has stopped.
+    fn replaced(&self, worker: &mut Worker, sync: &mut Sync, todo: &Todo) {
+        let message = self.last_words(worker, &todo.name, KILLED);
+        if let Some(container) = &mut worker.slot(&todo.name).current {
+            container.message = message;
+        }
+        worker.slot(&todo.name).retire(self.clock.now());
+        self.runtime.remove(&worker.uid, &todo.name);
+        sync.change(self.clock.now());
     }
 
     fn started(
@@ -229,6 +275,9 @@ impl Kubelet {
 
     /// Writes what is known now, if that differs from what is stored.
     pub(super) fn write_status(&self, worker: &Worker, key: &Key, address: bool) {
+        if worker.finished {
+            return;
+        }
         let host = self.node.address.to_string();
         let view = View { worker, clock: &self.clock, dialect: &self.dialect, host: &host, address };
         let written = self.api.modify(&self.node.user, "pods", key, Some("status"), |pod| {
@@ -252,6 +301,18 @@ impl Kubelet {
     ) {
         let nanos = worker.rng.random_range(milliseconds.start * 1_000_000..milliseconds.end * 1_000_000);
         let until = self.clock.now() + SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or_default());
+        self.wait_until(worker, key, until, what, context);
+    }
+
+    /// Waits until then, and goes on with `what`.
+    pub(super) fn wait_until(
+        &self,
+        worker: &Worker,
+        key: &Key,
+        until: Timestamp,
+        what: What,
+        context: &Context,
+    ) {
         let (clock, uid) = (self.clock.clone(), worker.uid.clone());
         context.start(key.clone(), move |busy| async move {
             let busy = clock.sleep_until(busy, until).await;
@@ -270,64 +331,4 @@ pub(super) fn tick(now: Timestamp, phase: i64) -> Timestamp {
 
 fn seconds(seconds: f64) -> SignedDuration {
     SignedDuration::try_from_secs_f64(seconds).unwrap_or(SignedDuration::ZERO)
-}
-
-/// The containers to be started now, the next one last.
-fn to_start(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
-    let mut all = in_order(worker, pod);
-    // Those that were added for a look go first, whatever the others are doing, and only once.
-    let added = pod["spec"]["ephemeralContainers"].as_array().into_iter().flatten().rev();
-    let added = added.map(|container| Todo::of(container, "ephemeralContainers"));
-    all.extend(added.filter(|todo| worker.slot(&todo.name).current.is_none()));
-    all
-}
-
-/// Init containers go one by one, and first; those that stay beside the others are kept running.
-fn in_order(worker: &mut Worker, pod: &Value) -> Vec<Todo> {
-    let spec = &pod["spec"];
-    let policy = restart::policy_of(spec);
-    let mut all = Vec::new();
-    for container in spec["initContainers"].as_array().into_iter().flatten() {
-        let todo = Todo::of(container, "initContainers");
-        let slot = worker.slot(&todo.name);
-        let stays = !todo.init();
-        match slot.ended() {
-            Some(_) if stays => all.push(todo),
-            Some((_, ended)) if ended.code == 0 => {}
-            Some((_, ended)) if todo.restarts(policy, ended) => return vec![todo],
-            Some(_) => return Vec::new(),
-            None if slot.running().is_some() && stays => {}
-            None if slot.running().is_some() => return Vec::new(),
-            None => return vec![todo],
-        }
-    }
-    let containers = spec["containers"].as_array().into_iter().flatten();
-    all.extend(containers.map(|container| Todo::of(container, "containers")).filter(|todo| {
-        match &worker.slot(&todo.name).current {
-            None => true,
-            Some(Container { ended: Some(ended), .. }) => todo.restarts(policy, ended),
-            Some(running) => running.spec_image != todo.image,
-        }
-    }));
-    all.reverse();
-    all
-}
-
-impl Todo {
-    fn of(container: &Value, list: &'static str) -> Self {
-        let text = |field: &str| container[field].as_str().unwrap_or_default().to_owned();
-        let strings = |field: &str| -> Vec<String> {
-            let all = container[field].as_array().into_iter().flatten();
-            all.filter_map(|v| v.as_str().map(str::to_owned)).collect()
-        };
-        Self {
-            name: text("name"),
-            image: text("image"),
-            policy: text("imagePullPolicy"),
-            ready_after: container["readinessProbe"]["initialDelaySeconds"].as_i64().unwrap_or_default(),
-            list,
-            arguments: [strings("command"), strings("args")].concat(),
-            container: container.clone(),
-        }
-    }
 }

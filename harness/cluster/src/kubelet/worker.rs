@@ -5,8 +5,20 @@ use std::{collections::HashMap, sync::Arc};
 use pulldrill_clock::{SignedDuration, Timestamp, seed};
 use serde_json::Value;
 
-use super::{backoff::Backoff, container::Slot, deadline, restart, secrets::PullSecrets};
+use super::{
+    backoff::Backoff,
+    container::Slot,
+    deadline, restart,
+    secrets::PullSecrets,
+    stop::{self, Stopping},
+};
 use crate::store::{Change, Event, Stored};
+
+/// A pod as kubelets name it in messages: `NAME_NAMESPACE(UID)`.
+pub(super) fn full_name(pod: &Value) -> String {
+    let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
+    format!("{}_{}({})", text("name"), text("namespace"), text("uid"))
+}
 
 /// A pod's sandbox.
 #[derive(Clone, Debug)]
@@ -24,7 +36,9 @@ pub(super) enum Stage {
     /// It syncs, and waits for something.
     Syncing(Box<Sync>),
     /// It stops the containers.
-    Stopping,
+    Stopping(Box<Stopping>),
+    /// They have stopped, and what is left of the pod is cleared away.
+    Clearing,
     /// The pod is over and done with.
     Gone,
 }
@@ -92,6 +106,8 @@ pub(super) struct Worker {
     pub(super) uid: String,
     pub(super) rng: seed::Rng,
     pub(super) stage: Stage,
+    /// How often it has been waited for containers to stop.
+    pub(super) stops: u64,
     /// When to sync next.
     pub(super) due: Option<Timestamp>,
     /// When it will be looked at at the latest.
@@ -106,9 +122,11 @@ pub(super) struct Worker {
     pub(super) synced: Option<Timestamp>,
     /// Whether the pod is over for good.
     pub(super) terminal: bool,
+    /// Whether it had ended when the kubelet first saw it: its status is no longer touched.
+    pub(super) finished: bool,
     /// Whether its time is over, and its containers have been stopped for that.
     pub(super) overdue: bool,
-    /// When the kubelet first saw the pod.
+    /// When a kubelet first saw the pod.
     pub(super) since: Timestamp,
     pub(super) sandbox: Option<Sandbox>,
     /// How long it was waited last for volumes that can't be mounted.
@@ -132,11 +150,13 @@ impl Worker {
             pod: pod.clone(),
             rng,
             stage: Stage::Idle,
+            stops: 0,
             due: None,
             dirty: true,
             twice: false,
             synced: None,
             terminal: false,
+            finished: deadline::has_ended(pod.value()),
             overdue: deadline::is_overdue(pod.value()),
             since: now,
             sandbox: None,
@@ -147,6 +167,11 @@ impl Worker {
             restarts: HashMap::new(),
             last_errors: HashMap::new(),
         }
+    }
+
+    /// Whether nothing is done for the pod any more until it is deleted.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.overdue || self.finished
     }
 
     pub(super) fn is_syncing(&self) -> bool {
@@ -160,7 +185,9 @@ impl Worker {
         let gone = event.change == Change::Deleted || event.object.meta("uid") != self.uid;
         let deleting = |pod: &Value| !pod["metadata"]["deletionTimestamp"].is_null();
         let same_meta = ["labels", "annotations"].iter().all(|f| before["metadata"][f] == now["metadata"][f]);
-        let changed = before["spec"] != now["spec"] || !same_meta || deleting(before) != deleting(now);
+        let hurried = deleting(now) && stop::grace(before) != stop::grace(now);
+        let changed =
+            before["spec"] != now["spec"] || !same_meta || deleting(before) != deleting(now) || hurried;
         self.pod = event.object.clone();
         self.dirty |= changed;
         changed || gone

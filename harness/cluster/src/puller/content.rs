@@ -31,6 +31,8 @@ pub struct Image {
     pub environment: Vec<String>,
     /// The directory that its programs start in.
     pub directory: String,
+    /// Who its programs run as (`USER`): a name or a number, perhaps with a group.
+    pub user: String,
     /// Whether it was put there without a pull, so that nobody's credentials are asked for.
     pub preloaded: bool,
     /// The architecture it was built for.
@@ -138,6 +140,7 @@ pub(super) fn describe(
         command,
         entrypoint,
         environment: strings(&settings["Env"]),
+        user: settings["User"].as_str().unwrap_or_default().to_owned(),
         preloaded: false,
         directory: settings["WorkingDir"].as_str().unwrap_or_default().to_owned(),
         architecture: config["architecture"].as_str().unwrap_or_default().to_owned(),

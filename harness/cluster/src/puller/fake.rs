@@ -146,12 +146,17 @@ impl Fake {
 
     /// Puts an image in place under a tag.
     pub(crate) fn image(&self, repository: &str, tag: &str, labels: &serde_json::Value) -> Made {
+        self.image_with(repository, tag, &json!({"Labels": labels, "Entrypoint": ["/app"]}))
+    }
+
+    /// An image with these settings.
+    pub(crate) fn image_with(&self, repository: &str, tag: &str, settings: &serde_json::Value) -> Made {
         let layer_bytes = format!("layer of {repository}:{tag} {}", "x".repeat(2000)).into_bytes();
         let layer_size = layer_bytes.len();
         let layer = digest(&layer_bytes);
         self.put(format!("/v2/{repository}/blobs/{layer}"), "application/octet-stream", layer_bytes);
         let config = json!({"architecture": "amd64", "os": "linux", "build": tag,
-            "config": {"Labels": labels, "Entrypoint": ["/app"]}, "rootfs": {"type": "layers", "diff_ids": []}});
+            "config": settings, "rootfs": {"type": "layers", "diff_ids": []}});
         let config = config.to_string().into_bytes();
         let (config_size, config_digest) = (config.len(), digest(&config));
         self.put(format!("/v2/{repository}/blobs/{config_digest}"), "application/octet-stream", config);

@@ -1,6 +1,12 @@
 //! One running container: its main process, those that clients start beside it, and who is attached.
 
-use std::{collections::BTreeMap, io::Write as _, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -12,6 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    furnish::furnish,
     images, listener,
     process::{INTERRUPTED, Process, Sink, Source, World},
     terminal::{Feeder, Newlines, cooked, feed, raw},
@@ -24,6 +31,9 @@ use crate::{
 
 /// The exit code of what was killed: 128 + SIGKILL.
 pub(crate) const KILLED: i32 = 137;
+
+/// The exit code of what ended when it was asked to: 128 + SIGTERM.
+pub(crate) const TERMINATED: i32 = 143;
 
 /// Where programs are looked for.
 const SEARCHED: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,6 +55,8 @@ pub(crate) struct Spec {
     pub(crate) stdin_once: bool,
     pub(crate) tty: bool,
     pub(crate) log: Log,
+    /// The file that it may leave its last words in.
+    pub(crate) termination_log: String,
     /// Where it answers HTTP, if its program does.
     pub(crate) http: Option<u16>,
 }
@@ -79,33 +91,30 @@ struct Attached {
 impl Container {
     /// Makes a container; its main process does not run yet.
     pub(crate) fn new(clock: &Clock, spec: Spec) -> (Arc<Self>, Start) {
-        let known = images::programs(&spec.image);
-        let (programs, command) = known.unzip();
+        let main = images::main(&spec.image, &spec.command, &spec.arguments);
+        let programs = images::programs(&spec.image).map(|(programs, _)| programs);
         let world = Arc::new(World {
             files: super::Files::new(clock.shown_now()),
             hostname: spec.hostname,
             clock: clock.clone(),
             programs: programs.unwrap_or_default(),
+            servers: images::servers(&spec.image),
+            terminate: AtomicBool::default(),
+            asked: Notify::default(),
         });
-        furnish(&world);
         let mut variables = BTreeMap::from([
             ("PATH".to_owned(), SEARCHED.to_owned()),
             ("HOME".to_owned(), "/root".to_owned()),
             ("HOSTNAME".to_owned(), world.hostname.clone()),
         ]);
         variables.extend(spec.variables);
-        let main = command.map(|own| match (spec.command.is_empty(), spec.arguments.is_empty()) {
-            (false, _) => [spec.command, spec.arguments].concat(),
-            (true, false) => [spec.image.entrypoint.clone(), spec.arguments].concat(),
-            (true, true) => own,
-        });
         let (feeder, input) = feed();
         let stdin = if spec.stdin { Source::new(Box::new(input)) } else { Source::nothing() };
         let name = images::short_name(&spec.image.reference);
         let version = spec.image.labels.get("org.opencontainers.image.version");
         let greeting = version.map_or_else(|| format!("{name}\n"), |version| format!("{name} {version}\n"));
         let directory = if spec.directory.is_empty() { "/".to_owned() } else { spec.directory };
-        let _there = world.files.make_directories(&directory, world.now());
+        furnish(&world, &directory, &spec.termination_log);
         let container = Arc::new(Self {
             id: spec.id,
             variables,
@@ -130,7 +139,6 @@ impl Container {
         self.main.is_some()
     }
 
-    #[cfg(test)]
     pub(crate) fn files(&self) -> &super::Files {
         &self.world.files
     }
@@ -163,7 +171,7 @@ impl Container {
                 }
                 None => Sink::new(Box::new(stderr)),
             };
-            let process = self.process(
+            let mut process = self.process(
                 self.main.clone().unwrap_or_default(),
                 start.stdin,
                 stdout,
@@ -171,6 +179,7 @@ impl Container {
                 self.tty.as_ref().map(watch::Sender::subscribe),
                 self.interrupt.clone(),
             );
+            process.first = true;
             let program = async {
                 let code = tokio::select! {
                     code = launch(process) => code,
@@ -184,6 +193,8 @@ impl Container {
                 self.pump(from_stderr, |attached| &mut attached.stderr),
             );
             let (code, _) = futures::future::join(program, pumps).await;
+            // The last line needs no end of its own.
+            (self.log)(b"");
             *self.attached.lock() = Attached::default();
             self.stop.cancel();
             code
@@ -213,6 +224,7 @@ impl Container {
             stderr,
             terminal,
             interrupt,
+            first: false,
             world: self.world.clone(),
         }
     }
@@ -234,6 +246,29 @@ impl Container {
                 }
             }
         }
+    }
+
+    /// Asks its main process to end (SIGTERM); what has no handler for that does not notice.
+    pub(crate) fn terminate(&self) {
+        self.world.terminate.store(true, Ordering::Release);
+        self.world.asked.notify_one();
+    }
+
+    /// Whether somebody inside can end a main process that is none of ours.
+    pub(crate) fn can_be_killed(&self) -> bool {
+        self.world.program("kill").is_some()
+    }
+
+    /// Waits until a server that is its main process has been killed.
+    pub(crate) async fn serve(self: Arc<Self>) -> (i32, Busy) {
+        let clock = self.world.clock.clone();
+        let job = async move {
+            tokio::select! {
+                () = self.world.asked.notified() => 0,
+                () = self.stop.cancelled() => KILLED,
+            }
+        };
+        Work::new(&clock, job).await
     }
 
     /// Ends everything in it.
@@ -386,21 +421,4 @@ fn not_found(name: &str) -> String {
     } else {
         format!("exec: {name:?}: executable file not found in $PATH: unknown")
     }
-}
-
-/// What every container has.
-fn furnish(world: &World) {
-    let (files, now) = (&world.files, world.now());
-    for directory in ["/bin", "/dev", "/etc", "/home", "/proc", "/root", "/tmp", "/usr/bin", "/var/log"] {
-        let _new = files.make_directories(directory, now);
-    }
-    for program in &world.programs {
-        let path = format!("/bin/{program}");
-        let _new = files.write(&path, b"", false, now);
-        files.set(&path, Some(0o755), None);
-    }
-    let mut hosts = Vec::new();
-    let _infallible = writeln!(hosts, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback");
-    let _new = files.write("/etc/hosts", &hosts, false, now);
-    let _new = files.write("/etc/hostname", format!("{}\n", world.hostname).as_bytes(), false, now);
 }

@@ -26,7 +26,12 @@ struct Table {
 #[serde(deny_unknown_fields)]
 struct Row {
     set: String,
+    /// What it runs when nobody says otherwise.
+    #[serde(default)]
     command: Vec<String>,
+    /// The programs in it that serve until they are stopped, of which no more is simulated.
+    #[serde(default)]
+    serves: Vec<String>,
 }
 
 fn table() -> &'static Table {
@@ -43,6 +48,25 @@ fn table() -> &'static Table {
 pub(crate) fn short_name(reference: &str) -> &str {
     let last = reference.rsplit('/').next().unwrap_or(reference);
     last.split([':', '@']).next().unwrap_or(last)
+}
+
+/// What a container runs first, when that is a program of ours: what its pod says, or else its image. In an image that
+/// serves any other program is a server.
+pub(crate) fn main(image: &Image, command: &[String], arguments: &[String]) -> Option<Vec<String>> {
+    let (programs, own) = programs(image)?;
+    let words = match (command.is_empty(), arguments.is_empty()) {
+        (false, _) => [command, arguments].concat(),
+        (true, false) => [&image.entrypoint, arguments].concat(),
+        (true, true) => own,
+    };
+    let first = words.first().map_or("", String::as_str);
+    let known = programs.iter().any(|program| first.rsplit('/').next() == Some(program));
+    (known || servers(image).is_empty()).then_some(words)
+}
+
+/// The programs in an image that serve, and those that wrap them.
+pub(crate) fn servers(image: &Image) -> &'static [String] {
+    table().images.get(short_name(&image.reference)).map(|row| row.serves.as_slice()).unwrap_or_default()
 }
 
 /// The programs in an image, and what it runs by itself. `None` when it has nothing but its own program.
@@ -82,6 +106,7 @@ mod tests {
         }
         assert!(table().images.len() > 2);
         assert!(table().images.values().all(|row| table().sets.contains_key(&row.set)));
+        assert!(table().images.values().all(|row| row.serves.is_empty() != row.command.is_empty()));
         let all: Vec<&str> = commands::names().collect();
         assert!(all.iter().all(|name| table().sets.values().flatten().any(|known| known == name)));
     }
@@ -94,5 +119,14 @@ mod tests {
         let (few, _) = super::programs(&image("r.example/tool:1", Some("sh nonsense"))).unwrap();
         assert_eq!(few, ["sh"]);
         assert!(super::programs(&image("r.example/payments-api:1", None)).is_none());
+        let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let nginx = image("docker.io/library/nginx:1.27", None);
+        assert_eq!(main(&nginx, &[], &[]), None);
+        assert_eq!(main(&nginx, &words(&["nginx", "-g", "daemon off;"]), &[]), None);
+        assert_eq!(
+            main(&nginx, &words(&["/bin/sh", "-c"]), &words(&["date"])),
+            Some(words(&["/bin/sh", "-c", "date"]))
+        );
+        assert_eq!(main(&image("r.example/busybox", None), &words(&["nope"]), &[]), Some(words(&["nope"])));
     }
 }

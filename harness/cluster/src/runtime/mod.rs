@@ -14,6 +14,7 @@
 mod commands;
 pub(crate) mod container;
 mod files;
+mod furnish;
 pub(crate) mod images;
 mod listener;
 mod process;
@@ -62,6 +63,18 @@ impl Runtime {
             before.kill();
         }
         (container, start)
+    }
+
+    /// What is in a file of a container.
+    pub(crate) fn file(&self, pod_uid: &str, name: &str, path: &str) -> Option<Arc<Vec<u8>>> {
+        self.find(pod_uid, name)?.files().read(&files::resolve("/", path)).ok()
+    }
+
+    /// Asks the main process of a container to end (SIGTERM).
+    pub(crate) fn terminate(&self, pod_uid: &str, name: &str) {
+        if let Some(container) = self.find(pod_uid, name) {
+            container.terminate();
+        }
     }
 
     /// Ends a container and what runs in it.

@@ -1,6 +1,10 @@
 //! What a program in a container gets: its words, its variables, its streams, and the container around it.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use futures::future::BoxFuture;
 use pulldrill_clock::{Busy, Clock, SignedDuration, Timestamp};
@@ -26,8 +30,12 @@ pub(crate) struct World {
     pub(crate) files: Files,
     pub(crate) hostname: String,
     pub(crate) clock: Clock,
-    /// The programs that its image has.
+    /// The programs that its image has, and its servers.
     pub(crate) programs: Vec<String>,
+    pub(crate) servers: &'static [String],
+    /// Whether its first process has been asked to end (SIGTERM), and who waits for that or the like.
+    pub(crate) terminate: AtomicBool,
+    pub(crate) asked: Notify,
 }
 
 impl World {
@@ -38,6 +46,10 @@ impl World {
 
     /// A program by its name or path, if the image has it.
     pub(crate) fn program(&self, name: &str) -> Option<commands::Program> {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        if self.servers.iter().any(|server| server == last) {
+            return Some(commands::SERVER);
+        }
         let short = ["/bin/", "/usr/bin/"].iter().find_map(|dir| name.strip_prefix(dir)).unwrap_or(name);
         self.programs.iter().any(|p| p == short).then(|| commands::find(short)).flatten()
     }
@@ -107,6 +119,8 @@ pub(crate) struct Process {
     pub(crate) terminal: Option<watch::Receiver<Size>>,
     /// Somebody pressed ^C.
     pub(crate) interrupt: Arc<Notify>,
+    /// Whether it is the container's first one, or began in it.
+    pub(crate) first: bool,
     pub(crate) world: Arc<World>,
 }
 

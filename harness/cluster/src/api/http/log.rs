@@ -7,7 +7,10 @@ use futures::stream;
 use pulldrill_clock::{Timestamp, real};
 use serde_json::Value;
 
-use super::{Reply, Server, containers, dispatch::Asked, options::Query, reply, route::Target};
+use super::{
+    Reply, Server, containers, dispatch::Asked, options::Query, reply, route::Target,
+    unreachable::Unreachable,
+};
 use crate::{
     api::{Errors, LogLine, LogPart, Status, json::text},
     store::Key,
@@ -35,6 +38,9 @@ pub(super) fn log(server: &Server, asked: &Asked, target: &Target) -> Result<Rep
     let container = containers::choose(pod, asked.query.text("container"))?;
     if text(&pod["spec"]["nodeName"]).is_empty() {
         return Ok(reply::text(204, ""));
+    }
+    if let Some(off) = Unreachable::of(server, pod) {
+        return Err(off.log(pod, &container, &asked.query));
     }
     let previous = asked.query.flag("previous");
     state(pod, &container, previous)?;

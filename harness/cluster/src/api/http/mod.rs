@@ -38,6 +38,7 @@ mod stream;
 mod subresources;
 mod tokens;
 mod transform;
+mod unreachable;
 mod virtual_clusters;
 mod watch;
 mod write;

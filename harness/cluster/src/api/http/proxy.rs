@@ -8,7 +8,13 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use super::{Reply, Server, dispatch::Asked, reply, route::Target};
+use super::{
+    Reply, Server,
+    dispatch::Asked,
+    reply,
+    route::Target,
+    unreachable::{self, KUBELET, refused},
+};
 use crate::{
     api::{
         Status,
@@ -16,9 +22,6 @@ use crate::{
     },
     store::Key,
 };
-
-/// The port of kubelets.
-const KUBELET: u16 = 10_250;
 
 /// Since this minor version who can't be reached is not available; before it was a failure without a reason.
 const UNAVAILABLE: u32 = 22;
@@ -89,7 +92,7 @@ pub(super) async fn answer(server: &Server, asked: &Asked, target: &Target) -> R
                 Err(why) => why,
             }
         }
-        Err(_) => format!("dial tcp {}:{}: connect: connection refused", place.address, place.port),
+        Err(_) => refused(&place.address, place.port),
     };
     let message = format!("error trying to reach service: {why}");
     Err(if server.release().since(UNAVAILABLE) {
@@ -148,9 +151,7 @@ fn of_service(server: &Server, key: &Key, service: &Value, port: &str, asked: &s
 }
 
 fn of_node(node: &Value, port: &str) -> Result<Place, Status> {
-    let addresses = items(&node["status"]["addresses"]);
-    let internal = addresses.iter().find(|address| address["type"] == "InternalIP").or(addresses.first());
-    let address = internal.map(|address| text(&address["address"]).to_owned()).ok_or_else(not_allowed)?;
+    let address = unreachable::address(node).ok_or_else(not_allowed)?;
     let port = if port.is_empty() { KUBELET } else { number(port)? };
     Ok(Place { pod_uid: String::new(), address, port })
 }

@@ -190,3 +190,39 @@ async fn a_program_that_is_not_there_is_told_and_tried_again() {
     assert_eq!(state("again")["state"]["waiting"]["reason"], "CrashLoopBackOff");
     assert_eq!(state("once")["restartCount"], 0);
 }
+
+#[tokio::test]
+async fn a_container_can_have_a_policy_and_rules_of_its_own() {
+    let world = world(NEW).await;
+    let rule = |operator: &str, code: u8| json!([{"action": "Restart", "exitCodes": {"operator": operator, "values": [code]}}]);
+    let none = || json!([]);
+    let cases = [
+        ("never", "Always", "Never", none(), 3, false, "Failed"),
+        ("never-good", "Always", "Never", none(), 0, false, "Succeeded"),
+        ("always", "Never", "Always", none(), 0, true, "Running"),
+        ("on-failure", "Never", "OnFailure", none(), 3, true, "Running"),
+        ("in", "Never", "Never", rule("In", 42), 42, true, "Running"),
+        ("not-named", "Never", "Never", rule("In", 42), 3, false, "Failed"),
+        ("not-in", "Never", "Never", rule("NotIn", 42), 3, true, "Running"),
+        ("ruled-out", "Always", "Never", rule("NotIn", 42), 42, false, "Failed"),
+    ];
+    for (name, of_pod, own, rules, code, ..) in &cases {
+        let container = json!({"command": ["sh", "-c", format!("exit {code}")], "restartPolicy": own,
+            "restartPolicyRules": rules});
+        let more = json!({"restartPolicy": of_pod, "containers": [container]});
+        world.pod(name, "registry.lab.test/team/tool:1.0", more);
+    }
+    let setup = json!([{"name": "setup", "image": "registry.lab.test/team/tool:1.0", "restartPolicy": "Never",
+        "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", "exit 1"]}]);
+    world.pod("setup", "registry.lab.test/team/app:1.0", json!({"initContainers": setup}));
+    world.run(20).await;
+    for (name, _, _, _, _, again, phase) in cases {
+        let restarts = container(&world, name)["restartCount"].as_i64().unwrap();
+        assert_eq!(
+            (restarts > 0, &world.get(name).unwrap()["status"]["phase"]),
+            (again, &json!(phase)),
+            "{name}"
+        );
+    }
+    assert_eq!(world.get("setup").unwrap()["status"]["phase"], "Failed");
+}

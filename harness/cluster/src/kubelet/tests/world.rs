@@ -37,6 +37,7 @@ pub(super) struct World {
     /// The store's, before anything happened.
     revision: u64,
     tape: Arc<Mutex<Vec<Seen>>>,
+    options: KubeletOptions,
     stop: CancellationToken,
 }
 
@@ -82,11 +83,27 @@ impl World {
             runtime: Arc::new(crate::runtime::Runtime::new(clock.clone())),
             pullers: pullers.clone(),
         };
-        let controllers = vec![Fleet::new(options).unwrap().add("node-1", false).unwrap()];
-        tokio::spawn(Engine::new(store.clone(), &clock, controllers, stop.clone()).run());
+        run(&options, &stop);
         let tape = Arc::new(Mutex::new(Vec::new()));
         record(&clock, &store, began, tape.clone());
-        Self { clock, api, fake, logs, pullers, began, revision, tape, stop }
+        Self { clock, api, fake, logs, pullers, began, revision, tape, options, stop }
+    }
+
+    /// Ends the process that the node is simulated in.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Ends it if need be, and starts another one with the same store.
+    pub(super) fn restart(&mut self) {
+        self.stop();
+        self.stop = CancellationToken::new();
+        self.options.runtime = Arc::new(crate::runtime::Runtime::new(self.clock.clone()));
+        run(&self.options, &self.stop);
+    }
+
+    pub(super) fn runtime(&self) -> &crate::runtime::Runtime {
+        &self.options.runtime
     }
 
     pub(super) fn create(&self, resource: &str, object: Value) {
@@ -191,6 +208,13 @@ impl World {
     }
 }
 
+/// Runs the node.
+fn run(options: &KubeletOptions, stop: &CancellationToken) {
+    let controllers = vec![Fleet::new(options.clone()).unwrap().add("node-1", false).unwrap()];
+    let store = options.api.store().clone();
+    tokio::spawn(Engine::new(store, &options.clock, controllers, stop.clone()).run());
+}
+
 /// A clock that is stepped.
 pub(super) fn held() -> Clock {
     Clock::held_at(Timestamp::from_second(1_800_000_000).unwrap())
@@ -198,6 +222,19 @@ pub(super) fn held() -> Clock {
 
 pub(super) fn key(name: &str) -> Key {
     Key::new("shop", name)
+}
+
+/// What a condition says: its status, reason and message.
+pub(super) fn condition(status: &Value, kind: &str) -> (String, String, String) {
+    let all = status["conditions"].as_array().unwrap();
+    let one = all.iter().find(|c| c["type"] == kind).unwrap();
+    let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
+    (text("status"), text("reason"), text("message"))
+}
+
+/// A condition that says so.
+pub(super) fn is(status: &str, reason: &str, message: &str) -> (String, String, String) {
+    (status.to_owned(), reason.to_owned(), message.to_owned())
 }
 
 fn merge(into: &mut Value, more: Value) {

@@ -2,8 +2,10 @@
 //! has which is data (`images.yaml`).
 
 mod files;
+mod kill;
 mod lines;
 mod list;
+mod printf;
 mod system;
 mod tape;
 mod test;
@@ -33,12 +35,15 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("head", |p| Box::pin(lines::head(p))),
     ("hostname", |p| Box::pin(system::hostname(p))),
     ("id", |p| Box::pin(system::id(p))),
+    ("kill", |p| Box::pin(kill::kill(p))),
     ("ls", |p| Box::pin(list::ls(p))),
     ("mkdir", |p| Box::pin(files::mkdir(p))),
     ("printenv", |p| Box::pin(system::env(p))),
+    ("printf", |p| Box::pin(printf::printf(p))),
     ("pwd", |p| Box::pin(system::pwd(p))),
     ("rm", |p| Box::pin(files::rm(p))),
     ("rmdir", |p| Box::pin(files::rmdir(p))),
+    ("seq", |p| Box::pin(printf::seq(p))),
     ("sh", |p| Box::pin(shell::main(p))),
     ("sleep", |p| Box::pin(system::sleep(p))),
     ("stty", |p| Box::pin(system::stty(p))),
@@ -51,6 +56,9 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("wc", |p| Box::pin(lines::wc(p))),
     ("whoami", |p| Box::pin(system::whoami(p))),
 ];
+
+/// A server, wherever it is started from: of those only that they serve is known.
+pub(crate) const SERVER: Program = |_| Box::pin(std::future::pending());
 
 /// A program by its name.
 pub(crate) fn find(name: &str) -> Option<Program> {

@@ -8,7 +8,8 @@ pub(super) async fn run(shell: &mut Shell, words: &[String]) -> Option<Result<()
     let first = arguments.first().map(String::as_str);
     let number = first.and_then(|n| n.parse::<i32>().ok());
     shell.last = match name.as_str() {
-        ":" | "trap" | "wait" => 0,
+        ":" | "wait" => 0,
+        "trap" => shell.trap(arguments),
         "cd" => change_directory(shell, first).await,
         "exit" => return Some(Err(Flow::Exit(number.unwrap_or(shell.last) & 255))),
         "break" => return Some(Err(Flow::Break(levels(number)))),

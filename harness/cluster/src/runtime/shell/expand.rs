@@ -1,8 +1,8 @@
 //! From words to arguments: variables, command substitution, and splitting what was not quoted.
 
 use super::{
-    DEPTH, Shell,
-    words::{Piece, Word},
+    DEPTH, Shell, arithmetic,
+    words::{self, Piece, Trouble, Word},
 };
 use crate::runtime::process::{Process, Sink, pipe};
 
@@ -49,6 +49,7 @@ impl Shell {
                     (value.or_else(|| fallback.clone()).unwrap_or_default(), *quoted)
                 }
                 Piece::Output { script, quoted } => (self.output(script).await, *quoted),
+                Piece::Arithmetic(expression) => (self.arithmetic(expression).await, true),
             };
             if quoted || !split {
                 present.get_or_insert_default().push_str(&value);
@@ -66,6 +67,25 @@ impl Shell {
             }
         }
         all.extend(present);
+    }
+
+    async fn arithmetic(&mut self, inside: &str) -> String {
+        let why = match words::expression(inside) {
+            _ if self.depth >= DEPTH => "nested too deeply".to_owned(),
+            Err(Trouble::Unfinished) => "arithmetic syntax error".to_owned(),
+            Err(Trouble::Wrong(why)) => why,
+            Ok(word) => {
+                self.depth += 1;
+                let expression = Box::pin(self.text(&word)).await;
+                self.depth -= 1;
+                match arithmetic::evaluate(&expression, &mut self.process.variables) {
+                    Ok(value) => return value.to_string(),
+                    Err(why) => why,
+                }
+            }
+        };
+        self.process.complain(why).await;
+        String::new()
     }
 
     fn home(&self, text: &str) -> String {

@@ -1,18 +1,20 @@
 //! A small POSIX shell: enough for the lines that people type and write into manifests.
 //!
-//! Lists, pipelines, redirections, variables, command substitution, `if`, `while`, `for`. No functions, no
-//! jobs, no arithmetic, no patterns. Embeddable shell crates run real processes on real files; this one must
+//! Lists, pipelines, redirections, variables, command substitution, arithmetic, `if`, `while`, `for`. No functions, no
+//! jobs, no patterns. Embeddable shell crates run real processes on real files; this one must
 //! never reach the machine it runs on, so it only knows the programs and files of its container.
 //!
-//! - `words` and `parse` read scripts; `expand` turns words into arguments; `run` runs them; `builtins` are the
+//! - `words` and `parse` read scripts; `expand` turns words into arguments (`arithmetic` is a part of that); `run` runs them; `builtins` are the
 //!   commands that change the shell itself.
 
+mod arithmetic;
 mod builtins;
 mod expand;
 mod parse;
 mod run;
 #[cfg(test)]
 mod tests;
+mod trap;
 mod words;
 
 use parse::parse;
@@ -33,6 +35,8 @@ struct Shell {
     positional: Vec<String>,
     last: i32,
     exit_on_error: bool,
+    /// What is run when the shell is asked to end.
+    on_term: Option<String>,
     depth: usize,
 }
 
@@ -73,6 +77,7 @@ pub(crate) async fn main(process: Process) -> i32 {
         process,
         last: 0,
         exit_on_error,
+        on_term: None,
         depth: 0,
     };
     if let Some(script) = script {

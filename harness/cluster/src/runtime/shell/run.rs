@@ -31,6 +31,7 @@ impl Shell {
                     continue;
                 }
                 self.pipeline(pipeline).await?;
+                self.trapped().await?;
                 let decides = list.get(index + 1).is_some_and(|(next, _)| *next != When::Always);
                 if self.exit_on_error && self.last != 0 && !decides && !pipeline.not {
                     return Err(Flow::Exit(self.last));

@@ -28,6 +28,7 @@ fn container(clock: &Clock) -> Arc<Container> {
             stdin_once: false,
             tty: false,
             log: Arc::new(|_| ()),
+            termination_log: "/dev/termination-log".to_owned(),
             http: None,
         },
     );
@@ -95,7 +96,20 @@ async fn scripts_print_what_they_print_elsewhere() {
         ("command -v cat; command echo x", "/bin/cat\nx\n"),
         ("set -e; false || true; echo on; false; echo off", "on\n"),
         ("sh -c 'echo $0 $1' name arg", "name arg\n"),
-        ("printf x; echo $?", "127\n"),
+        ("nope x; echo $?", "127\n"),
+        ("i=0; while [ $i -lt 3 ]; do echo \"$i:\"; i=$((i+1)); done", "0:\n1:\n2:\n"),
+        ("a=5; echo $((a * (2 + ${b:-1}) % 4)) \"x$(( $(echo 6) / a ))y\" $((1 - 2))", "3 x1y -1\n"),
+        ("echo $(( $((1 + 1)) * $# ))$((1 / 0))", "0\n"),
+        ("echo $((n = 2)) $n; [ $((3 > 2)) = 1 ] && echo yes", "2 2\nyes\n"),
+        (
+            "printf 'a %s\\n' 1 'two words'; printf '%s=%03d;' x 7 y -7; printf '%%%5s|%-3s|%.2s\\n' r l cut",
+            "a 1\na two words\nx=007;y=-07;%    r|l  |cu\n",
+        ),
+        (
+            "printf 'no end'; printf '%b' '\\tx\\n'; printf '%x %c %.2f\\n' 255 word 1.5",
+            "no end\tx\nff w 1.50\n",
+        ),
+        ("for i in $(seq 2); do echo $i; done; seq 5 -2 1", "1\n2\n5\n3\n1\n"),
     ];
     for (script, printed) in table {
         let (_, out, err) = sh(script).await;

@@ -11,6 +11,8 @@ pub(super) enum Piece {
     Variable { name: String, fallback: Option<String>, quoted: bool },
     /// What a script prints; not split when quoted.
     Output { script: String, quoted: bool },
+    /// What an expression comes to.
+    Arithmetic(String),
 }
 
 /// A word: pieces side by side. Quotes make even nothing a word.
@@ -195,9 +197,16 @@ fn dollar(
         Some('(') => {
             rest.next();
             if rest.peek() == Some(&'(') {
-                return Err(Trouble::Wrong("arithmetic is not supported".to_owned()));
+                rest.next();
+                let inside = until_closed(rest)?;
+                match rest.next() {
+                    Some(')') => Piece::Arithmetic(inside),
+                    Some(_) => return Err(Trouble::Wrong("arithmetic syntax error".to_owned())),
+                    None => return Err(Trouble::Unfinished),
+                }
+            } else {
+                Piece::Output { script: until_closed(rest)?, quoted }
             }
-            Piece::Output { script: until_closed(rest)?, quoted }
         }
         Some('{') => {
             rest.next();
@@ -238,6 +247,23 @@ fn dollar(
     }
     word.pieces.push(piece);
     Ok(())
+}
+
+/// The inside of `$((…))` as a word: only its dollar signs mean something.
+pub(super) fn expression(inside: &str) -> Result<Word, Trouble> {
+    let (mut word, mut text) = (Word { quoted: true, ..Word::default() }, String::new());
+    let mut rest = inside.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '$' => dollar(&mut rest, true, &mut text, &mut word)?,
+            '`' => backquote(&mut rest, true, &mut text, &mut word)?,
+            c => text.push(c),
+        }
+    }
+    if !text.is_empty() {
+        word.pieces.push(Piece::Text(text));
+    }
+    Ok(word)
 }
 
 fn backquote(

@@ -75,10 +75,10 @@ impl Carrier {
         }
     }
 
-    /// Says that there is no such container.
+    /// Says why there is nothing to be carried, as the server that translates does.
     pub(super) async fn refuse(self, io: Io, why: &str) {
         if let Self::WebSocket(protocol) = self {
-            websocket::say(io, protocol, &outcome::missing(why)).await;
+            websocket::say(io, protocol, &outcome::internal(why)).await;
         }
     }
 }

@@ -18,7 +18,7 @@ mod websocket;
 
 use serde_json::Value;
 
-use super::{Reply, Server, containers, dispatch::Asked, reply, route::Target};
+use super::{Reply, Server, containers, dispatch::Asked, reply, route::Target, unreachable::Unreachable};
 use crate::{
     api::{Status, json::text},
     streams::{self, Wanted},
@@ -42,9 +42,11 @@ pub(super) fn open(server: &Server, asked: &Asked, target: &Target) -> Result<Re
         return Err(Status::bad_request(format!("pod {} does not have a host assigned", key.name)));
     }
     let offer = Offer::of(asked)?;
-    match subresource {
-        "portforward" => Ok(forward::open(server, asked, pod, &offer)),
-        _ => Ok(run(server, asked, pod, &container, subresource, &offer)),
+    let off = Unreachable::of(server, pod);
+    match (subresource, off) {
+        ("portforward", Some(off)) => Err(off.streams()),
+        ("portforward", None) => Ok(forward::open(server, asked, pod, &offer)),
+        (_, off) => run(server, asked, pod, &container, subresource, &offer, off),
     }
 }
 
@@ -56,7 +58,8 @@ fn run(
     container: &str,
     subresource: &str,
     offer: &Offer,
-) -> Reply {
+    off: Option<Unreachable>,
+) -> Result<Reply, Status> {
     let tty = asked.query.flag("tty");
     let wanted = Wanted {
         stdin: asked.query.flag("stdin"),
@@ -65,13 +68,23 @@ fn run(
         tty,
     };
     if !(wanted.stdin || wanted.stdout || wanted.stderr) {
-        return reply::text(400, "you must specify at least 1 of stdin, stdout, stderr\n");
+        return Ok(reply::text(400, "you must specify at least 1 of stdin, stdout, stderr\n"));
     }
     let newest = server.release().since(WEBSOCKETS_SINCE);
     let carrier = match command::Carrier::choose(offer, newest) {
         Ok(carrier) => carrier,
-        Err(refusal) => return *refusal,
+        Err(refusal) => return Ok(*refusal),
     };
+    if let Some(off) = off {
+        if !carrier.is_translated() {
+            return Err(off.streams());
+        }
+        let why = off.translated(subresource, pod, container, &asked.query);
+        let protocol = carrier.protocol();
+        return Ok(upgrade::accept(server, asked, offer, protocol, move |io| async move {
+            carrier.refuse(io, &why).await;
+        }));
+    }
     let uid = text(&pod["metadata"]["uid"]);
     let (session, ends) = streams::session(wanted);
     let words = asked.query.all("command");
@@ -81,12 +94,13 @@ fn run(
     };
     let missing = format!("container not found ({container:?})");
     if running.is_none() && !carrier.is_translated() {
-        return reply::text(500, missing);
+        return Ok(reply::text(500, missing));
     }
-    upgrade::accept(server, asked, offer, carrier.protocol(), move |io| async move {
+    let missing = format!("unable to upgrade connection: {missing}");
+    Ok(upgrade::accept(server, asked, offer, carrier.protocol(), move |io| async move {
         match running {
             Some(running) => carrier.carry(io, wanted, ends, running).await,
             None => carrier.refuse(io, &missing).await,
         }
-    })
+    }))
 }

@@ -30,13 +30,8 @@ pub(super) fn status(ended: &Ended, translated: bool) -> Value {
     }
 }
 
-/// The status for a container that is not there, in the translating server's words.
-pub(super) fn missing(why: &str) -> Value {
-    internal(&format!("unable to upgrade connection: {why}"))
-}
-
 /// An internal error as the API machinery makes it.
-fn internal(why: &str) -> Value {
+pub(super) fn internal(why: &str) -> Value {
     let mut status = Status::internal(format!("Internal error occurred: {why}")).to_object();
     status["details"] = json!({"causes": [{"message": why}]});
     status
