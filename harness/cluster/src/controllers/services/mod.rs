@@ -28,6 +28,9 @@ const HEADLESS: &str = "service.kubernetes.io/headless";
 /// Since this minor version slices tell of pods that are about to end.
 const TERMINATING: u32 = 22;
 
+/// Since this minor version a Service that is only a name for another leads to no pods.
+const NAMES_LEAD_NOWHERE: u32 = 23;
+
 /// Whether a Service leads to pods that are not ready as well.
 fn publishes_unready(service: &Value) -> bool {
     service["spec"]["publishNotReadyAddresses"] == true
@@ -61,7 +64,9 @@ impl Services {
         let service = stored.value();
         let selector = &service["spec"]["selector"];
         let selecting = selector.as_object().is_some_and(|s| !s.is_empty());
-        if deleting(service) || !selecting || self.deps.namespace_ends(&key.namespace) {
+        let only_named =
+            service["spec"]["type"] == "ExternalName" && self.deps.release().since(NAMES_LEAD_NOWHERE);
+        if deleting(service) || !selecting || only_named || self.deps.namespace_ends(&key.namespace) {
             return Ok(());
         }
         let wanted = json!({"matchLabels": selector});

@@ -40,7 +40,7 @@ impl View<'_> {
         for (template, named) in named(self.set, pod) {
             let key = Key::new(namespace(self.set), &named);
             if let Some(present) = self.deps.get(RESOURCE, &key) {
-                if deleting(present.value()) {
+                if deleting(present.value()) && self.deps.release().since(RETENTION) {
                     return Err(Status::internal(format!("pvc {named} is being deleted")));
                 }
                 continue;

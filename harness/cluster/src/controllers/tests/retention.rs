@@ -126,3 +126,33 @@ async fn a_pod_waits_until_the_claim_of_an_earlier_one_is_gone() {
     assert_ne!(after[0]["metadata"]["uid"], before);
     assert_eq!(world.list("pods").len(), 1);
 }
+
+#[tokio::test]
+async fn claims_that_were_let_go_are_taken_again() {
+    let policy = json!({"whenDeleted": "Delete"});
+    let world = up(V36, 1, &policy).await;
+    world.delete(SETS, "web", "Orphan");
+    world.settle().await;
+    assert_eq!(claims(&world), ["data-web-0:"]);
+    world.create(SETS, stateful_set(1, &policy));
+    world.settle().await;
+    assert_eq!(claims(&world), ["data-web-0: StatefulSet/web"]);
+}
+
+#[tokio::test]
+async fn no_pod_is_made_for_a_claim_that_is_on_its_way_out() {
+    let world = up(V36, 1, &Value::Null).await;
+    let held = "example.com/held";
+    world.edit(CLAIMS, "data-web-0", |claim| claim["metadata"]["finalizers"] = json!([held]));
+    world.delete(CLAIMS, "data-web-0", "Background");
+    world.delete("pods", "web-0", "Background");
+    world.pass(10).await;
+    assert_eq!(world.list("pods").len(), 0);
+    let why = "Warning FailedCreate StatefulSet Create Pod web-0 in StatefulSet web failed error: pvc data-web-0 is \
+               being deleted";
+    let told = world.events(&["statefulset-controller"]);
+    assert!(told.iter().any(|event| event.starts_with(why)), "{told:?}");
+    world.edit(CLAIMS, "data-web-0", |claim| claim["metadata"]["finalizers"] = json!([]));
+    world.pass(5).await;
+    assert_eq!((claims(&world).len(), world.list("pods").len()), (1, 1));
+}

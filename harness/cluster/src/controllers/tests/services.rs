@@ -91,6 +91,23 @@ fn is(name: &str, conditions: [bool; 3]) -> (String, [bool; 3]) {
     (name.to_owned(), conditions)
 }
 
+#[tokio::test]
+async fn a_name_for_another_service_leads_to_pods_in_old_releases_only() {
+    for (dialect, leads) in [("k8s-1.36-containerd-2.1", false), ("k8s-1.20-containerd-1.7", true)] {
+        let world = World::start(dialect).await;
+        let spec = json!({"type": "ExternalName", "externalName": "db.example", "selector": {"app": "web"},
+            "ports": [{"port": 80}]});
+        world.create("services", json!({"metadata": {"name": "web"}, "spec": spec}));
+        world.settle().await;
+        let slices = world.list("endpointslices.discovery.k8s.io").len();
+        assert_eq!(
+            (world.get("endpoints", "web").is_some(), slices),
+            (leads, usize::from(leads)),
+            "{dialect}"
+        );
+    }
+}
+
 /// The slices of a Service: their ports with the names of the pods behind them.
 fn slices(world: &World, service: &str) -> Vec<(Value, Vec<String>)> {
     let mut slices = world.list("endpointslices.discovery.k8s.io");
