@@ -192,6 +192,7 @@ async fn what_jobs_have_done_is_not_done_again_after_a_restart() {
         .iter()
         .map(|pod| &pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"])
         .collect();
-    assert_eq!(numbers, ["2"]);
+    // The last one's containers went with the process: it has failed, and there is another.
+    assert!(!numbers.is_empty() && numbers.iter().all(|number| **number == "2"), "{numbers:?}");
     end(world).await;
 }
