@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{failure_policy, pod, scheduling, workload::not_negative};
+use super::{failure_policy, pod, scheduling, shown, workload::not_negative};
 use crate::api::{
     invalid::{Errors, FieldPath, own_type},
     json::{items, text},
@@ -102,13 +102,14 @@ fn generated_selector(object: &Value, errors: &mut Errors) {
                 let why = format!("must be '{}'", text(wanted));
                 match found {
                     None => errors.required(field, &why),
-                    Some(_) => errors.invalid(field, labels, &why),
+                    Some(_) => errors.invalid_shown(field, &shown::labels(labels, errors), &why),
                 }
             }
         }
     }
     if !Selector::of_object(&spec["selector"]).matches(&expected) {
-        errors.invalid("spec.selector", &spec["selector"], "`selector` not auto-generated");
+        let shown = shown::selector(&spec["selector"], errors);
+        errors.invalid_shown("spec.selector", &shown, "`selector` not auto-generated");
     }
 }
 
@@ -118,7 +119,8 @@ pub(super) fn template(path: FieldPath<'_>, template: &Value, errors: &mut Error
     self::spec(&format_args!("{path}.spec"), spec, errors);
     if !spec["selector"].is_null() {
         let why = "`selector` will be auto-generated";
-        errors.invalid(format_args!("{path}.spec.selector"), &spec["selector"], why);
+        let shown = shown::selector(&spec["selector"], errors);
+        errors.invalid_shown(format_args!("{path}.spec.selector"), &shown, why);
     }
     if spec["manualSelector"] == true {
         errors.unsupported(format_args!("{path}.spec.manualSelector"), &true.into(), &["nil", "false"]);
@@ -249,6 +251,9 @@ pub(super) fn change(old: &Value, new: &Value, errors: &mut Errors) {
                     let why = "can only be modified in tandem with spec.parallelism";
                     errors.invalid(path, &new[field], why);
                 }
+            }
+            "selector" => {
+                errors.invalid_shown(path, &shown::selector(&new[field], errors), "field is immutable");
             }
             _ => errors.invalid(path, &new[field], "field is immutable"),
         }

@@ -22,6 +22,7 @@ mod scheduling;
 mod secret;
 mod security;
 mod service;
+mod shown;
 mod status;
 mod storage;
 mod volumes;
@@ -73,25 +74,29 @@ pub(super) fn changed_object(resource: &Resource, old: &Value, new: &Value, erro
         "statefulsets.apps" => workload::stateful_set_change(old, new, errors),
         "jobs.batch" => job::change(old, new, errors),
         other => {
-            for (_, field, why) in STAYING.iter().filter(|(store, ..)| *store == other) {
+            for (_, field, shown, why) in STAYING.iter().filter(|(store, ..)| *store == other) {
                 let (was, is) = (old.pointer(field), new.pointer(field));
                 if was != is {
                     let path = field.trim_start_matches('/').replace('/', ".");
-                    errors.invalid(path, is.unwrap_or(&Value::Null), why);
+                    let shown = shown(is.unwrap_or(&Value::Null), errors);
+                    errors.invalid_shown(path, &shown, why);
                 }
             }
         }
     }
 }
 
+/// How a value is shown in a complaint about it.
+type Shown = fn(&Value, &Errors) -> String;
+
 /// Fields (JSON pointers) that stay what they are, by the resource's name in the store, and what is said when they don't.
-const STAYING: [(&str, &str, &str); 6] = [
-    ("daemonsets.apps", "/spec/selector", "field is immutable"),
-    ("deployments.apps", "/spec/selector", "field is immutable"),
-    ("replicasets.apps", "/spec/selector", "field is immutable"),
-    ("runtimeclasses.node.k8s.io", "/handler", "field is immutable"),
-    ("rolebindings.rbac.authorization.k8s.io", "/roleRef", "cannot change roleRef"),
-    ("clusterrolebindings.rbac.authorization.k8s.io", "/roleRef", "cannot change roleRef"),
+const STAYING: [(&str, &str, Shown, &str); 6] = [
+    ("daemonsets.apps", "/spec/selector", shown::selector, "field is immutable"),
+    ("deployments.apps", "/spec/selector", shown::selector, "field is immutable"),
+    ("replicasets.apps", "/spec/selector", shown::selector, "field is immutable"),
+    ("runtimeclasses.node.k8s.io", "/handler", shown::plain, "field is immutable"),
+    ("rolebindings.rbac.authorization.k8s.io", "/roleRef", shown::role, "cannot change roleRef"),
+    ("clusterrolebindings.rbac.authorization.k8s.io", "/roleRef", shown::role, "cannot change roleRef"),
 ];
 
 fn content(resource: &Resource, object: &Value, old: Option<&Value>, errors: &mut Errors) {

@@ -1,12 +1,12 @@
 //! What can be wrong with the parts of a pod that have rules of their own: ports, tolerations, DNS, aliases of hosts.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::pod::port_number;
 use crate::api::{
-    invalid::{Errors, FieldPath, own_type},
+    invalid::{Errors, FieldPath},
     json::{items, text},
     names,
 };
@@ -102,17 +102,13 @@ pub(super) fn tolerations(path: FieldPath<'_>, spec: &Value, errors: &mut Errors
     }
 }
 
-/// The toleration as the API server's own type is written.
+/// The toleration as Go prints the API server's own type. Where a number lies in memory can't be told.
 fn as_its_type(toleration: &Value) -> String {
     let [key, operator, value, effect] =
-        ["key", "operator", "value", "effect"].map(|field| Value::from(text(&toleration[field])));
-    own_type([
-        ("Key", &key as &dyn fmt::Display),
-        ("Operator", &operator),
-        ("Value", &value),
-        ("Effect", &effect),
-        ("TolerationSeconds", &toleration["tolerationSeconds"]),
-    ])
+        ["key", "operator", "value", "effect"].map(|field| text(&toleration[field]));
+    format!(
+        "core.Toleration{{Key:{key:?}, Operator:{operator:?}, Value:{value:?}, Effect:{effect:?}, TolerationSeconds:(*int64)(nil)}}"
+    )
 }
 
 /// How many name servers and search paths a pod may have, and how long these may be together: what the C library reads.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::workload::not_negative;
+use super::{shown, workload::not_negative};
 use crate::api::{
     invalid::{Errors, FieldPath, own_type},
     json::text,
@@ -18,9 +18,6 @@ pub(super) const PERCENT: &str = "a valid percent string must be a numeric strin
 
 /// Since this minor version a DaemonSet can have more pods while it rolls.
 const DAEMONS_SURGE: u32 = 24;
-
-/// Since this minor version strategies are shown as JSON; before, as Go prints them.
-const JSON_SHOWN: u32 = 24;
 
 /// Complaints about the strategy of a Deployment.
 pub(super) fn of_deployment(strategy: &Value, errors: &mut Errors) {
@@ -42,7 +39,7 @@ pub(super) fn of_deployment(strategy: &Value, errors: &mut Errors) {
             not_above_all(&down.0, down.1, errors);
         }
         _ => {
-            let shown = shown(strategy, "DeploymentStrategy", "RollingUpdateDeployment", errors);
+            let shown = strategy_shown(strategy, "DeploymentStrategy", "RollingUpdateDeployment", errors);
             let kinds = ["Recreate", "RollingUpdate"];
             errors.unsupported_shown("spec.strategy", &shown, &kinds);
         }
@@ -57,7 +54,7 @@ pub(super) fn of_daemon_set(strategy: &Value, errors: &mut Errors) {
         "RollingUpdate" if strategy["rollingUpdate"].is_null() => errors.required(field, ""),
         "RollingUpdate" => daemons(&field, &strategy["rollingUpdate"], errors),
         _ => {
-            let shown = shown(strategy, "DaemonSetUpdateStrategy", "RollingUpdateDaemonSet", errors);
+            let shown = strategy_shown(strategy, "DaemonSetUpdateStrategy", "RollingUpdateDaemonSet", errors);
             errors.unsupported_shown("spec.updateStrategy", &shown, &["RollingUpdate", "OnDelete"]);
         }
     }
@@ -105,17 +102,21 @@ pub(super) fn of_stateful_set(strategy: &Value, errors: &mut Errors) {
             errors.invalid_shown(field, &shown, "only allowed for updateStrategy 'RollingUpdate'");
         }
         _ => {
-            let shown =
-                shown(strategy, "StatefulSetUpdateStrategy", "RollingUpdateStatefulSetStrategy", errors);
+            let shown = strategy_shown(
+                strategy,
+                "StatefulSetUpdateStrategy",
+                "RollingUpdateStatefulSetStrategy",
+                errors,
+            );
             errors.invalid_shown("spec.updateStrategy", &shown, "must be 'RollingUpdate' or 'OnDelete'");
         }
     }
 }
 
 /// A strategy as it stands in a complaint about it.
-fn shown(strategy: &Value, own: &str, rolling: &str, errors: &Errors) -> String {
+fn strategy_shown(strategy: &Value, own: &str, rolling: &str, errors: &Errors) -> String {
     let (kind, parts) = (Value::from(text(&strategy["type"])), &strategy["rollingUpdate"]);
-    if !errors.release().since(JSON_SHOWN) && parts.is_null() {
+    if !shown::as_json(errors) && parts.is_null() {
         return format!("apps.{own}{{Type:{kind}, RollingUpdate:(*apps.{rolling})(nil)}}");
     }
     let zero = Value::from(0);

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{metadata, pod, rollout, scheduling};
+use super::{metadata, pod, rollout, scheduling, shown};
 use crate::api::{
     invalid::{Errors, FieldPath},
     json::text,
@@ -17,9 +17,6 @@ const STATEFUL_SET: &str = "updates to statefulset spec for fields other than 'r
 
 /// Since this minor version the pods that a StatefulSet wants are looked at before they are made.
 const STATEFUL_PODS: u32 = 34;
-
-/// Since this minor version values that are no plain ones are shown as JSON; before, as Go prints them.
-const JSON_SHOWN: u32 = 24;
 
 pub(super) fn not_negative(field: FieldPath<'_>, value: &Value, errors: &mut Errors) {
     if value.as_i64().is_some_and(|n| n < 0) {
@@ -44,11 +41,12 @@ fn selector_and_template(
         scheduling::label_selector(&field, selector, errors);
         bad = errors.len() > before;
         if selector.as_object().is_some_and(serde_json::Map::is_empty) {
-            errors.invalid(field, selector, &format!("empty selector is invalid for {owner}"));
+            let shown = shown::selector(selector, errors);
+            errors.invalid_shown(field, &shown, &format!("empty selector is invalid for {owner}"));
         }
     }
     if bad {
-        return errors.invalid(field, selector, malformed);
+        return errors.invalid_shown(field, &shown::selector(selector, errors), malformed);
     }
     // Without a selector nothing fits.
     let labels = &spec["template"]["metadata"]["labels"];
@@ -61,17 +59,7 @@ fn selector_and_template(
 /// The labels of a template are not those of its selector.
 pub(super) fn labels_differ(labels: &Value, errors: &mut Errors) {
     let (field, why) = ("spec.template.metadata.labels", "`selector` does not match template `labels`");
-    if errors.release().since(JSON_SHOWN) {
-        return errors.invalid(field, labels, why);
-    }
-    let shown = match labels.as_object() {
-        None => "map[string]string(nil)".to_owned(),
-        Some(labels) => {
-            let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key:?}:{value}")).collect();
-            format!("map[string]string{{{}}}", labels.join(", "))
-        }
-    };
-    errors.invalid_shown(field, &shown, why);
+    errors.invalid_shown(field, &shown::labels(labels, errors), why);
 }
 
 /// Complaints about a template whose pods are restarted for ever; its owner is called `kind`.
@@ -176,7 +164,8 @@ pub(super) fn daemon_set(object: &Value, errors: &mut Errors) {
         labels_differ(labels, errors);
     }
     if selector.as_object().is_some_and(serde_json::Map::is_empty) {
-        errors.invalid("spec.selector", selector, "empty selector is invalid for daemonset");
+        let shown = shown::selector(selector, errors);
+        errors.invalid_shown("spec.selector", &shown, "empty selector is invalid for daemonset");
     }
     lasting("DaemonSet", spec, errors);
     not_negative(&"spec.minReadySeconds", &spec["minReadySeconds"], errors);
