@@ -166,6 +166,8 @@ impl Counts {
         let before = slot.and_then(|s| s.last.as_ref()).and_then(|c| c.ended.as_ref());
         match (slot.and_then(Slot::running), ended.or(before)) {
             (Some(_), _) => self.running += 1,
+            // It ran when the kubelet ended, and is about to run again.
+            (None, Some(before)) if ended.is_none() && before.unseen => self.running += 1,
             (None, Some(ended)) => {
                 self.stopped += 1;
                 self.failed += u32::from(ended.code != 0);

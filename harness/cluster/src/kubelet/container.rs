@@ -39,12 +39,15 @@ impl Container {
     /// It has been stopped, unless it had ended before.
     pub(super) fn kill(&mut self, now: Timestamp) {
         let code = self.code.or(self.term).unwrap_or(KILLED);
-        self.ended.get_or_insert(Ended { code, at: now, failure: None });
+        self.ended.get_or_insert(Ended::with(code, now));
     }
 }
 
 /// The reason of a container that could not even start.
 pub(super) const START_ERROR: &str = "StartError";
+
+/// The reason of one that was gone when its runtime started again (`unknownExitReason` of containerd).
+pub(super) const UNKNOWN: &str = "Unknown";
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,12 +56,21 @@ pub(super) struct Ended {
     pub(super) at: Timestamp,
     /// Why it could not even start.
     pub(super) failure: Option<String>,
+    /// Whether nobody saw it end.
+    pub(super) unseen: bool,
 }
 
 impl Ended {
+    pub(super) fn with(code: i32, at: Timestamp) -> Self {
+        Self { code, at, failure: None, unseen: false }
+    }
+
     pub(super) fn reason(&self) -> &'static str {
         if self.failure.is_some() {
             return START_ERROR;
+        }
+        if self.unseen {
+            return UNKNOWN;
         }
         if self.code == 0 { "Completed" } else { "Error" }
     }
@@ -110,7 +122,7 @@ impl Slot {
             Some(at) if container.ended.is_none() && at <= now => {
                 let by_itself = if container.image.architecture == "amd64" { 0 } else { 255 };
                 let code = container.code.unwrap_or(by_itself);
-                container.ended = Some(Ended { code, at, failure: None });
+                container.ended = Some(Ended::with(code, at));
                 true
             }
             _ => false,

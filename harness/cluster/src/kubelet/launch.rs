@@ -65,7 +65,7 @@ impl Kubelet {
         (made.exits_at, made.term) =
             (None, (!is_first_process(worker.pod.value(), todo)).then_some(TERMINATED));
         if let Some(why) = container.start_error() {
-            made.ended = Some(Ended { code: 128, at: now, failure: Some(why) });
+            made.ended = Some(Ended { failure: Some(why), ..Ended::with(128, now) });
             return made;
         }
         self.await_exit(key, worker, todo, &made, context, container.run(start));

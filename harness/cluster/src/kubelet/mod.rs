@@ -123,8 +123,9 @@ struct Kubelet {
     /// How many sandboxes the machine and workers this kubelet have had.
     addresses: Arc<AtomicU32>,
     workers: u64,
-    /// Whether its machine is on.
+    /// Whether its machine is on, and had been off before.
     power: Power,
+    rebooted: bool,
     /// At which part of a second the node looks at its containers, and at its timers.
     relist: i64,
     ticker: i64,
@@ -176,6 +177,7 @@ impl Kubelet {
             waiting_jobs: Vec::new(),
             addresses,
             power,
+            rebooted: boots > 0,
             workers: 0,
             relist: rng.random_range(0..1_000_000_000),
             ticker: rng.random_range(0..1_000_000_000),

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{
     Kubelet,
-    container::{Container, Ended, START_ERROR, Slot},
+    container::{Container, Ended, START_ERROR, Slot, UNKNOWN},
+    restart,
     worker::Worker,
 };
 use crate::puller::{Image, Reference};
@@ -31,10 +32,23 @@ impl Kubelet {
                 let name = status["name"].as_str().unwrap_or_default();
                 let mut specs = pod["spec"][list].as_array().into_iter().flatten();
                 let Some(spec) = specs.find(|spec| spec["name"] == name) else { continue };
-                if let Some(slot) = self.slot_of(spec, status) {
+                if let Some(mut slot) = self.slot_of(spec, status) {
+                    self.revive(&mut slot, &pod["spec"], spec, list);
                     worker.slots.insert(name.to_owned(), slot);
                 }
             }
+        }
+    }
+
+    /// Lets what nobody saw end run once more, though its pod does not want that, when only the process that simulates
+    /// the machine was ended: in the cluster nothing has happened that a pod could fail for.
+    fn revive(&self, slot: &mut Slot, pod: &Value, container: &Value, list: &str) {
+        let policy = restart::policy_of(pod);
+        let lost = slot
+            .ended()
+            .is_some_and(|(_, ended)| ended.unseen && !restart::is_restarted(container, list, policy, ended));
+        if lost && !self.rebooted && list != "ephemeralContainers" {
+            slot.last = slot.current.take();
         }
     }
 
@@ -52,12 +66,13 @@ impl Kubelet {
         // What waits to be started again tells of its last run as of the one before.
         let ended = [&status["state"]["terminated"], &status["lastState"]["terminated"]];
         let (state, ended) = if running.is_object() {
-            (running, Ended { code: UNSEEN, at: now, failure: None })
+            (running, Ended { unseen: true, ..Ended::with(UNSEEN, now) })
         } else {
             let state = ended.into_iter().find(|state| state.is_object())?;
             let code = i32::try_from(state["exitCode"].as_i64()?).ok()?;
             let failure = (state["reason"] == START_ERROR).then(|| text(&state["message"]));
-            (state, Ended { code, at: self.lab_time(&state["finishedAt"]).unwrap_or(now), failure })
+            let at = self.lab_time(&state["finishedAt"]).unwrap_or(now);
+            (state, Ended { code, at, failure, unseen: state["reason"] == UNKNOWN })
         };
         let reference = Reference::parse(status["image"].as_str()?).ok()?;
         let unknown = || Image { reference: reference.to_string(), ..Image::default() };

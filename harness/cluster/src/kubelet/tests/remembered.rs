@@ -27,7 +27,9 @@ async fn what_ran_is_started_again_and_what_was_over_stays_as_it_was() {
         world.pod("bad", TOOL, shell("Never", "exit 4"));
         world.run(34).await;
         let status = |world: &World, name: &str| world.get(name).unwrap()["status"].clone();
-        let names = ["app", "crashes", "good", "bad"];
+        world.pod("works", TOOL, shell("Never", "sleep 9999"));
+        world.run(5).await;
+        let names = ["app", "crashes", "works", "good", "bad"];
         let before = names.map(|name| status(&world, name));
         assert_eq!(before[1]["containerStatuses"][0]["state"]["waiting"]["reason"], "CrashLoopBackOff");
         world.run(5).await;
@@ -39,14 +41,19 @@ async fn what_ran_is_started_again_and_what_was_over_stays_as_it_was() {
         }
         let app = &after[0]["containerStatuses"][0];
         assert_eq!((&app["restartCount"], &app["ready"]), (&json!(1), &json!(true)), "{app}");
-        assert_eq!(app["lastState"]["terminated"]["exitCode"], 255);
+        let last = &app["lastState"]["terminated"];
+        assert_eq!((&last["exitCode"], &last["reason"]), (&json!(255), &json!("Unknown")));
         let restarts = |status: &Value| status["containerStatuses"][0]["restartCount"].as_i64().unwrap();
         assert!(restarts(&after[1]) > restarts(&before[1]), "{}", after[1]);
-        assert_eq!(before[2..], after[2..]);
+        let works = &after[2]["containerStatuses"][0];
+        assert_eq!((&works["restartCount"], &works["ready"]), (&json!(1), &json!(true)), "{works}");
+        assert_eq!(works["lastState"]["terminated"]["reason"], "Unknown");
+        assert!(world.statuses("works").iter().all(|status| status["phase"] != "Failed"));
+        assert_eq!(before[3..], after[3..]);
         world.delete("bad");
         world.run(5).await;
         assert!(world.get("bad").is_none());
-        assert_eq!(world.statuses("bad").pop().unwrap(), before[3]);
+        assert_eq!(world.statuses("bad").pop().unwrap(), before[4]);
     }
 }
 
