@@ -38,7 +38,10 @@ fn sets() -> [(&'static str, Value); 6] {
         ),
         ("statefulsets.apps", set("StatefulSet", parallel)),
         ("jobs.batch", job(json!({}))),
-        ("jobs.batch", job(json!({"completions": MANY, "parallelism": 100_000, "completionMode": "Indexed"}))),
+        (
+            "jobs.batch",
+            job(json!({"completions": MANY, "parallelism": 100_000, "completionMode": "Indexed"})),
+        ),
     ]
 }
 
